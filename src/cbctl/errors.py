@@ -1,0 +1,43 @@
+"""Exit codes and the one error type that a user ever sees."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Process exit codes; `docs/reference/exit-codes.md` shows the same table (a test compares)."""
+
+    DONE = 0  # done, or nothing to do
+    FAILED = 1  # failed before any change
+    PENDING = 2  # changes pending: --plan and its relatives, nothing else
+    CREDENTIALS = 3  # credentials or permission
+    UNDONE = 4  # failed, and what was changed was undone
+    NOT_UNDONE = 5  # failed or waiting, and not undone
+    LOCKED = 6  # somebody else holds the lock
+    REFUSED = 7  # blocked, gate, policy, freeze, changed plan, wrong target, failed checklist
+    CANCELLED = 8  # cancelled by the user, with or without changes made
+    TIMEOUT = 9  # a wait ended without a verdict and nothing was undone
+    DIFFERS = 10  # reality differs: health, drift, verify
+    USAGE = 64  # usage or invalid configuration
+
+
+class CbctlError(Exception):
+    """What was wrong, where, and what to do: shown as such, never as a traceback.
+
+    what   one sentence, no trailing full stop needed, no secret in it
+    where  file:line:column, step id, address of a system
+    fix    the command or edit that helps
+    """
+
+    def __init__(
+        self, what: str, *, exit: Exit = Exit.FAILED, where: str = "", fix: str = ""
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.fix = fix
+        self.exit = exit
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" if self.where else self.what
