@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 
 class Exit(IntEnum):
@@ -28,16 +30,24 @@ class CbctlError(Exception):
     what   one sentence, no trailing full stop needed, no secret in it
     where  file:line:column, step id, address of a system
     fix    the command or edit that helps
+    evidence  what explains it (last log lines, statuses), JSON values without secrets
     """
 
     def __init__(
-        self, what: str, *, exit: Exit = Exit.FAILED, where: str = "", fix: str = ""
+        self,
+        what: str,
+        *,
+        exit: Exit = Exit.FAILED,
+        where: str = "",
+        fix: str = "",
+        evidence: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(what)
         self.what = what
         self.where = where
         self.fix = fix
         self.exit = exit
+        self.evidence = dict(evidence or {})
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" if self.where else self.what

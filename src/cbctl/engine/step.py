@@ -155,6 +155,9 @@ class Step(Generic[I, F, O]):
     type `Reference` hold `${...}` unresolved; everything else is plain data."""
     summary: ClassVar[str]
     """One line for `--help` and for the plan."""
+    at_most: ClassVar[tuple[str, ...]] = ()
+    """Every `Change.what` this step can ever make, for a plan in which its inputs depend on what
+    another step will do; () means that this cannot be said before."""
 
     def observe(self, ctx: Context, inputs: I) -> Observation[F]:
         """Looks at the real system; changes nothing. A system that is not there yet is a fact,
@@ -183,6 +186,6 @@ class Step(Generic[I, F, O]):
         """Looks again, independently of `apply`, and also when nothing was changed."""
         raise NotImplementedError
 
-    def undo(self, ctx: Context, before: Json, intent: Json) -> None | CannotUndo:
+    def undo(self, ctx: Context, inputs: I, before: Json, intent: Json) -> None | CannotUndo:
         """Brings back what `observe` saw before (its facts as JSON), in a run that failed."""
         return CannotUndo("this step has no way back of its own")

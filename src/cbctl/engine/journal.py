@@ -1,0 +1,118 @@
+"""The write-ahead record of a run: one JSON object a line, each carrying the hash of the last.
+
+A record: {schema, seq, prev_hash, at, token, type, data}. `prev_hash` is the sha256 of the line
+before it (64 zeros for the first). The first record of a run also names the end of the run before
+it (`data.parent`), so that a run that was removed or cut leaves a gap that an audit finds.
+
+Types: run.started, run.resumed, step.intent, step.outcome, step.verified, step.failed,
+step.undone, release.recorded, release.marked, lock.broken, run.ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from cbctl.engine.canonical import canonical
+from cbctl.engine.clock import Clock, stamp
+from cbctl.engine.step import Json
+from cbctl.engine.store import SCHEMA, Store
+from cbctl.errors import CbctlError, Exit
+
+GENESIS = "0" * 64
+RUNS = "runs/"
+
+
+class Record(msgspec.Struct, frozen=True):
+    schema: str
+    seq: int
+    prev_hash: str
+    at: str
+    token: int
+    type: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where a stream ends: releases and notifications carry it."""
+
+    stream: str
+    count: int
+    hash: str
+
+
+class Journal:
+    """Appends to one stream. Not safe for use from several threads: only the engine writes."""
+
+    def __init__(self, store: Store, clock: Clock, stream: str, token: int) -> None:
+        self._store, self._clock, self._token = store, clock, token
+        self.stream = stream
+        lines = store.read(stream)
+        self._count = len(lines)
+        self._hash = _hash(lines[-1]) if lines else GENESIS
+
+    @property
+    def head(self) -> Head:
+        return Head(self.stream, self._count, self._hash)
+
+    def write(self, type: str, **data: Json) -> Record:
+        """Durable when it returns. Raises Fenced when the lock is lost."""
+        record = Record(
+            SCHEMA, self._count + 1, self._hash, stamp(self._clock.wall()), self._token, type, data
+        )
+        line = canonical(record)
+        self._store.append(self.stream, self._count, self._token, line)
+        self._count, self._hash = self._count + 1, _hash(line)
+        return record
+
+
+def read(store: Store, stream: str) -> list[Record]:
+    """All records, their chain checked. Raises CbctlError (exit 10) where it is broken."""
+    return list(check(stream, store.read(stream)))
+
+
+def check(stream: str, lines: Iterable[bytes]) -> Iterable[Record]:
+    last = GENESIS
+    for number, line in enumerate(lines, 1):
+        try:
+            record = msgspec.json.decode(line, type=Record)
+        except msgspec.MsgspecError as error:
+            raise _broken(stream, number, f"cannot be read ({error})") from None
+        if record.schema.split(".")[0] != SCHEMA.split(".")[0]:
+            raise CbctlError(
+                f"record {number} has schema {record.schema}, this cbctl reads {SCHEMA}",
+                exit=Exit.REFUSED,
+                where=stream,
+                fix="use the cbctl version that wrote it",
+            )
+        if record.seq != number or record.prev_hash != last:
+            raise _broken(stream, number, "does not follow the record before it")
+        yield record
+        last = _hash(line)
+
+
+def newest(store: Store) -> Head | None:
+    """The end of the newest run, for the first record of the next."""
+    streams = store.streams(RUNS)
+    if not streams:
+        return None
+    lines = store.read(streams[-1])
+    return Head(streams[-1], len(lines), _hash(lines[-1]) if lines else GENESIS)
+
+
+def _hash(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()
+
+
+def _broken(stream: str, number: int, what: str) -> CbctlError:
+    return CbctlError(
+        f"record {number} {what}: the journal was changed after it was written",
+        exit=Exit.DIFFERS,
+        where=stream,
+        fix="restore the file from a copy; cbctl does not resume from a changed journal",
+    )

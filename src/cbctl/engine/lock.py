@@ -1,0 +1,144 @@
+"""A lease with a fencing token over a store's compare-and-set.
+
+Expiry is judged by not having *seen* a renewal for the time to live on one's own monotonic clock,
+never by comparing clocks. The token grows with every new holder and every break, so that whoever
+lost the lock is refused by `Store.append` and by `Held.fence`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from cbctl.engine.clock import Clock, stamp
+from cbctl.engine.store import Conflict, Fenced, LockRecord, Owner, Store
+from cbctl.errors import CbctlError, Exit
+
+TIME_TO_LIVE = 15.0
+RENEW_EVERY = 5.0
+_LOOK_EVERY = 0.25
+
+
+class Held:
+    """A lock that was acquired. `renew` is called by a repeating task of the run."""
+
+    def __init__(self, store: Store, record: LockRecord) -> None:
+        self._store = store
+        self._record = record
+
+    @property
+    def token(self) -> int:
+        return self._record.token
+
+    def fence(self) -> None:
+        """Raises Fenced unless the token is still ours."""
+        now = self._store.read_lock()
+        if now is None or now.token != self.token or not now.held:
+            raise Fenced(_taken(now))
+
+    def renew(self) -> None:
+        """Shows others that the holder lives. Losing the lock is found by the next fence."""
+        now = self._store.read_lock()
+        if now is None or now.token != self.token or not now.held:
+            return
+        try:
+            self._store.swap_lock(now, replace(now, renewals=now.renewals + 1))
+        except Conflict:
+            return
+
+    def release(self) -> None:
+        while True:
+            now = self._store.read_lock()
+            if now is None or now.token != self.token or not now.held:
+                return
+            try:
+                self._store.swap_lock(now, replace(now, held=False))
+                return
+            except Conflict:
+                continue  # our own renewal came between
+
+
+def acquire(
+    store: Store,
+    clock: Clock,
+    owner: Owner,
+    run: str,
+    reason: str,
+    waiting: Callable[[LockRecord], None] = lambda holder: None,
+) -> Held:
+    """Takes the lock, or raises CbctlError (exit 6) naming the holder.
+
+    A holder that is certainly dead is replaced at once; one that is alive is respected at once; of
+    any other a renewal is awaited for the time to live before the lock is taken from it."""
+    watched: LockRecord | None = None
+    since = clock.monotonic()
+    while True:
+        now = store.read_lock()
+        if now is None or not now.held or store.owner_state(now.owner) == "dead":
+            taken = _take(store, clock, now, owner, run, reason)
+            if taken:
+                return taken
+            continue
+        renewed = watched is not None and (
+            now.token == watched.token and now.renewals != watched.renewals
+        )
+        if renewed or store.owner_state(now.owner) == "alive":
+            raise held_by(now)
+        if watched is None or watched.token != now.token:
+            watched, since = now, clock.monotonic()
+            waiting(now)
+        elif clock.monotonic() - since >= TIME_TO_LIVE:
+            taken = _take(store, clock, now, owner, run, reason)
+            if taken:
+                return taken
+            watched = None
+        clock.sleep(_LOOK_EVERY)
+
+
+def break_lock(store: Store, clock: Clock, owner: Owner, run: str, reason: str) -> Held:
+    """Takes the lock from whoever holds it. The caller records why, then releases it."""
+    while True:
+        taken = _take(store, clock, store.read_lock(), owner, run, reason)
+        if taken:
+            return taken
+
+
+def held_by(record: LockRecord) -> CbctlError:
+    owner = record.owner
+    return CbctlError(
+        f"the lock is held by {owner.who} on {owner.host} (process {owner.pid}) since "
+        f"{record.since} for run {record.run}: {record.reason}",
+        exit=Exit.LOCKED,
+        fix="wait for that run to end (cbctl runs show "
+        f"{record.run}), or: cbctl lock break --reason WHY",
+    )
+
+
+def _take(
+    store: Store, clock: Clock, now: LockRecord | None, owner: Owner, run: str, reason: str
+) -> Held | None:
+    new = LockRecord(
+        token=(now.token if now else 0) + 1,
+        held=True,
+        owner=owner,
+        run=run,
+        reason=reason,
+        since=stamp(clock.wall()),
+        renewals=0,
+    )
+    try:
+        store.swap_lock(now, new)
+    except Conflict:
+        return None
+    return Held(store, new)
+
+
+def _taken(now: LockRecord | None) -> str:
+    if now is None:
+        return "the lock's record is gone"
+    if not now.held:
+        return "the lock was released or broken by somebody else"
+    return (
+        f"the lock was taken by {now.owner.who} on {now.owner.host} "
+        f"(process {now.owner.pid}): {now.reason}"
+    )

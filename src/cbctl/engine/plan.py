@@ -1,0 +1,201 @@
+"""Looks at everything at once and says what a run would change, before anything happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cbctl.engine.canonical import plain, sha256
+from cbctl.engine.executor import Task
+from cbctl.engine.step import (
+    After,
+    Blocked,
+    Change,
+    Changes,
+    Json,
+    Nothing,
+    PlanVerdict,
+    Step,
+)
+from cbctl.engine.world import Situation, World, guarded
+from cbctl.errors import CbctlError, Exit
+
+Outcomes = Mapping[str, Any]
+"""Outcome of each finished step by its id: what `${steps.ID.FIELD}` refers to."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A step in its place in a runbook.
+
+    refers  ids of the steps whose outcomes its inputs need
+    bind    makes the inputs once those outcomes are there
+    """
+
+    id: str
+    name: str
+    step: Step[Any, Any, Any]
+    needs: tuple[str, ...]
+    refers: tuple[str, ...]
+    bind: Callable[[Outcomes], Any]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is planned for one node. `outcome` is there when the verdict is Nothing."""
+
+    id: str
+    name: str
+    summary: str
+    verdict: PlanVerdict
+    facts: Json = None
+    evidence: Mapping[str, Json] = field(default_factory=dict)
+    outcome: Any = None
+
+    @property
+    def may(self) -> frozenset[str] | None:
+        """What it may change, by name; None: cannot be said before."""
+        match self.verdict:
+            case Changes(changes):
+                return frozenset(c.what for c in changes)
+            case After(_, may):
+                return frozenset(c.what for c in may) or None
+            case _:
+                return frozenset()
+
+
+@dataclass(frozen=True)
+class Plan:
+    hash: str
+    steps: tuple[Planned, ...]
+
+    def of(self, id: str) -> Planned:
+        return next(p for p in self.steps if p.id == id)
+
+    @property
+    def empty(self) -> bool:
+        return all(isinstance(p.verdict, Nothing) for p in self.steps)
+
+    @property
+    def blocked(self) -> tuple[Planned, ...]:
+        return tuple(p for p in self.steps if isinstance(p.verdict, Blocked))
+
+    @property
+    def outcomes(self) -> dict[str, Any]:
+        return {p.id: p.outcome for p in self.steps if isinstance(p.verdict, Nothing)}
+
+
+def look(node: Node, situation: Situation, outcomes: Outcomes) -> Planned:
+    """Observes one node and plans it. Runs in a task."""
+    inputs = node.bind(outcomes)
+    observation = node.step.observe(situation, inputs)
+    verdict = node.step.plan(inputs, observation.facts)
+    outcome = None
+    if isinstance(verdict, Nothing):
+        outcome = node.step.outcome(situation, inputs, observation.facts)
+    return Planned(
+        node.id,
+        node.name,
+        node.step.summary,
+        verdict,
+        plain(observation.facts),
+        dict(observation.evidence),
+        outcome,
+    )
+
+
+def make(world: World, nodes: tuple[Node, ...], identity: Mapping[str, Json]) -> Plan:
+    """Observes all nodes concurrently; those that need another's outcome as soon as it is known.
+
+    Raises the first CbctlError of a step that could not even be observed."""
+    world.emit("plan.started", "", steps=[n.id for n in nodes])
+    done: dict[str, Planned] = {}
+    waiting = list(nodes)
+    active: dict[Task[Planned], Node] = {}
+    while waiting or active:
+        for node in list(waiting):
+            unknown = [
+                r for r in node.refers if r in done and not isinstance(done[r].verdict, Nothing)
+            ]
+            if unknown:
+                waiting.remove(node)
+                done[node.id] = _later(node, tuple(unknown))
+                _observed(world, done[node.id])
+            elif all(r in done for r in node.refers):
+                waiting.remove(node)
+                outcomes = {r: done[r].outcome for r in node.refers}
+                situation = world.situation("", node.id)
+
+                def task(node: Node = node, s: Situation = situation, o: Outcomes = outcomes) -> Planned:
+                    return look(node, s, o)
+
+                active[world.executor.submit(guarded(world, node.id, "observe", task))] = node
+        if not active:
+            if waiting and not _progress(waiting, done):
+                raise CbctlError(
+                    "these steps wait for each other or for a step that was left out: "
+                    + ", ".join(n.id for n in waiting),
+                    exit=Exit.USAGE,
+                )
+            continue
+        for finished in world.executor.wait(list(active)):
+            node = active.pop(finished)
+            done[node.id] = finished.result()
+            _observed(world, done[node.id])
+    steps = tuple(done[n.id] for n in nodes)
+    digest = sha256(
+        {
+            "identity": dict(identity),
+            "steps": [
+                {"id": p.id, "name": p.name, "facts": p.facts, "verdict": describe(p.verdict)}
+                for p in steps
+            ],
+        }
+    )
+    plan = Plan(digest, steps)
+    world.emit(
+        "plan.ready", "", hash=digest, changes=sum(not isinstance(p.verdict, Nothing) for p in steps)
+    )
+    return plan
+
+
+def describe(verdict: PlanVerdict) -> dict[str, Json]:
+    """A verdict as JSON, the same in events, journals and `--output json`."""
+    match verdict:
+        case Nothing(because):
+            return {"verdict": "nothing", "because": because, "changes": []}
+        case Changes(changes):
+            return {"verdict": "changes", "because": "", "changes": changes_json(changes)}
+        case Blocked(why, fix):
+            return {"verdict": "blocked", "because": why, "fix": fix, "changes": []}
+        case After(needs, may):
+            return {
+                "verdict": "after",
+                "because": "after " + ", ".join(needs),
+                "changes": changes_json(may),
+            }
+
+
+def changes_json(changes: tuple[Change, ...]) -> list[Json]:
+    return [{"what": c.what, "before": c.before, "after": c.after} for c in changes]
+
+
+def _later(node: Node, unknown: tuple[str, ...]) -> Planned:
+    may = tuple(Change(what) for what in node.step.at_most)
+    return Planned(node.id, node.name, node.step.summary, After(unknown, may))
+
+
+def _observed(world: World, planned: Planned) -> None:
+    world.emit(
+        "step.observed",
+        "",
+        step=planned.id,
+        summary=planned.summary,
+        evidence=dict(planned.evidence),
+        **describe(planned.verdict),
+    )
+
+
+def _progress(waiting: list[Node], done: Mapping[str, Planned]) -> bool:
+    return any(all(r in done for r in n.refers) for n in waiting)

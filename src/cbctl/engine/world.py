@@ -1,0 +1,144 @@
+"""What is injected into the engine, and what the engine hands on to a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from cbctl.config.types import Reference, Secret
+from cbctl.engine.clock import Clock, Random, stamp
+from cbctl.engine.event import Event, Sink
+from cbctl.engine.executor import Executor
+from cbctl.engine.lock import Held
+from cbctl.engine.step import Json
+from cbctl.engine.store import Fenced, Owner, Store
+from cbctl.errors import CbctlError, Exit
+
+T = TypeVar("T")
+
+
+class Stopped(Exception):
+    """The user asked the run to stop; raised at the next safe point."""
+
+
+@dataclass
+class Stop:
+    """Set by a signal; looked at before each change and each new step."""
+
+    requested: str = ""
+
+    def request(self, why: str) -> None:
+        self.requested = self.requested or why
+
+    def check(self) -> None:
+        if self.requested:
+            raise Stopped(self.requested)
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything outside the engine.
+
+    scrub  takes every value that was revealed so far out of a text
+    """
+
+    store: Store
+    clock: Clock
+    random: Random
+    executor: Executor
+    sink: Sink
+    owner: Owner
+    reveal: Callable[[Reference], Secret]
+    scrub: Callable[[str], str]
+    stop: Stop = field(default_factory=Stop)
+
+    def emit(self, type: str, run: str, **data: Json) -> None:
+        self.sink(Event(type, stamp(self.clock.wall()), run, data))
+
+    def situation(self, run: str, step: str, held: Held | None = None) -> Situation:
+        return Situation(self, run, step, held)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """The Context of one call of a step."""
+
+    world: World
+    run: str
+    step: str
+    held: Held | None
+
+    def reveal(self, reference: Reference) -> Secret:
+        return self.world.reveal(reference)
+
+    def progress(self, message: str, done: int | None = None, total: int | None = None) -> None:
+        self.world.emit(
+            "step.progress",
+            self.run,
+            step=self.step,
+            message=self.world.scrub(message),
+            done=done,
+            total=total,
+        )
+
+    def fence(self) -> None:
+        if self.held is None:
+            raise CbctlError("a step tried to change something while it only looks")
+        self.world.stop.check()
+        self.held.fence()
+
+    @property
+    def token(self) -> int:
+        return self.held.token if self.held else 0
+
+    def monotonic(self) -> float:
+        return self.world.clock.monotonic()
+
+    def wall(self) -> float:
+        return self.world.clock.wall()
+
+    def sleep(self, seconds: float) -> None:
+        until = self.monotonic() + seconds
+        while (left := until - self.monotonic()) > 0:
+            self.world.stop.check()
+            self.world.clock.sleep(min(left, 0.1))
+
+
+def guarded(world: World, step: str, phase: str, work: Callable[[], T]) -> Callable[[], T]:
+    """Turns whatever a step raises into an error fit for people: scrubbed, never a traceback."""
+
+    def run() -> T:
+        try:
+            return work()
+        except (Stopped, Fenced):
+            raise
+        except CbctlError as error:
+            raise CbctlError(
+                world.scrub(error.what),
+                exit=error.exit,
+                where=error.where or step,
+                fix=world.scrub(error.fix),
+                evidence=error.evidence,
+            ) from error
+        except Exception as error:
+            # a defect of the step: its place is named, so that it can be mended
+            raise CbctlError(
+                world.scrub(f"unexpected {type(error).__name__} in {phase}: {error}"),
+                where=f"{step} ({_place(error)})",
+                fix="this is a defect of cbctl; nothing is lost: cbctl resume goes on",
+                exit=Exit.FAILED,
+            ) from error
+
+    return run
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    place = "?"
+    while trace is not None:
+        name = trace.tb_frame.f_globals.get("__name__", "?")
+        if str(name).startswith("cbctl"):
+            place = f"{name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
