@@ -1,0 +1,248 @@
+"""The typed settings: what `cbctl.yaml` may say, and what everything else reads.
+
+The structs are the only description: the reader, the JSON Schema and `cbctl config show` are
+made from them. Paths come out absolute; a section of an environment is the one of `defaults`,
+deep-merged with the environment's own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from cbctl.config.reference import Reference
+
+ENVIRONMENT_NAME = r"^[a-z][a-z0-9-]{0,30}$"
+
+# A setting given in place or kept elsewhere.
+Value = str | Reference
+
+# What an instruction's argument may be: the IDL decides which of them fits.
+Argument = bool | int | str | Reference | list["Argument"] | dict[str, "Argument"]
+
+Text = Annotated[str, Meta(min_length=1)]
+Port = Annotated[int, Meta(ge=1, le=65535, description="TCP port, 1 to 65535")]
+UrlPath = Annotated[str, Meta(pattern=r"^/[^\s?#]*$", description="path of a URL, begins with /")]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="an identifier")]
+DnsLabel = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+Address = Annotated[str, Meta(pattern=r"^[1-9A-HJ-NP-Za-km-z]{32,44}$", description="base58")]
+
+
+class Chain(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The Solana cluster of the environment."""
+
+    on: Annotated[
+        Literal["local", "external"],
+        Meta(description="local: cbctl starts a localnet; external: it is there already"),
+    ]
+    cluster: Annotated[
+        Literal["local", "devnet", "testnet", "mainnet-beta"],
+        Meta(description="which Solana cluster; local goes with `on: local`"),
+    ] = "local"
+    rpc: Annotated[
+        tuple[Value, ...],
+        Meta(description="RPC URLs, tried in this order; without any, `on: local` uses its port"),
+    ] = ()
+    genesis_hash: Annotated[
+        Address | None, Meta(description="what the cluster must answer before anything is changed")
+    ] = None
+    slot_ms: Annotated[
+        int, Meta(ge=10, le=10_000, description="localnet only: milliseconds per slot")
+    ] = 400
+    port: Annotated[
+        int, Meta(ge=1, le=65534, description="localnet only: RPC port; WebSocket is the next one")
+    ] = 8899
+
+
+class Initialize(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the program gets its first configuration; nothing here is known to cbctl itself."""
+
+    instruction: Annotated[Name, Meta(description="name in the IDL")]
+    account: Annotated[
+        Name, Meta(description="account type of the IDL whose fields hold the arguments afterwards")
+    ]
+    arguments: Annotated[
+        dict[str, Argument],
+        Meta(description="arguments by their names in the IDL; a struct is a mapping"),
+    ]
+
+
+class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The on-chain program."""
+
+    name: Annotated[Name, Meta(description="name of the program, as its IDL has it")]
+    elf: Annotated[Path, Meta(description="the built program (.so)")]
+    idl: Annotated[Path, Meta(description="its interface description (.json)")]
+    id: Annotated[
+        Value | None, Meta(description="address; without it, the public key of `keypair`")
+    ] = None
+    keypair: Annotated[
+        Reference | None, Meta(description="keypair that owns the address, for the first deploy")
+    ] = None
+    wallet: Annotated[Reference, Meta(description="keypair that pays and is the upgrade authority")]
+    initialize: Initialize
+
+
+class Migrations(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The database's schema."""
+
+    folder: Annotated[Path, Meta(description="folder of the numbered SQL files")]
+    schema: Annotated[
+        Path, Meta(description="JSON file: the range of schema versions that the code works with")
+    ]
+
+
+class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What database and cache have in common: how they are reached."""
+
+    access: Annotated[
+        Literal["direct", "in-cluster"],
+        Meta(description="in-cluster: reachable only from inside, so steps run there as Jobs"),
+    ] = "direct"
+    url: Annotated[
+        Value | None,
+        Meta(description="what cbctl itself connects with; a URL with a password is a reference"),
+    ] = None
+    allow_remote: Annotated[
+        bool, Meta(description="let a local environment use one that is not on this machine")
+    ] = False
+
+
+class Database(Store, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Postgres. `url` is that of the role that owns the schema."""
+
+    on: Annotated[
+        Literal["local", "kubernetes", "rds", "external"],
+        Meta(description="local: cbctl starts it, unless `url` has a value"),
+    ]
+
+
+class Cache(Store, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Redis."""
+
+    on: Annotated[
+        Literal["local", "kubernetes", "elasticache", "external"],
+        Meta(description="local: cbctl starts it, unless `url` has a value"),
+    ]
+
+
+class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The service."""
+
+    on: Annotated[
+        Literal["local", "kubernetes"],
+        Meta(description="local: a process on this machine; kubernetes: a Deployment"),
+    ]
+    source: Annotated[Path, Meta(description="folder of its code")]
+    module: Annotated[Text, Meta(description="Python module that runs it")]
+    port: Port
+    health: Annotated[UrlPath, Meta(description="answers 200 while the process is well")]
+    ready: Annotated[UrlPath, Meta(description="answers 200 while it can serve")]
+    environment: Annotated[dict[Name, Value], Meta(description="variables of the process, by name")]
+
+
+class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A Kubernetes cluster and the namespace that belongs to the environment."""
+
+    context: Annotated[Text, Meta(description="context of the kubeconfig")]
+    namespace: DnsLabel
+
+
+class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whom to tell how a run ended: an HTTP POST, signed with a shared secret."""
+
+    kind: Literal["webhook"]
+    url: Annotated[Reference, Meta(description="address; itself a secret")]
+    secret: Annotated[Reference, Meta(description="key of the HMAC signature")]
+
+
+class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who the target is, as recorded when the environment was made; checked before changes.
+
+    The chain's is `chain.genesis_hash`.
+    """
+
+    cluster_uid: Annotated[Text | None, Meta(description="UID of the namespace kube-system")] = None
+    namespace_uid: Annotated[
+        Text | None, Meta(description="UID of the environment's own namespace")
+    ] = None
+    account_id: Annotated[
+        Annotated[str, Meta(pattern=r"^[0-9]{12}$")] | None,
+        Meta(description="AWS account, twelve digits in quotes"),
+    ] = None
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What cbctl may do by itself."""
+
+    undo_on_failure: Annotated[
+        bool, Meta(description="a failed run undoes by itself what it can safely undo")
+    ] = True
+
+
+class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One place where the platform runs."""
+
+    protected: Annotated[
+        bool, Meta(description="changes ask for the environment's name, or --confirm NAME")
+    ] = False
+    chain: Chain
+    program: Program
+    migrations: Migrations
+    database: Database
+    cache: Cache
+    api: Api
+    clusters: Annotated[
+        dict[DnsLabel, Cluster], Meta(description="Kubernetes clusters by a name of your own")
+    ] = {}
+    notify: tuple[Webhook, ...] = ()
+    identity: Identity = Identity()
+    policy: Policy = Policy()
+
+    # Filled in by the reader.
+    name: str = ""
+    platform: str = ""
+    folder: Path = Path()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether any part runs on this machine: then there is a local state folder, and the
+        shell's variables are never looked at."""
+        parts = (self.chain.on, self.database.on, self.cache.on, self.api.on)
+        return self.name == "local" or "local" in parts
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole of `cbctl.yaml`, `defaults` already merged into the environments."""
+
+    version: Annotated[Literal[1], Meta(description="of this file's format")]
+    min_cbctl: Annotated[
+        Annotated[str, Meta(pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$")] | None,
+        Meta(description="the oldest cbctl that may use this file, e.g. 0.1.0"),
+    ] = None
+    platform: Annotated[DnsLabel, Meta(description="name of the platform; names state folders")]
+    runbooks: Annotated[
+        Path | None, Meta(description="folder of your own runbooks; they shadow the shipped ones")
+    ] = None
+    environments: Annotated[
+        dict[Annotated[str, Meta(pattern=ENVIRONMENT_NAME)], Environment],
+        Meta(min_length=1, description="environments by name"),
+    ]
+
+    # Filled in by the reader.
+    path: Path = Path()
+
+    @property
+    def folder(self) -> Path:
+        """Where cbctl.yaml lies: what its paths are relative to."""
+        return self.path.parent
+
+
+# Fields that the reader fills in and nobody may write.
+FILLED_IN: dict[type, frozenset[str]] = {
+    Environment: frozenset({"name", "platform", "folder"}),
+    Settings: frozenset({"path"}),
+}

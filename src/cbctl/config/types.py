@@ -1,0 +1,42 @@
+"""The names that steps, clients and the local platform import from the configuration."""
+
+from cbctl.config.reference import Reference, Secret, as_text, host_only
+from cbctl.config.settings import (
+    Api,
+    Argument,
+    Cache,
+    Chain,
+    Cluster,
+    Database,
+    Environment,
+    Identity,
+    Initialize,
+    Migrations,
+    Policy,
+    Program,
+    Settings,
+    Value,
+    Webhook,
+)
+
+__all__ = [
+    "Api",
+    "Argument",
+    "Cache",
+    "Chain",
+    "Cluster",
+    "Database",
+    "Environment",
+    "Identity",
+    "Initialize",
+    "Migrations",
+    "Policy",
+    "Program",
+    "Reference",
+    "Secret",
+    "Settings",
+    "Value",
+    "Webhook",
+    "as_text",
+    "host_only",
+]
