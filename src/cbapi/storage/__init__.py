@@ -1,0 +1,1 @@
+"""The systems that hold state: Postgres, Redis, the chain."""
