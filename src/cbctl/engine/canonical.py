@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from typing import Any, cast
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -11,21 +14,28 @@ from cbctl.config.types import Reference
 from cbctl.engine.step import Json
 
 
-def _text(value: Any) -> Any:
-    if isinstance(value, Reference):
-        return str(value)  # the reference itself; what it stands for never travels
-    raise NotImplementedError(f"{type(value).__name__} has no place in a record")
-
-
 def plain(value: Any) -> Json:
-    """Dataclasses, tuples and paths as plain JSON values."""
-    built = msgspec.to_builtins(value, enc_hook=_text, order="deterministic")
-    return cast(Json, built)
+    """Dataclasses, structs, tuples, paths and references (their text) as plain JSON values."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case Reference() | Path():
+            return str(value)
+        case Mapping():
+            return {str(k): plain(v) for k, v in value.items()}
+        case list() | tuple() | set() | frozenset():
+            items = [plain(v) for v in value]
+            return sorted(items, key=str) if isinstance(value, set | frozenset) else items
+        case msgspec.Struct():
+            return {f: plain(getattr(value, f)) for f in value.__struct_fields__}
+        case _ if dataclasses.is_dataclass(value):
+            return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    raise TypeError(f"{type(value).__name__} has no place in a record")
 
 
 def canonical(value: Any) -> bytes:
     """JSON with sorted keys and no white space (one line)."""
-    return msgspec.json.encode(value, enc_hook=_text, order="deterministic")
+    return msgspec.json.encode(plain(value), order="deterministic")
 
 
 def sha256(value: Any) -> str:

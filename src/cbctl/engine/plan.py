@@ -127,7 +127,9 @@ def make(world: World, nodes: tuple[Node, ...], identity: Mapping[str, Json]) ->
                 outcomes = {r: done[r].outcome for r in node.refers}
                 situation = world.situation("", node.id)
 
-                def task(node: Node = node, s: Situation = situation, o: Outcomes = outcomes) -> Planned:
+                def task(
+                    node: Node = node, s: Situation = situation, o: Outcomes = outcomes
+                ) -> Planned:
                     return look(node, s, o)
 
                 active[world.executor.submit(guarded(world, node.id, "observe", task))] = node
@@ -155,7 +157,10 @@ def make(world: World, nodes: tuple[Node, ...], identity: Mapping[str, Json]) ->
     )
     plan = Plan(digest, steps)
     world.emit(
-        "plan.ready", "", hash=digest, changes=sum(not isinstance(p.verdict, Nothing) for p in steps)
+        "plan.ready",
+        "",
+        hash=digest,
+        changes=sum(not isinstance(p.verdict, Nothing) for p in steps),
     )
     return plan
 

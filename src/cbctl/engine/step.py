@@ -186,6 +186,6 @@ class Step(Generic[I, F, O]):
         """Looks again, independently of `apply`, and also when nothing was changed."""
         raise NotImplementedError
 
-    def undo(self, ctx: Context, inputs: I, before: Json, intent: Json) -> None | CannotUndo:
+    def undo(self, ctx: Context, inputs: I, before: Json, intent: Json) -> CannotUndo | None:
         """Brings back what `observe` saw before (its facts as JSON), in a run that failed."""
         return CannotUndo("this step has no way back of its own")

@@ -69,4 +69,4 @@ class Store(Protocol):
         """Compare-and-set of the lock. Raises Conflict."""
 
     def owner_state(self, owner: Owner) -> str:
-        """"dead" when that is certain, "alive" when it is running, else "unknown"."""
+        """ "dead" when that is certain, "alive" when it is running, else "unknown"."""

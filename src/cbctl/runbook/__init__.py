@@ -1,0 +1,1 @@
+"""Runbooks: YAML that says which steps make up an operation, and in what order."""

@@ -1,0 +1,29 @@
+"""Which module holds which step: `db.migrate` is `cbctl.steps.db.migrate`.
+
+The table is static, so that nothing is imported to know what there is.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from cbctl.engine.step import Step
+
+STEPS: dict[str, str] = {
+    "db.migrate": "Apply the pending migrations of one phase",
+    "local.api": "Run the API service on this machine",
+    "local.localnet": "Run a Solana localnet on this machine",
+    "local.postgres": "Run Postgres on this machine",
+    "local.redis": "Run Redis on this machine",
+    "local.verify": "Ask every part of the local platform whether it works",
+    "program.deploy": "Deploy or upgrade the on-chain program",
+    "program.init": "Write the program's first configuration",
+}
+
+
+def step(name: str) -> Step[Any, Any, Any]:
+    """The step of that name. The name is one of STEPS."""
+    module = importlib.import_module(f"cbctl.steps.{name}")
+    loaded: Step[Any, Any, Any] = module.STEP
+    return loaded
