@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from cbctl.engine.canonical import plain, sha256
@@ -20,6 +21,15 @@ from cbctl.engine.step import (
 )
 from cbctl.engine.world import Situation, World, guarded
 from cbctl.errors import CbctlError, Exit
+
+
+class NotYet(Exception):
+    """Raised by `bind` when an input is made by steps that have not run: their ids."""
+
+    def __init__(self, *needs: str) -> None:
+        super().__init__(", ".join(needs))
+        self.needs = needs
+
 
 Outcomes = Mapping[str, Any]
 """Outcome of each finished step by its id: what `${steps.ID.FIELD}` refers to."""
@@ -88,7 +98,10 @@ class Plan:
 
 def look(node: Node, situation: Situation, outcomes: Outcomes) -> Planned:
     """Observes one node and plans it. Runs in a task."""
-    inputs = node.bind(outcomes)
+    try:
+        inputs = node.bind(outcomes)
+    except NotYet as unknown:
+        return _later(node, unknown.needs)
     observation = node.step.observe(situation, inputs)
     verdict = node.step.plan(inputs, observation.facts)
     outcome = None
@@ -125,14 +138,8 @@ def make(world: World, nodes: tuple[Node, ...], identity: Mapping[str, Json]) ->
             elif all(r in done for r in node.refers):
                 waiting.remove(node)
                 outcomes = {r: done[r].outcome for r in node.refers}
-                situation = world.situation("", node.id)
-
-                def task(
-                    node: Node = node, s: Situation = situation, o: Outcomes = outcomes
-                ) -> Planned:
-                    return look(node, s, o)
-
-                active[world.executor.submit(guarded(world, node.id, "observe", task))] = node
+                work = partial(look, node, world.situation("", node.id), outcomes)
+                active[world.executor.submit(guarded(world, node.id, "observe", work))] = node
         if not active:
             if waiting and not _progress(waiting, done):
                 raise CbctlError(

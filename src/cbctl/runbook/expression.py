@@ -1,0 +1,132 @@
+"""What a runbook may say instead of a value, and when a step is chosen.
+
+A reference is a whole value `${ROOT.path}` with the roots inputs, env, steps and release. (With a
+colon, `${env:NAME}`, it is a reference of the configuration and none of these.) A condition knows
+paths, words, `==`, `!=`, `in [a, b]` and `and`, and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ROOTS = ("inputs", "env", "steps", "release")
+
+_REFERENCE = re.compile(r"\$\{(%s)((?:\.[A-Za-z0-9_-]+)+)\}" % "|".join(ROOTS))
+_PATH = re.compile(r"(%s)((?:\.[A-Za-z0-9_-]+)+)" % "|".join(ROOTS))
+_CLAUSE = re.compile(r"(\S+)\s+(==|!=|in)\s+(.+)")
+
+
+class BadExpression(ValueError):
+    """What is wrong, in words for the author of the runbook."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """`env.api.on` as ("env", ("api", "on"))."""
+
+    root: str
+    parts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return ".".join((self.root, *self.parts))
+
+
+def reference(text: str) -> Path | None:
+    """The path that `${…}` names, or None for an ordinary value."""
+    found = _REFERENCE.fullmatch(text)
+    if found:
+        return Path(found[1], tuple(found[2][1:].split(".")))
+    if re.search(r"\$\{[^}:]*\}", text):
+        raise BadExpression(
+            f"{text!r}: a reference is the whole value, "
+            "${inputs.X}, ${env.X}, ${steps.ID.X} or ${release.X}"
+        )
+    return None
+
+
+def references(value: Any) -> Iterator[Path]:
+    """All references anywhere in a value."""
+    if isinstance(value, str):
+        path = reference(value)
+        if path:
+            yield path
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from references(inner)
+
+
+def resolve(value: Any, roots: Mapping[str, Any]) -> Any:
+    """The value with every reference replaced by what it names, of whatever type."""
+    if isinstance(value, str):
+        path = reference(value)
+        return value if path is None else follow(path, roots)
+    if isinstance(value, Mapping):
+        return {k: resolve(v, roots) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [resolve(v, roots) for v in value]
+    return value
+
+
+def follow(path: Path, roots: Mapping[str, Any]) -> Any:
+    value: Any = roots.get(path.root)
+    seen = path.root
+    for part in path.parts:
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif not isinstance(value, Mapping) and part in _fields(value):
+            value = getattr(value, part)
+        else:
+            known = sorted(value) if isinstance(value, Mapping) else sorted(_fields(value))
+            raise BadExpression(f"{seen} has no {part!r}; it has {', '.join(known) or 'nothing'}")
+        seen += f".{part}"
+    return value
+
+
+def holds(condition: str, roots: Mapping[str, Any]) -> bool:
+    """Whether all clauses of a condition are true."""
+    return all(_clause(c.strip(), roots) for c in re.split(r"\s+and\s+", condition.strip()))
+
+
+def _clause(clause: str, roots: Mapping[str, Any]) -> bool:
+    found = _CLAUSE.fullmatch(clause)
+    if not found:
+        raise BadExpression(
+            f"{clause!r}: a condition is `PATH == WORD`, `PATH != WORD` or `PATH in [A, B]`"
+        )
+    left = _operand(found[1], roots)
+    if found[2] == "in":
+        text = found[3].strip()
+        if not (text.startswith("[") and text.endswith("]")):
+            raise BadExpression(f"{clause!r}: `in` wants a list, [A, B]")
+        return left in [_operand(w.strip(), roots) for w in text[1:-1].split(",")]
+    return bool((left == _operand(found[3].strip(), roots)) == (found[2] == "=="))
+
+
+def _operand(word: str, roots: Mapping[str, Any]) -> Any:
+    path = _PATH.fullmatch(word)
+    if path:
+        return follow(Path(path[1], tuple(path[2][1:].split("."))), roots)
+    match word:
+        case "true":
+            return True
+        case "false":
+            return False
+        case "null":
+            return None
+    if re.fullmatch(r"-?[0-9]+", word):
+        return int(word)
+    if not re.fullmatch(r"[A-Za-z0-9_.:/-]+", word):
+        raise BadExpression(f"{word!r} is neither a path nor a word")
+    return word
+
+
+def _fields(value: Any) -> tuple[str, ...]:
+    """Fields of a dataclass or msgspec struct."""
+    names = getattr(value, "__struct_fields__", None) or getattr(value, "__dataclass_fields__", ())
+    return tuple(names)
