@@ -15,20 +15,31 @@ from msgspec import Meta
 
 from cbctl.config.reference import Reference
 
-ENVIRONMENT_NAME = r"^[a-z][a-z0-9-]{0,30}$"
-
 # A setting given in place or kept elsewhere.
 Value = str | Reference
 
 # What an instruction's argument may be: the IDL decides which of them fits.
 Argument = bool | int | str | Reference | list["Argument"] | dict[str, "Argument"]
 
+EnvironmentName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z][a-z0-9-]{0,30}$",
+        title="lower-case letters, digits and -, a letter first (at most 31)",
+    ),
+]
 Text = Annotated[str, Meta(min_length=1)]
 Port = Annotated[int, Meta(ge=1, le=65535, description="TCP port, 1 to 65535")]
-UrlPath = Annotated[str, Meta(pattern=r"^/[^\s?#]*$", description="path of a URL, begins with /")]
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="an identifier")]
-DnsLabel = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
-Address = Annotated[str, Meta(pattern=r"^[1-9A-HJ-NP-Za-km-z]{32,44}$", description="base58")]
+UrlPath = Annotated[str, Meta(pattern=r"^/[^\s?#]*$", title="a path of a URL that begins with /")]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", title="letters, digits and _")]
+DnsLabel = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+        title="lower-case letters, digits and - (at most 63)",
+    ),
+]
+Address = Annotated[str, Meta(pattern=r"^[1-9A-HJ-NP-Za-km-z]{32,44}$", title="32 bytes in base58")]
 
 
 class Chain(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -170,8 +181,8 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         Text | None, Meta(description="UID of the environment's own namespace")
     ] = None
     account_id: Annotated[
-        Annotated[str, Meta(pattern=r"^[0-9]{12}$")] | None,
-        Meta(description="AWS account, twelve digits in quotes"),
+        Annotated[str, Meta(pattern=r"^[0-9]{12}$", title="twelve digits in quotes")] | None,
+        Meta(description="AWS account"),
     ] = None
 
 
@@ -220,7 +231,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     version: Annotated[Literal[1], Meta(description="of this file's format")]
     min_cbctl: Annotated[
-        Annotated[str, Meta(pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$")] | None,
+        Annotated[
+            str, Meta(pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$", title="a version such as 0.1.0")
+        ]
+        | None,
         Meta(description="the oldest cbctl that may use this file, e.g. 0.1.0"),
     ] = None
     platform: Annotated[DnsLabel, Meta(description="name of the platform; names state folders")]
@@ -228,7 +242,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         Path | None, Meta(description="folder of your own runbooks; they shadow the shipped ones")
     ] = None
     environments: Annotated[
-        dict[Annotated[str, Meta(pattern=ENVIRONMENT_NAME)], Environment],
+        dict[EnvironmentName, Environment],
         Meta(min_length=1, description="environments by name"),
     ]
 

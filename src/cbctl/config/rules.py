@@ -1,0 +1,176 @@
+"""What the settings of one environment must agree on, beyond the type of each.
+
+Pure: looks at no file, no variable and no network, so it holds for every environment of the
+file, not only for the one in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from cbctl.config.problem import Problem
+from cbctl.config.read import Marks
+from cbctl.config.reference import Reference
+from cbctl.config.settings import Environment
+
+_PASSWORDS = ("password", "passwd", "secret", "token", "api_key", "api-key", "apikey", "sslkey")
+
+
+def check(env: Environment, file: str, marks: Marks) -> list[Problem]:
+    """Problems of `env`, each at the setting that has to change."""
+    found = [*_chain(env), *_stores(env), *_api(env), *_references(env), *_literals(env)]
+    return [locate(env, setting, message, file, marks) for setting, message in found]
+
+
+def locate(env: Environment, setting: str, message: str, file: str, marks: Marks) -> Problem:
+    """The problem at `setting` of `env`, or at the nearest section that is written down."""
+    path = f"environments.{env.name}.{setting}"
+    key = path
+    while path not in marks and "." in path:
+        path = path.rpartition(".")[0]
+    line, column, shown = marks.get(path, (0, 0, path))
+    return Problem(file, line, column, shown + key[len(path) :], message)
+
+
+Found = Iterator[tuple[str, str]]
+
+
+def _chain(env: Environment) -> Found:
+    chain = env.chain
+    if chain.on == "local":
+        if chain.cluster != "local":
+            yield "chain.cluster", f"`on: local` is no {chain.cluster}; leave `cluster` out"
+        if env.api.on == "local" and env.api.port in (chain.port, chain.port + 1):
+            yield "api.port", f"the localnet uses {chain.port} and {chain.port + 1}"
+    elif not chain.rpc:
+        yield "chain.rpc", "`on: external` needs at least one RPC URL"
+    for index, url in enumerate(chain.rpc):
+        if isinstance(url, Reference):
+            continue
+        if urlsplit_or_none(url) is None or not url.startswith(("http://", "https://")):
+            yield f"chain.rpc.{index}", "expected an http:// or https:// URL or a reference"
+        elif chain.cluster == "local" and not is_loopback(url):
+            yield f"chain.rpc.{index}", "a local chain is on this machine: expected 127.0.0.1"
+
+
+def _stores(env: Environment) -> Found:
+    for name, part in (("database", env.database), ("cache", env.cache)):
+        if part.on == "local":
+            if part.access != "direct":
+                yield f"{name}.access", "`on: local` is reached directly"
+            if isinstance(part.url, str) and not part.allow_remote and not is_loopback(part.url):
+                yield (
+                    f"{name}.url",
+                    "not on this machine; `allow_remote: true` beside it if that is meant",
+                )
+        elif part.url is None:
+            yield f"{name}.url", f"`on: {part.on}` needs a url"
+        if part.access == "in-cluster" and not env.clusters:
+            yield f"{name}.access", "`in-cluster` needs a cluster: `clusters` is empty"
+
+
+def _api(env: Environment) -> Found:
+    if env.api.on == "kubernetes" and not env.clusters:
+        yield "api.on", "`kubernetes` needs a cluster: `clusters` is empty"
+
+
+def _references(env: Environment) -> Found:
+    for setting, value in leaves(env):
+        if not isinstance(value, Reference):
+            continue
+        if value.kind in ("state", "key") and not env.is_local:
+            yield setting, f"{value} exists only in a local environment"
+        if value.kind == "secret" and not env.clusters:
+            yield setting, f"{value} needs a Kubernetes cluster: `clusters` is empty"
+
+
+def _literals(env: Environment) -> Found:
+    """Secrets that stand in the file itself; the message never repeats them."""
+    advice = "a secret does not belong in this file; use ${env:NAME}"
+    for setting, value in leaves(env):
+        if not isinstance(value, str):
+            continue
+        name = setting.rpartition(".")[2].lower()
+        in_api = setting.startswith("api.environment.")
+        named = any(word in name for word in ("secret", "password", "token", "private"))
+        if (in_api and named) or has_password(value):
+            yield setting, advice
+
+
+def leaves(env: Environment) -> Iterator[tuple[str, object]]:
+    """Every single value of an environment with its setting, e.g. `chain.rpc.0`."""
+
+    def walk(path: str, value: object) -> Iterator[tuple[str, object]]:
+        if isinstance(value, Reference):
+            yield path, value
+        elif isinstance(value, msgspec.Struct):
+            for name in value.__struct_fields__:
+                if path or name not in ("name", "platform", "folder"):
+                    yield from walk(f"{path}.{name}" if path else name, getattr(value, name))
+        elif isinstance(value, dict):
+            for name, item in value.items():
+                yield from walk(f"{path}.{name}", item)
+        elif isinstance(value, list | tuple):
+            for index, item in enumerate(value):
+                yield from walk(f"{path}.{index}", item)
+        else:
+            yield path, value
+
+    return walk("", env)
+
+
+def urlsplit_or_none(url: str) -> tuple[str, str] | None:
+    """Scheme and host of a URL, or None when it is none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises when it is no number
+    except ValueError:
+        return None
+    return (parts.scheme, parts.hostname) if parts.scheme and parts.hostname else None
+
+
+def is_loopback(url: str) -> bool:
+    """Whether every host of the URL is this machine. A name other than localhost is not: what
+    it resolves to may change between this check and the connection."""
+    try:
+        parts = urlsplit(url)
+        # libpq takes its host from the query too, and several hosts separated by commas.
+        query = dict(parse_qsl(parts.query))
+        hosts = parts.netloc.rpartition("@")[2].split(",")
+        for extra in (query.get("host"), query.get("hostaddr")):
+            hosts.extend(extra.split(",") if extra else [])
+        if "service" in query:
+            return False
+        return all(_is_loopback_host(host) for host in hosts if host) and any(hosts)
+    except ValueError:
+        return False
+
+
+def _is_loopback_host(host: str) -> bool:
+    if host.startswith("/"):
+        return True  # folder of a Unix socket
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if name.lower() == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def has_password(url: str) -> bool:
+    """Whether a text is a URL with a password or key in it."""
+    if "://" not in url:
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return True  # cannot be judged, so it is not shown
+    user = parts.netloc.rpartition("@")[0]
+    if ":" in user and user.partition(":")[2]:
+        return True
+    return any(name.lower() in _PASSWORDS for name, _ in parse_qsl(parts.query))
