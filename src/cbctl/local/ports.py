@@ -1,0 +1,106 @@
+"""Ports of the local services: chosen once, stored in ports.json, kept.
+
+Free ports come from 15000 to 29999: below the range that the kernel gives to outgoing connections, so
+that a stored port is not taken by chance between two starts.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from dataclasses import dataclass
+
+from cbctl.errors import CbctlError, Exit
+from cbctl.local import processes
+from cbctl.local.files import read_json, write_json
+from cbctl.local.state import State
+
+HOST = "127.0.0.1"
+_FIRST, _LAST = 15_000, 29_999
+
+
+@dataclass(frozen=True)
+class Ports:
+    """`ports.json` of a state folder: {service: first port}."""
+
+    state: State
+
+    def stored(self, service: str) -> int | None:
+        value = (read_json(self.state.path / "ports.json") or {}).get(service)
+        return value if isinstance(value, int) else None
+
+    def reserve(self, service: str, *, preferred: int | None = None, count: int = 1) -> int:
+        """The first of `count` neighbouring ports for a service; stored.
+
+        preferred  the port the configuration names: exactly this or an error (Exit.REFUSED) that
+                   names who has it. None: the stored one, or any that is free.
+        A port that the service itself has, or an orphan of it, counts as free: the supervisor
+        adopts or replaces that process.
+        """
+        stored = self.stored(service)
+        port = preferred if preferred is not None else stored
+        if port is not None:
+            stranger = self._stranger(service, port, count)
+            if stranger is None:
+                self._store(service, port)
+                return port
+            if preferred is not None:
+                raise _taken(service, preferred, stranger)
+        port = self._free(count)
+        self._store(service, port)
+        return port
+
+    def _stranger(self, service: str, first: int, count: int) -> processes.Listener | None:
+        for port in range(first, first + count):
+            if can_bind(port) or self._ours(service, port):
+                continue
+            return processes.listener(port) or processes.Listener(port, None, "")
+        return None
+
+    def _ours(self, service: str, port: int) -> bool:
+        record = read_json(self.state.path / "records" / f"{service}.json") or {}
+        leader = processes.Identity.of_json(record.get("process"))
+        if leader is not None and processes.listens(processes.session_members(leader), port):
+            return True
+        orphans = [found for found, _ in processes.marked(self.state.marker(service))]
+        return processes.listens(orphans, port)
+
+    def _free(self, count: int) -> int:
+        ports = read_json(self.state.path / "ports.json") or {}
+        others = {p + i for p in ports.values() if isinstance(p, int) for i in (0, 1)}
+        span = _LAST - _FIRST - count
+        start = secrets.randbelow(span)
+        for offset in range(span):
+            first = _FIRST + (start + offset) % span
+            wanted = range(first, first + count)
+            if others.isdisjoint(wanted) and all(can_bind(port) for port in wanted):
+                return first
+        raise CbctlError(f"no free port between {_FIRST} and {_LAST} on {HOST}", exit=Exit.REFUSED)
+
+    def _store(self, service: str, port: int) -> None:
+        ports = read_json(self.state.path / "ports.json") or {}
+        if ports.get(service) != port:
+            write_json(self.state.path / "ports.json", {**ports, service: port})
+
+
+def can_bind(port: int) -> bool:
+    """Whether nobody listens there (a connection in TIME_WAIT does not count)."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _taken(service: str, preferred: int, who: processes.Listener) -> CbctlError:
+    reason = f"port {who.port} is taken by {who}"
+    if who.port != preferred:
+        reason = f"{reason}; {service} needs {preferred} and the port after it"
+    return CbctlError(
+        f"{service} cannot start: {reason}",
+        exit=Exit.REFUSED,
+        where=f"{HOST}:{who.port}",
+        fix=f"stop that process, or choose another port for {service} in cbctl.yaml",
+    )

@@ -1,0 +1,88 @@
+"""Questions to a local service: is it ready? Each answer is "" (yes) or what it said instead."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import struct
+from typing import Any
+
+from cbctl.local.ports import HOST
+from cbctl.local.spec import Ready
+
+SECONDS = 2.0  # the time limit of one question
+
+
+def ask(ready: Ready, *, seconds: float = SECONDS) -> str:
+    try:
+        match ready.kind:
+            case "http":
+                status, _ = get(ready.port, ready.path or "/", seconds=seconds)
+                return "" if status == 200 else f"it answered with HTTP {status}"
+            case "rpc":
+                return _rpc_health(ready.port, seconds)
+            case "postgres":
+                return _postgres(ready.port, seconds)
+            case "redis":
+                return _redis(ready.port, seconds)
+            case "tcp":
+                with socket.create_connection((HOST, ready.port), seconds):
+                    return ""
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+
+
+def get(port: int, path: str, *, seconds: float = SECONDS) -> tuple[int, bytes]:
+    """HTTP GET on loopback → status and body (at most 1 MiB); OSError, HTTPException."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=seconds)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read(1 << 20)
+    finally:
+        connection.close()
+
+
+def rpc(port: int, method: str, *, seconds: float = SECONDS) -> Any:
+    """A JSON-RPC call without parameters → its result; OSError (also for an error answer),
+    HTTPException."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=seconds)
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method})
+    try:
+        connection.request("POST", "/", body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        answer = json.loads(response.read(1 << 20))
+    except ValueError as error:
+        raise OSError(f"{method}: the answer is not JSON") from error
+    finally:
+        connection.close()
+    if not isinstance(answer, dict) or "result" not in answer:
+        told = answer.get("error") if isinstance(answer, dict) else answer
+        raise OSError(f"{method}: {str(told)[:200]}")
+    return answer["result"]
+
+
+def _rpc_health(port: int, seconds: float) -> str:
+    result = rpc(port, "getHealth", seconds=seconds)
+    return "" if result == "ok" else f"getHealth says {str(result)[:200]}"
+
+
+def _postgres(port: int, seconds: float) -> str:
+    """What pg_isready does: a server that asks for a password takes connections."""
+    words = b"user\0probe\0database\0probe\0application_name\0cbctl\0\0"
+    with socket.create_connection((HOST, port), seconds) as connection:
+        connection.sendall(struct.pack("!ii", len(words) + 8, 196_608) + words)
+        answer = connection.recv(512)
+    if answer[:1] == b"R":
+        return ""
+    fields = [f for f in answer[5:].split(b"\0") if f[:1] == b"M"]
+    return fields[0][1:].decode(errors="replace") if fields else "it closed the connection"
+
+
+def _redis(port: int, seconds: float) -> str:
+    """A server that asks for a password has loaded its data."""
+    with socket.create_connection((HOST, port), seconds) as connection:
+        connection.sendall(b"PING\r\n")
+        answer = connection.recv(512).decode(errors="replace").strip()
+    return "" if answer == "+PONG" or answer.startswith("-NOAUTH") else answer or "it hung up"

@@ -1,0 +1,278 @@
+"""Processes that are known beyond doubt: boot id + pid + start time, and a run marker.
+
+A pid alone is never trusted: it is used again. Linux is read from /proc; elsewhere psutil is asked.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cbctl.errors import CbctlError, Exit
+
+MARKER = "CBCTL_RUN_MARKER"  # whose process: one value per state folder and service
+SPEC = "CBCTL_RUN_SPEC"  # from what it was started: spec hash and generation
+_PROC = Path("/proc")
+_LINUX = (_PROC / "self" / "stat").exists()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """start: clock ticks since boot (Linux), microseconds since 1970 elsewhere."""
+
+    boot: str
+    pid: int
+    start: int
+
+    def as_json(self) -> dict[str, Any]:
+        return {"boot": self.boot, "pid": self.pid, "start": self.start}
+
+    @classmethod
+    def of_json(cls, value: Any) -> Identity | None:
+        match value:
+            case {"boot": str(boot), "pid": int(pid), "start": int(start)}:
+                return cls(boot, pid, start)
+        return None
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who has a port; pid None when this user may not know."""
+
+    port: int
+    pid: int | None
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} (pid {self.pid})" if self.pid else "a process of another user"
+
+
+@cache
+def boot_id() -> str:
+    if _LINUX:
+        return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+    import psutil
+
+    return str(int(psutil.boot_time()))
+
+
+def identify(pid: int) -> Identity | None:
+    """None when no such process runs; a zombie does not run."""
+    found = _stat(pid)
+    return None if found is None or found[0] == "Z" else Identity(boot_id(), pid, found[2])
+
+
+def alive(identity: Identity | None) -> bool:
+    return identity is not None and identify(identity.pid) == identity
+
+
+def session_members(leader: Identity) -> list[Identity]:
+    """Running processes of the session that `leader` made, itself included.
+
+    The kernel gives a session's number to no new process while a member lives. So members of a
+    session whose leader is gone are the old ones, and a *new* process under the leader's pid means
+    that the old session is empty.
+    """
+    if leader.boot != boot_id():
+        return []
+    now = _stat(leader.pid)
+    if now is not None and now[2] != leader.start:
+        return []
+    members = []
+    for pid in _pids():
+        found = _stat(pid)
+        if found is not None and found[1] == leader.pid and found[0] != "Z":
+            members.append(Identity(boot_id(), pid, found[2]))
+    return members
+
+
+def marked(marker: str) -> list[tuple[Identity, str]]:
+    """Running processes with this run marker, each with its SPEC value ("" when it has none)."""
+    wanted, found = f"{MARKER}={marker}".encode(), []
+    for pid in _pids():
+        variables = _environ(pid)
+        if wanted in variables:
+            identity = identify(pid)
+            prefix = f"{SPEC}=".encode()
+            spec = next((v[len(prefix) :] for v in variables if v.startswith(prefix)), b"")
+            if identity is not None:
+                found.append((identity, spec.decode(errors="replace")))
+    return found
+
+
+def leads_session(identity: Identity) -> bool:
+    found = _stat(identity.pid)
+    return found is not None and found[1] == identity.pid
+
+
+def signal_group(identity: Identity, number: signal.Signals) -> bool:
+    """Signal the process group that `identity` leads; False when it is gone."""
+    if not alive(identity):
+        return False
+    try:
+        os.killpg(identity.pid, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError as error:
+        raise CbctlError(
+            f"no permission to signal process {identity.pid}", exit=Exit.CREDENTIALS
+        ) from error
+    return True
+
+
+def signal_one(identity: Identity, number: signal.Signals) -> bool:
+    """Signal one process; False when it is gone."""
+    if not alive(identity):
+        return False
+    try:
+        os.kill(identity.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def kill_all(processes: Iterable[Identity]) -> int:
+    """SIGKILL each that still is what it was; returns how many."""
+    killed = 0
+    for process in processes:
+        if alive(process):
+            try:
+                os.kill(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue  # it went by itself
+            killed += 1
+    return killed
+
+
+def folder_of(pid: int) -> str | None:
+    """The working folder of a process; None when it is gone or not ours to see."""
+    if _LINUX:
+        try:
+            return str((_PROC / str(pid) / "cwd").readlink())
+        except OSError:
+            return None
+    import psutil
+
+    try:
+        return str(psutil.Process(pid).cwd())
+    except psutil.Error:
+        return None
+
+
+def listens(members: Iterable[Identity], port: int) -> bool:
+    """Whether one of these processes has `port` open for listening."""
+    pids = [member.pid for member in members]
+    if _LINUX:
+        sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
+        return any(link in sockets for pid in pids for link in _descriptors(pid))
+    import psutil
+
+    for pid in pids:
+        try:
+            connections = psutil.Process(pid).net_connections("tcp")
+        except psutil.Error:
+            continue  # gone meanwhile
+        if any(
+            c.status == psutil.CONN_LISTEN and getattr(c.laddr, "port", 0) == port
+            for c in connections
+        ):
+            return True
+    return False
+
+
+def listener(port: int) -> Listener | None:
+    """Who listens on a TCP port of this machine; None when nobody does."""
+    import psutil
+
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:  # macOS shows foreign sockets to root only
+        return Listener(port, None, "")
+    for connection in connections:
+        if connection.status != psutil.CONN_LISTEN or getattr(connection.laddr, "port", 0) != port:
+            continue
+        if connection.pid is None:
+            return Listener(port, None, "")
+        try:
+            return Listener(port, connection.pid, psutil.Process(connection.pid).name())
+        except psutil.Error:
+            return Listener(port, connection.pid, "unknown")
+    return None
+
+
+def _pids() -> Iterator[int]:
+    if _LINUX:
+        for entry in _PROC.iterdir():
+            if entry.name.isdigit():
+                yield int(entry.name)
+        return
+    import psutil
+
+    yield from psutil.pids()
+
+
+def _stat(pid: int) -> tuple[str, int, int] | None:
+    """State letter, session, start time; None when there is no such process."""
+    if _LINUX:
+        try:
+            text = (_PROC / str(pid) / "stat").read_text(errors="replace")
+        except OSError:
+            return None
+        # The name in parentheses may hold anything, so count from the last one.
+        fields = text[text.rindex(")") + 2 :].split()
+        return fields[0], int(fields[3]), int(fields[19])
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        letter = "Z" if process.status() == psutil.STATUS_ZOMBIE else "R"
+        return letter, os.getsid(pid), int(process.create_time() * 1_000_000)
+    except (psutil.Error, OSError):
+        return None
+
+
+def _environ(pid: int) -> list[bytes]:
+    """Variables as `NAME=value`; empty when not ours to see."""
+    if _LINUX:
+        try:
+            return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+        except OSError:
+            return []
+    import psutil
+
+    try:
+        return [f"{k}={v}".encode() for k, v in psutil.Process(pid).environ().items()]
+    except (psutil.Error, OSError):
+        return []
+
+
+def _listening_inodes(port: int) -> set[str]:
+    wanted, found = f":{port:04X}", set()
+    for table in ("tcp", "tcp6"):
+        try:
+            lines = (_PROC / "net" / table).read_text().splitlines()[1:]
+        except OSError:
+            continue  # no IPv6 in this kernel
+        for line in lines:
+            fields = line.split()
+            if fields[3] == "0A" and fields[1].endswith(wanted):
+                found.add(fields[9])
+    return found
+
+
+def _descriptors(pid: int) -> Iterator[str]:
+    folder = _PROC / str(pid) / "fd"
+    try:
+        entries = list(folder.iterdir())
+    except OSError:
+        return
+    for entry in entries:
+        try:
+            yield str(entry.readlink())
+        except OSError:
+            continue  # closed meanwhile
