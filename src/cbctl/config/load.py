@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from cbctl import __version__
 from cbctl.config import rules
 from cbctl.config.problem import ConfigError, Problem, near, shown
 from cbctl.config.read import MISSING, Marks, Place, Reader
@@ -162,7 +163,7 @@ def _check_versions(tree: Mapping, file: str) -> None:
                         version.node.line,
                         version.node.column,
                         "version",
-                        f"this file has format {number}; this cbctl ({_running()}) knows 1",
+                        f"this file has format {number}; this cbctl ({__version__}) knows 1",
                     )
                 ],
                 fix="install a newer cbctl",
@@ -171,7 +172,7 @@ def _check_versions(tree: Mapping, file: str) -> None:
     if least is None or not isinstance(least.node, Scalar):
         return
     needed = _release(least.node.text)
-    if needed and needed > _release(_running()):
+    if needed and needed > _release(__version__):
         raise ConfigError(
             [
                 Problem(
@@ -180,7 +181,7 @@ def _check_versions(tree: Mapping, file: str) -> None:
                     least.node.column,
                     "min_cbctl",
                     f"this file needs cbctl {shown(least.node.text)} or newer;"
-                    f" this is {_running()}",
+                    f" this is {__version__}",
                 )
             ],
             fix="install a newer cbctl",
@@ -198,17 +199,6 @@ def _release(version: str) -> tuple[int, ...]:
     while numbers and numbers[-1] == 0:
         numbers.pop()
     return tuple(numbers) or ((0,) if version[:1] == "0" else ())
-
-
-def _running() -> str:
-    import cbctl
-
-    known = getattr(cbctl, "__version__", None)
-    if isinstance(known, str):
-        return known
-    from importlib.metadata import version  # slow to import
-
-    return version("cbctl")
 
 
 def _text(path: Path, file: str) -> str:

@@ -7,8 +7,6 @@ file, not only for the one in use.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address
-from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -16,8 +14,7 @@ from cbctl.config.problem import Problem
 from cbctl.config.read import Marks
 from cbctl.config.reference import Reference
 from cbctl.config.settings import Environment
-
-_PASSWORDS = ("password", "passwd", "secret", "token", "api_key", "api-key", "apikey", "sslkey")
+from cbctl.config.urls import has_password, is_loopback, is_url
 
 
 def check(env: Environment, file: str, marks: Marks) -> list[Problem]:
@@ -51,7 +48,7 @@ def _chain(env: Environment) -> Found:
     for index, url in enumerate(chain.rpc):
         if isinstance(url, Reference):
             continue
-        if urlsplit_or_none(url) is None or not url.startswith(("http://", "https://")):
+        if not is_url(url, "http", "https"):
             yield f"chain.rpc.{index}", "expected an http:// or https:// URL or a reference"
         elif chain.cluster == "local" and not is_loopback(url):
             yield f"chain.rpc.{index}", "a local chain is on this machine: expected 127.0.0.1"
@@ -121,56 +118,3 @@ def leaves(env: Environment) -> Iterator[tuple[str, object]]:
             yield path, value
 
     return walk("", env)
-
-
-def urlsplit_or_none(url: str) -> tuple[str, str] | None:
-    """Scheme and host of a URL, or None when it is none."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises when it is no number
-    except ValueError:
-        return None
-    return (parts.scheme, parts.hostname) if parts.scheme and parts.hostname else None
-
-
-def is_loopback(url: str) -> bool:
-    """Whether every host of the URL is this machine. A name other than localhost is not: what
-    it resolves to may change between this check and the connection."""
-    try:
-        parts = urlsplit(url)
-        # libpq takes its host from the query too, and several hosts separated by commas.
-        query = dict(parse_qsl(parts.query))
-        hosts = parts.netloc.rpartition("@")[2].split(",")
-        for extra in (query.get("host"), query.get("hostaddr")):
-            hosts.extend(extra.split(",") if extra else [])
-        if "service" in query:
-            return False
-        return all(_is_loopback_host(host) for host in hosts if host) and any(hosts)
-    except ValueError:
-        return False
-
-
-def _is_loopback_host(host: str) -> bool:
-    if host.startswith("/"):
-        return True  # folder of a Unix socket
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    if name.lower() == "localhost":
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def has_password(url: str) -> bool:
-    """Whether a text is a URL with a password or key in it."""
-    if "://" not in url:
-        return False
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return True  # cannot be judged, so it is not shown
-    user = parts.netloc.rpartition("@")[0]
-    if ":" in user and user.partition(":")[2]:
-        return True
-    return any(name.lower() in _PASSWORDS for name, _ in parse_qsl(parts.query))

@@ -18,6 +18,7 @@ from cbctl.config.settings import (
     Value,
     Webhook,
 )
+from cbctl.config.urls import is_loopback
 
 __all__ = [
     "Api",
@@ -39,4 +40,5 @@ __all__ = [
     "Webhook",
     "as_text",
     "host_only",
+    "is_loopback",
 ]

@@ -1,0 +1,70 @@
+"""What a URL says about itself: where it leads, whether a password is in it. No network."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import parse_qsl, urlsplit
+
+_PASSWORDS = (
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "api_key",
+    "api-key",
+    "apikey",
+    "sslpassword",
+)
+
+
+def is_url(url: str, *schemes: str) -> bool:
+    """Whether the text is a URL of one of these schemes, with a host and a sensible port."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises when it is no number
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.hostname)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether every host of the URL is this machine. A name other than localhost is not: what
+    it resolves to may change between this check and the connection."""
+    try:
+        parts = urlsplit(url)
+        # libpq takes its host from the query too, and several hosts separated by commas.
+        query = dict(parse_qsl(parts.query))
+        hosts = parts.netloc.rpartition("@")[2].split(",")
+        for extra in (query.get("host"), query.get("hostaddr")):
+            hosts.extend(extra.split(",") if extra else [])
+        if "service" in query:
+            return False
+        return all(_is_loopback_host(host) for host in hosts if host) and any(hosts)
+    except ValueError:
+        return False
+
+
+def _is_loopback_host(host: str) -> bool:
+    if host.startswith("/"):
+        return True  # folder of a Unix socket
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if name.lower() == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def has_password(url: str) -> bool:
+    """Whether a text is a URL with a password or key in it."""
+    if "://" not in url:
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return True  # cannot be judged, so it is not shown
+    user = parts.netloc.rpartition("@")[0]
+    if ":" in user and user.partition(":")[2]:
+        return True
+    return any(name.lower() in _PASSWORDS for name, _ in parse_qsl(parts.query))

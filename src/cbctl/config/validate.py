@@ -1,0 +1,81 @@
+"""`cbctl config validate`: all that can be wrong with a configuration without reaching a system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cbctl.config import idl, rules
+from cbctl.config.load import Document, environment, load_document
+from cbctl.config.problem import ConfigError, Problem
+from cbctl.config.settings import Environment
+
+
+def validate(path: Path, env: str | None = None) -> list[Problem]:
+    """Everything wrong with the file; with `env`, also with what that environment points to
+    (paths, the program's IDL). Empty when all is well.
+
+    Raises CbctlError (64) for an environment that is not there or a file that cannot be read.
+    """
+    try:
+        document = load_document(path)
+    except ConfigError as error:
+        return list(error.problems)
+    if env is None:
+        return []
+    return check(document, environment(document.settings, env))
+
+
+def check(document: Document, env: Environment) -> list[Problem]:
+    """What one environment points to: do its files exist, are the program's arguments complete."""
+    found = [*_paths(env), *_arguments(env)]
+    problems = [
+        rules.locate(env, setting, message, document.file, document.marks)
+        for setting, message in found
+    ]
+    folder = document.settings.runbooks
+    if folder is not None and not folder.is_dir():
+        line, column, key = document.marks.get("runbooks", (0, 0, "runbooks"))
+        problems.append(Problem(document.file, line, column, key, _missing(folder, "folder")))
+    return problems
+
+
+def require(document: Document, env: Environment) -> None:
+    """Like `check`, for a command that needs all of it; raises ConfigError."""
+    problems = check(document, env)
+    if problems:
+        raise ConfigError(problems)
+
+
+def _paths(env: Environment) -> Iterator[tuple[str, str]]:
+    files = {
+        "program.elf": env.program.elf,
+        "program.idl": env.program.idl,
+        "migrations.schema": env.migrations.schema,
+    }
+    folders = {"migrations.folder": env.migrations.folder, "api.source": env.api.source}
+    for setting, path in files.items():
+        if not path.is_file():
+            yield setting, _missing(path, "file")
+    for setting, path in folders.items():
+        if not path.is_dir():
+            yield setting, _missing(path, "folder")
+
+
+def _arguments(env: Environment) -> Iterator[tuple[str, str]]:
+    path = env.program.idl
+    if not path.is_file():
+        return  # said by _paths
+    try:
+        document = idl.read(path)
+    except idl.NotAnIdl as error:
+        yield "program.idl", f"this is no IDL: {error}"
+    except OSError as error:
+        yield "program.idl", f"cannot be read: {error.strerror}"
+    else:
+        for setting, message in idl.check(env.program.initialize, document):
+            yield f"program.initialize.{setting}", message
+
+
+def _missing(path: Path, kind: str) -> str:
+    return f"there is no {kind} {path}" if not path.exists() else f"{path} is no {kind}"

@@ -1,0 +1,168 @@
+"""References become values, when a step needs them.
+
+    values = Revealer(env, state_folder=folder)
+    url = values.reveal(env.database.url)          # Secret; .reveal() inside the call that needs it
+
+For an environment with a part on this machine, variables come from `.env.<name>` alone: a
+`DATABASE_URL` that happens to be in the shell must never decide what is migrated.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from cbctl.config.types import Cache, Database, Environment, Reference, Secret, Value, is_loopback
+from cbctl.errors import CbctlError, Exit
+from cbctl.secrets.env_file import read_env_file, read_private
+
+
+class Keys(Protocol):
+    """The keypairs that the local state generates, made when they are first asked for."""
+
+    def address(self, name: str) -> str:
+        """The public key in base58."""
+
+    def keypair(self, name: str) -> str:
+        """The keypair as Solana's tools write it: a JSON list of 64 bytes."""
+
+
+class Revealer:
+    """Reads the references of one environment; nothing is read before it is asked for.
+
+    state_folder  state of the local environment (it holds `secrets/`); None: there is none
+    keys          the generated keypairs behind `${key:NAME}`; None: there are none
+    variables     the process environment, for environments that are not local
+    """
+
+    def __init__(
+        self,
+        env: Environment,
+        *,
+        state_folder: Path | None = None,
+        keys: Keys | None = None,
+        variables: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._env = env
+        self._state = state_folder
+        self._keys = keys
+        self._variables = variables
+        self._file: dict[str, Secret] | None = None
+
+    @property
+    def env_file(self) -> Path:
+        return self._env.folder / f".env.{self._env.name}"
+
+    def reveal(self, reference: Reference) -> Secret:
+        """The value. Absent, even where that is allowed (`?`), is a CbctlError: see `find`."""
+        found = self.find(reference)
+        if found is None:
+            raise self._missing(reference)
+        return found
+
+    def find(self, value: Value | None) -> Secret | None:
+        """The value of a setting; None when it is not set, or its optional variable is absent.
+
+        Raises CbctlError (64) when a reference that must have a value has none.
+        """
+        if value is None:
+            return None
+        if isinstance(value, str):
+            return Secret(value)
+        match value.kind:
+            case "env":
+                return self._variable(value)
+            case "file":
+                return self._content(value)
+            case "state":
+                return self._generated(value)
+            case "key":
+                return Secret(self._need_keys(value).address(value.name))
+            case "secret":
+                raise _error(
+                    value,
+                    f"{value} is a Kubernetes Secret, and this cbctl does not read those yet",
+                )
+
+    def keypair(self, reference: Reference) -> Secret:
+        """The keypair behind `program.keypair` or `program.wallet`: a JSON list of 64 bytes.
+
+        Here `${key:NAME}` means the pair; everywhere else, its public key.
+        """
+        if reference.kind == "key":
+            return Secret(self._need_keys(reference).keypair(reference.name))
+        return self.reveal(reference)
+
+    def _variable(self, reference: Reference) -> Secret | None:
+        if self._file is None:
+            self._file = read_env_file(self.env_file) or {}
+        found = self._file.get(reference.name)
+        if found is None and not self._env.is_local:
+            text = self._variables.get(reference.name)
+            found = None if text is None else Secret(text)
+        # An empty variable is what an example file leaves behind: not a value.
+        if found:
+            return found
+        if reference.optional:
+            return None
+        raise self._missing(reference)
+
+    def _content(self, reference: Reference) -> Secret:
+        path = self._env.folder / Path(reference.name).expanduser()
+        text = read_private(path)
+        if text is None:
+            raise _error(reference, f"{path} does not exist")
+        return Secret(text.removesuffix("\n"))
+
+    def _generated(self, reference: Reference) -> Secret:
+        if self._state is None:
+            raise _error(reference, f"{reference} needs the local state, and there is none")
+        text = read_private(self._state / "secrets" / reference.name)
+        if text is None:
+            raise _error(
+                reference,
+                f"the local state has no secret `{reference.name}` yet",
+                f"cbctl deploy {self._env.name}",
+            )
+        return Secret(text.removesuffix("\n"))
+
+    def _need_keys(self, reference: Reference) -> Keys:
+        if self._keys is None:
+            raise _error(reference, f"{reference} needs the local state, and there is none")
+        return self._keys
+
+    def _missing(self, reference: Reference) -> CbctlError:
+        file = self.env_file.name
+        places = file if self._env.is_local else f"{file} or the process environment"
+        again = "the shell's variables are not used for a local environment; "
+        hint = again if self._env.is_local and reference.name in self._variables else ""
+        return _error(
+            reference,
+            f"the variable {reference.name} is not set in {places}",
+            f"{hint}add the line {reference.name}=… to {self.env_file} (mode 600;"
+            f" {file}.example shows what it means)",
+        )
+
+
+def checked_url(values: Revealer, env: Environment, part: Database | Cache) -> Secret | None:
+    """The URL of a database or cache, if one is set; in a local environment it must be this
+    machine's unless `allow_remote` says otherwise (CbctlError 64, without the URL)."""
+    url = values.find(part.url)
+    if url is None or not env.is_local or part.on != "local" or part.allow_remote:
+        return url
+    if is_loopback(url.reveal()):
+        return url
+    raise _error(
+        part.url if isinstance(part.url, Reference) else None,
+        "the URL is not on this machine, and a local environment would change what it names",
+        "use 127.0.0.1, or say `allow_remote: true` beside `url` in cbctl.yaml",
+    )
+
+
+def _error(reference: Reference | None, what: str, fix: str = "") -> CbctlError:
+    if reference is None:
+        return CbctlError(what, exit=Exit.USAGE, fix=fix)
+    used = f"{reference.setting}: " if reference.setting else ""
+    return CbctlError(f"{used}{what}", exit=Exit.USAGE, where=reference.where, fix=fix)
