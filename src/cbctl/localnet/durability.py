@@ -1,0 +1,76 @@
+"""When what was written goes to disk: group commit of the log, and slots reserved ahead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from cbctl.localnet.errors import EXIT_FAILED, Stop
+from cbctl.localnet.ledger import Ledger
+from cbctl.localnet.slots import SlotClock
+from cbctl.localnet.state import StateFolder
+
+# Transactions of this long share one fsync. Well under a slot, so that a transaction is on disk
+# when its slot's end makes it "confirmed".
+COMMIT_DELAY = 0.02
+
+
+class GroupCommit:
+    """Syncs the log soon after an append, in a thread, one sync at a time."""
+
+    def __init__(self, ledger: Ledger, fatal: Callable[[Stop], None]) -> None:
+        self._ledger = ledger
+        self._fatal = fatal
+        self._task: asyncio.Task[None] | None = None
+
+    def soon(self) -> None:
+        """To be called after each append."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            while self._ledger.synced < self._ledger.size:
+                await asyncio.sleep(COMMIT_DELAY)
+                await asyncio.to_thread(self._ledger.sync)
+        except OSError as error:
+            # After a failed fsync nobody knows what is on disk; only a restart can tell.
+            self._fatal(Stop(f"cannot write the ledger: {error}", EXIT_FAILED))
+        finally:
+            self._task = None
+
+    async def finish(self) -> None:
+        """Waits for a sync that is under way."""
+        if self._task is not None:
+            await self._task
+
+
+class SlotReserve:
+    """Keeps the slot mark ahead of the clock, so that a restart never goes back."""
+
+    def __init__(self, state: StateFolder, slot_ms: int) -> None:
+        self._state = state
+        # Fewer than blockhashes live: what was signed before a crash can still land after it.
+        self._ahead = max(64, 10_000 // slot_ms)
+        self._until = 0
+
+    def first_slot(self, ledger: Ledger) -> int:
+        """Where the clock starts: after every slot that a client may have seen."""
+        after_last = ledger.last_slot + 1
+        return max(ledger.genesis.first_slot, after_last, self._state.reserved_slot())
+
+    def extend(self, slot: int) -> None:
+        """Reserves further slots when less than half of them are left."""
+        if self._until - slot < self._ahead // 2:
+            self._until = slot + self._ahead
+            self._state.reserve_slots(self._until)
+
+    async def keep(self, clock: SlotClock, fatal: Callable[[Stop], None]) -> None:
+        """Extends forever."""
+        pause = clock.slot_ms * self._ahead / 8_000
+        try:
+            while True:
+                await asyncio.sleep(pause)
+                await asyncio.to_thread(self.extend, clock.slot())
+        except OSError as error:
+            fatal(Stop(f"cannot write the state folder: {error}", EXIT_FAILED))

@@ -1,0 +1,56 @@
+"""The two kinds of failure: one that a client of the RPC reads, one that ends the process."""
+
+from __future__ import annotations
+
+# JSON-RPC 2.0, section 5.1.
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+
+# Solana's own codes (agave, rpc-client-api/src/custom_error.rs).
+PREFLIGHT_FAILURE = -32002
+SIGNATURE_VERIFICATION_FAILURE = -32003
+BLOCK_NOT_AVAILABLE = -32004
+UNSUPPORTED_TRANSACTION_VERSION = -32015
+MIN_CONTEXT_SLOT_NOT_REACHED = -32016
+
+# Exit codes of the process; the numbers are those of every cbctl command.
+EXIT_FAILED = 1
+EXIT_LOCKED = 6
+EXIT_USAGE = 64
+
+
+class RpcError(Exception):
+    """An error object of JSON-RPC: code, message, optional data."""
+
+    def __init__(self, code: int, message: str, data: object = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+    def body(self) -> dict[str, object]:
+        """The `error` member of a response."""
+        error: dict[str, object] = {"code": self.code, "message": self.message}
+        if self.data is not None:
+            error["data"] = self.data
+        return error
+
+
+def invalid_params(message: str) -> RpcError:
+    """An error -32602 with the prefix that validators use."""
+    return RpcError(INVALID_PARAMS, f"Invalid param: {message}")
+
+
+class Stop(Exception):
+    """Ends the process with one sentence on stderr and an exit code."""
+
+    def __init__(self, sentence: str, exit_code: int) -> None:
+        super().__init__(sentence)
+        self.exit_code = exit_code
+
+
+class VmPanic(Exception):
+    """Native code inside the VM panicked; the VM must not be used again."""

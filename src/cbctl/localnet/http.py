@@ -1,0 +1,157 @@
+"""HTTP in front of the dispatcher: granian inside this process, one event loop, no worker.
+
+Granian was the fastest of what the product already installs (see docs of the measurements); its
+hyper core parses HTTP, we see only whole requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+
+from cbctl.localnet.errors import EXIT_FAILED, INVALID_REQUEST, RpcError, Stop
+from cbctl.localnet.rpc.dispatch import error_body
+
+log = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+
+# agave, rpc/src/rpc_service.rs MAX_REQUEST_BODY_SIZE: what works here works on a cluster.
+MAX_BODY_BYTES = 50 * 1024
+
+_JSON = [("content-type", "application/json")]
+_TEXT = [("content-type", "text/plain; charset=utf-8")]
+# Names by which a browser on this machine may come. Any other name means that somebody's DNS
+# points at 127.0.0.1 (DNS rebinding).
+_NAMES = {"127.0.0.1", "localhost", "[::1]"}
+
+
+def host_allowed(host: str | None) -> bool:
+    """Whether a Host header names this machine; any port, since ports are forwarded."""
+    if not host:
+        return False
+    name, colon, port = host.rpartition(":")
+    if not colon or host.endswith("]"):
+        name, port = host, ""
+    return name.lower() in _NAMES and (not port or port.isdigit())
+
+
+class RpcApp:
+    """The RSGI application."""
+
+    def __init__(self, answer: Callable[[bytes], bytes], fatal: Callable[[Stop], None]) -> None:
+        self._answer = answer
+        self._fatal = fatal
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        if scope.proto != "http":
+            protocol.close(400)
+            return
+        headers = scope.headers
+        if not host_allowed(headers.get("host") or scope.authority):
+            protocol.response_str(403, _TEXT, "Host not allowed\n")
+        elif scope.method == "GET" and scope.path == "/health":
+            protocol.response_str(200, _TEXT, "ok")
+        elif scope.method != "POST":
+            protocol.response_str(
+                405,
+                [*_TEXT, ("allow", "POST")],
+                "Used HTTP Method is not allowed. POST is required\n",
+            )
+        elif not _is_json(headers.get("content-type")):
+            # A web page can send other types to any address without asking; JSON it cannot.
+            protocol.response_bytes(
+                415,
+                _JSON,
+                error_body(
+                    RpcError(
+                        INVALID_REQUEST,
+                        "Supplied content type is not allowed. Content-Type: application/json is "
+                        "required",
+                    )
+                ),
+            )
+        else:
+            await self._post(headers.get("content-length"), protocol)
+
+    async def _post(self, length: str | None, protocol: Any) -> None:
+        body = None
+        if length is None or not length.isdigit() or int(length) <= MAX_BODY_BYTES:
+            body = await _read(protocol)
+        if body is None:
+            protocol.response_bytes(
+                413,
+                [*_JSON, ("connection", "close")],
+                error_body(
+                    RpcError(INVALID_REQUEST, f"request body is over {MAX_BODY_BYTES} bytes")
+                ),
+            )
+            return
+        try:
+            response = self._answer(body)
+        except Stop as stop:
+            self._fatal(stop)
+            protocol.response_empty(503, [])
+            return
+        protocol.response_bytes(200, _JSON, response)
+
+
+def _is_json(content_type: str | None) -> bool:
+    return (content_type or "").partition(";")[0].strip().lower() == "application/json"
+
+
+async def _read(protocol: Any) -> bytes | None:
+    """The body, or None when it is too long; a chunked one says its length only at the end."""
+    chunks = []
+    size = 0
+    async for chunk in protocol:
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def check_port_free(port: int) -> None:
+    """Refuses a taken port: granian sets SO_REUSEPORT and would share it without a word."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+            probe.listen(1)
+        except OSError as error:
+            reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used: {error}"
+            raise Stop(
+                f"port {port} of {HOST} {reason}: stop what listens there, or choose another "
+                "with --port",
+                EXIT_FAILED,
+            ) from None
+
+
+async def serve(app: RpcApp, port: int, stop: asyncio.Event) -> None:
+    """Serves until `stop` is set, then finishes what is in flight."""
+    server = Server(
+        app,
+        address=HOST,
+        port=port,
+        interface=Interfaces.RSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        log_enabled=False,
+    )
+    serving = asyncio.ensure_future(server.serve())
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if serving.done():
+        serving.result()  # raises what ended it
+        raise Stop(f"the HTTP server on port {port} ended by itself", EXIT_FAILED)
+    server.stop()  # type: ignore[no-untyped-call]
+    await serving

@@ -1,0 +1,76 @@
+"""Which program code is callable: what a validator's program cache does and LiteSVM does not.
+
+Code that was deployed, upgraded or extended in a slot is callable from the next slot, also through
+another program. The VM keeps its own cache of compiled programs and fills it whenever a program
+account is stored, looking for the code in the programdata account; without one it stores a
+"closed" mark, and a call then fails exactly as on a validator ("Program is not deployed"). So code
+is hidden by storing the program account while its programdata account is out of the way, and shown
+in the next slot by storing the program account once more.
+
+Account layouts: solana-loader-v3-interface, UpgradeableLoaderState.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+UPGRADEABLE_LOADER = Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111")
+
+_PROGRAM = (2).to_bytes(4, "little")
+_PROGRAMDATA = (3).to_bytes(4, "little")
+_NOBODY = Account(0, b"", Pubkey.default())
+
+
+class AccountStore(Protocol):
+    """The part of the VM that is needed here."""
+
+    def get_account(self, address: Pubkey) -> Account | None: ...
+
+    def set_account(self, address: Pubkey, account: Account) -> None: ...
+
+
+class ProgramVisibility:
+    """Hides new code until the next slot."""
+
+    def __init__(self, vm: AccountStore) -> None:
+        self._vm = vm
+        self._hidden: set[Pubkey] = set()
+
+    def enter_slot(self) -> None:
+        """A new slot begins: what was hidden becomes callable."""
+        for program in self._hidden:
+            account = self._vm.get_account(program)
+            if account is not None:
+                self._vm.set_account(program, account)
+        self._hidden.clear()
+
+    def after_transaction(self, keys: Iterable[Pubkey], slot: int) -> None:
+        """Hides what a transaction that could reach the loader has changed in this slot.
+
+        Every transaction that changes code names the program account, so its keys are enough. A
+        transaction that merely names a hidden program makes the VM store it again, hence the test
+        on the hidden set.
+        """
+        keys = list(keys)
+        if UPGRADEABLE_LOADER not in keys and self._hidden.isdisjoint(keys):
+            return
+        for key in keys:
+            account = self._vm.get_account(key)
+            if account is None or account.owner != UPGRADEABLE_LOADER:
+                continue
+            data = bytes(account.data[:36])
+            if data[:4] != _PROGRAM:
+                continue
+            code_address = Pubkey.from_bytes(data[4:36])
+            code = self._vm.get_account(code_address)
+            if code is None or code.data[:4] != _PROGRAMDATA:
+                self._vm.set_account(key, account)  # closed: drops the compiled code
+            elif int.from_bytes(code.data[4:12], "little") == slot:
+                self._vm.set_account(code_address, _NOBODY)
+                self._vm.set_account(key, account)
+                self._vm.set_account(code_address, code)
+                self._hidden.add(key)

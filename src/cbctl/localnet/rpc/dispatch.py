@@ -1,0 +1,118 @@
+"""JSON-RPC 2.0: from the body of a request to the body of the answer.
+
+https://www.jsonrpc.org/specification ; positional parameters only, as validators have it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from cbctl.localnet.bank import Bank
+from cbctl.localnet.errors import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    RpcError,
+    Stop,
+    VmPanic,
+)
+from cbctl.localnet.rpc import accounts, cluster, ledger, sending
+from cbctl.localnet.rpc.params import Params
+
+log = logging.getLogger(__name__)
+
+Method = Callable[[Bank, Params], object]
+
+METHODS: dict[str, Method] = {
+    "getAccountInfo": accounts.get_account_info,
+    "getBalance": accounts.get_balance,
+    "getBlock": ledger.get_block,
+    "getBlockHeight": cluster.get_block_height,
+    "getBlocks": ledger.get_blocks,
+    "getBlockTime": ledger.get_block_time,
+    "getEpochInfo": cluster.get_epoch_info,
+    "getFeeForMessage": cluster.get_fee_for_message,
+    "getGenesisHash": cluster.get_genesis_hash,
+    "getHealth": cluster.get_health,
+    "getIdentity": cluster.get_identity,
+    "getLatestBlockhash": cluster.get_latest_blockhash,
+    "getMinimumBalanceForRentExemption": cluster.get_minimum_balance_for_rent_exemption,
+    "getMultipleAccounts": accounts.get_multiple_accounts,
+    "getProgramAccounts": accounts.get_program_accounts,
+    "getRecentPrioritizationFees": cluster.get_recent_prioritization_fees,
+    "getSignaturesForAddress": ledger.get_signatures_for_address,
+    "getSignatureStatuses": ledger.get_signature_statuses,
+    "getSlot": cluster.get_slot,
+    "getTransaction": ledger.get_transaction,
+    "getTransactionCount": cluster.get_transaction_count,
+    "getVersion": cluster.get_version,
+    "isBlockhashValid": cluster.is_blockhash_valid,
+    "requestAirdrop": accounts.request_airdrop,
+    "sendTransaction": sending.send_transaction,
+    "simulateTransaction": sending.simulate_transaction,
+}
+
+
+def error_body(error: RpcError, request_id: object = None) -> bytes:
+    """A whole response that carries an error."""
+    return msgspec.json.encode({"jsonrpc": "2.0", "error": error.body(), "id": request_id})
+
+
+def answer(bank: Bank, body: bytes) -> bytes:
+    """The response body; empty when the request holds only notifications."""
+    try:
+        request = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return error_body(RpcError(PARSE_ERROR, "Parse error"))
+    if not isinstance(request, list):
+        response = _one(bank, request)
+        return b"" if response is None else response
+    if not request:
+        return error_body(RpcError(INVALID_REQUEST, "Invalid request"))
+    responses = [Raw(r) for r in (_one(bank, item) for item in request) if r is not None]
+    return msgspec.json.encode(responses) if responses else b""
+
+
+def _one(bank: Bank, request: object) -> bytes | None:
+    """One response; None for a notification, which is carried out and not answered."""
+    if not isinstance(request, dict):
+        return error_body(RpcError(INVALID_REQUEST, "Invalid request"))
+    request_id = request.get("id", UNSET)
+    if not (
+        request_id is UNSET
+        or request_id is None
+        or (isinstance(request_id, str | int | float) and not isinstance(request_id, bool))
+    ):
+        return error_body(RpcError(INVALID_REQUEST, "Invalid request"))
+    shown_id = None if request_id is UNSET else request_id
+    method = request.get("method")
+    if request.get("jsonrpc") != "2.0" or not isinstance(method, str):
+        return error_body(RpcError(INVALID_REQUEST, "Invalid request"), shown_id)
+    try:
+        result = _call(bank, method, request.get("params", UNSET))
+        response = msgspec.json.encode({"jsonrpc": "2.0", "result": result, "id": shown_id})
+    except RpcError as error:
+        response = error_body(error, shown_id)
+    return None if request_id is UNSET else response
+
+
+def _call(bank: Bank, name: str, params: object) -> object:
+    method = METHODS.get(name)
+    if method is None:
+        raise RpcError(METHOD_NOT_FOUND, "Method not found")
+    try:
+        bank.tick()
+        return method(bank, Params(params))
+    except (RpcError, Stop):
+        raise
+    except VmPanic as panic:
+        log.error("%s: the VM panicked: %s", name, panic)
+        raise RpcError(INTERNAL_ERROR, f"Internal error: the VM panicked: {panic}") from None
+    except Exception as error:  # a bug of ours must reach one client, not end the chain
+        log.exception("%s failed", name)
+        raise RpcError(INTERNAL_ERROR, f"Internal error: {type(error).__name__}") from None

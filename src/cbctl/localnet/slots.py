@@ -1,0 +1,37 @@
+"""Slots that follow the monotonic clock, and the epochs that follow from slots."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+# Where the VM's own sysvars start. The activation slots of the mainnet feature set lie before it,
+# so feature accounts read as active; starting at 0 would put them in the future.
+FIRST_SLOT = 435_888_000
+
+# Mainnet's epoch schedule (solana-epoch-schedule): warm-up epochs double from 32 slots.
+SLOTS_PER_EPOCH = 432_000
+FIRST_NORMAL_EPOCH = 14
+FIRST_NORMAL_SLOT = 524_256
+
+
+def epoch_of(slot: int) -> tuple[int, int]:
+    """Epoch and index in it of a slot at or after `FIRST_SLOT`."""
+    epochs, index = divmod(slot - FIRST_NORMAL_SLOT, SLOTS_PER_EPOCH)
+    return FIRST_NORMAL_EPOCH + epochs, index
+
+
+class SlotClock:
+    """The current slot: `base` at construction, one more every `slot_ms` milliseconds."""
+
+    def __init__(
+        self, base: int, slot_ms: int, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.slot_ms = slot_ms
+        self._base = base
+        self._monotonic = monotonic
+        self._start = monotonic()
+
+    def slot(self) -> int:
+        """The slot of this moment; never goes back."""
+        return self._base + int((self._monotonic() - self._start) * 1000 / self.slot_ms)

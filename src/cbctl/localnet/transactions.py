@@ -1,0 +1,129 @@
+"""Signed transactions as bytes and as values: limits, versions, keys, fees.
+
+Limits: agave, rpc/src/rpc.rs `decode_and_deserialize` and packet size; 4,096 bytes for version 1
+(SIMD-0385).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from solders.compute_budget import ID as COMPUTE_BUDGET
+from solders.message import Message, MessageV0, MessageV1, from_bytes_versioned
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+from solders.transaction import VersionedTransaction
+
+MAX_LEGACY_BYTES = 1_232
+MAX_V1_BYTES = 4_096
+
+LAMPORTS_PER_SIGNATURE = 5_000
+_MAX_UNITS = 1_400_000
+_UNITS_PER_INSTRUCTION = 200_000
+_UNITS_PER_BUILTIN = 3_000  # SIMD-0170
+
+_TABLE_PROGRAM = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
+_TABLE_META_BYTES = 56  # address-lookup-table-interface, LOOKUP_TABLE_META_SIZE
+
+_BUILTINS = {
+    COMPUTE_BUDGET,
+    Pubkey.from_string("11111111111111111111111111111111"),
+    Pubkey.from_string("Vote111111111111111111111111111111111111111"),
+    Pubkey.from_string("BPFLoader1111111111111111111111111111111111"),
+    Pubkey.from_string("BPFLoader2111111111111111111111111111111111"),
+    Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111"),
+    Pubkey.from_string("LoaderV411111111111111111111111111111111111"),
+}
+# Precompiles: each signature that they check costs as much as one of the transaction's own.
+_PRECOMPILES = {
+    Pubkey.from_string("Ed25519SigVerify111111111111111111111111111"),
+    Pubkey.from_string("KeccakSecp256k11111111111111111111111111111"),
+    Pubkey.from_string("Secp256r1SigVerify1111111111111111111111111"),
+}
+
+AnyMessage = Message | MessageV0 | MessageV1
+
+
+class Loaded(NamedTuple):
+    """Addresses that a v0 message takes from lookup tables."""
+
+    writable: list[Pubkey]
+    readonly: list[Pubkey]
+
+
+def version_of(message: AnyMessage) -> str | int:
+    """ "legacy", 0 or 1, as `getTransaction` says it."""
+    if isinstance(message, Message):
+        return "legacy"
+    return 0 if isinstance(message, MessageV0) else 1
+
+
+def max_bytes(raw: bytes) -> int:
+    """The size limit of a transaction; a version 1 transaction starts with byte 0x81."""
+    return MAX_V1_BYTES if raw[:1] == b"\x81" else MAX_LEGACY_BYTES
+
+
+def parse_transaction(raw: bytes) -> VersionedTransaction:
+    """ValueError when the bytes are not exactly one sane transaction."""
+    transaction = VersionedTransaction.from_bytes(raw)
+    if bytes(transaction) != raw:
+        raise ValueError("bytes left over after the transaction")
+    transaction.sanitize()
+    if not transaction.signatures:
+        raise ValueError("no signature")
+    return transaction
+
+
+def parse_message(raw: bytes) -> AnyMessage:
+    """ValueError when the bytes are not a message."""
+    message = from_bytes_versioned(raw)
+    if bytes(message) != raw:
+        raise ValueError("bytes left over after the message")
+    unsigned = [Signature.default()] * message.header.num_required_signatures
+    VersionedTransaction.populate(message, unsigned).sanitize()
+    return message
+
+
+def table_lookup(table: bytes, indexes: bytes) -> list[Pubkey]:
+    """Addresses out of a lookup table account; short tables give what they have."""
+    keys = []
+    for index in indexes:
+        start = _TABLE_META_BYTES + 32 * index
+        if start + 32 <= len(table):
+            keys.append(Pubkey.from_bytes(table[start : start + 32]))
+    return keys
+
+
+def uses_slot_hashes(message: AnyMessage) -> bool:
+    """Whether running this message can read the SlotHashes sysvar."""
+    return isinstance(message, MessageV0) or any(
+        key in (_TABLE_PROGRAM, _SLOT_HASHES) for key in message.account_keys
+    )
+
+
+_SLOT_HASHES = Pubkey.from_string("SysvarS1otHashes111111111111111111111111111")
+
+
+def fee_of(message: AnyMessage) -> int:
+    """Lamports that landing costs: signatures and priority (agave, fee and compute-budget)."""
+    keys = message.account_keys
+    signatures = message.header.num_required_signatures
+    price = 0
+    limit: int | None = None
+    default_limit = 0
+    for instruction in message.instructions:
+        program = keys[instruction.program_id_index]
+        data = bytes(instruction.data)
+        if program in _PRECOMPILES:
+            signatures += data[0] if data else 0
+        elif program == COMPUTE_BUDGET and len(data) >= 5 and data[0] == 2:
+            limit = int.from_bytes(data[1:5], "little")
+        elif program == COMPUTE_BUDGET and len(data) >= 9 and data[0] == 3:
+            price = int.from_bytes(data[1:9], "little")
+        default_limit += _UNITS_PER_BUILTIN if program in _BUILTINS else _UNITS_PER_INSTRUCTION
+    if isinstance(message, MessageV1):
+        priority = message.config.priority_fee or 0
+    else:
+        units = min(default_limit if limit is None else limit, _MAX_UNITS)
+        priority = -(-price * units // 1_000_000)
+    return signatures * LAMPORTS_PER_SIGNATURE + priority
