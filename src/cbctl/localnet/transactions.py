@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from solders.compute_budget import ID as COMPUTE_BUDGET
-from solders.message import Message, MessageV0, MessageV1, from_bytes_versioned
+from solders.message import Message, MessageV0, MessageV1, from_bytes_versioned, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
@@ -77,7 +77,7 @@ def parse_transaction(raw: bytes) -> VersionedTransaction:
 def parse_message(raw: bytes) -> AnyMessage:
     """ValueError when the bytes are not a message."""
     message = from_bytes_versioned(raw)
-    if bytes(message) != raw:
+    if to_bytes_versioned(message) != raw:
         raise ValueError("bytes left over after the message")
     unsigned = [Signature.default()] * message.header.num_required_signatures
     VersionedTransaction.populate(message, unsigned).sanitize()
