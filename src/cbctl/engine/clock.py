@@ -24,8 +24,3 @@ class Random(Protocol):
 def stamp(seconds: float) -> str:
     """RFC 3339 with milliseconds, UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-
-
-def run_id(clock: Clock, random: Random) -> str:
-    """Sorts by time: 20261122T193348-9f3a1c."""
-    return f"{datetime.fromtimestamp(clock.wall(), UTC):%Y%m%dT%H%M%S}-{random.token(3)}"

@@ -13,12 +13,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from cbctl.engine.canonical import canonical
-from cbctl.engine.clock import Clock, stamp
+from cbctl.engine.clock import Clock, Random, stamp
 from cbctl.engine.step import Json
 from cbctl.engine.store import SCHEMA, Store
 from cbctl.errors import CbctlError, Exit
@@ -96,13 +97,21 @@ def check(stream: str, lines: Iterable[bytes]) -> Iterable[Record]:
         last = _hash(line)
 
 
+def head(store: Store, stream: str) -> Head:
+    """Where a stream ends now."""
+    lines = store.read(stream)
+    return Head(stream, len(lines), _hash(lines[-1]) if lines else GENESIS)
+
+
 def newest(store: Store) -> Head | None:
     """The end of the newest run, for the first record of the next."""
     streams = store.streams(RUNS)
-    if not streams:
-        return None
-    lines = store.read(streams[-1])
-    return Head(streams[-1], len(lines), _hash(lines[-1]) if lines else GENESIS)
+    return head(store, streams[-1]) if streams else None
+
+
+def new_run(clock: Clock, random: Random) -> str:
+    """An id that sorts by time: 20261122T193348-9f3a1c."""
+    return f"{datetime.fromtimestamp(clock.wall(), UTC):%Y%m%dT%H%M%S}-{random.token(3)}"
 
 
 def _hash(line: bytes) -> str:

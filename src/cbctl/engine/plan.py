@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -64,6 +64,10 @@ class Planned:
     outcome: Any = None
 
     @property
+    def verdict_is_change(self) -> bool:
+        return not isinstance(self.verdict, Nothing)
+
+    @property
     def may(self) -> frozenset[str] | None:
         """What it may change, by name; None: cannot be said before."""
         match self.verdict:
@@ -90,6 +94,21 @@ class Plan:
     @property
     def blocked(self) -> tuple[Planned, ...]:
         return tuple(p for p in self.steps if isinstance(p.verdict, Blocked))
+
+    def without(self, left_out: frozenset[str]) -> Plan:
+        """The plan when these steps are only looked at: they change nothing, and what waits for
+        a change of theirs is blocked."""
+        undone = {p.id for p in self.steps if p.id in left_out and p.verdict_is_change}
+        steps = []
+        for p in self.steps:
+            if p.id in undone:
+                p = replace(p, verdict=Nothing("left out"))
+            elif isinstance(p.verdict, After) and (missing := undone.intersection(p.verdict.needs)):
+                names = ", ".join(sorted(missing))
+                why = f"waits for what was left out: {names}"
+                p = replace(p, verdict=Blocked(why, f"do not leave out {names}"))
+            steps.append(p)
+        return Plan(self.hash, tuple(steps))
 
     @property
     def outcomes(self) -> dict[str, Any]:

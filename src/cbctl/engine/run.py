@@ -14,9 +14,8 @@ from cbctl.engine import journal as journals
 from cbctl.engine import plan as plans
 from cbctl.engine import release as releases
 from cbctl.engine.canonical import plain
-from cbctl.engine.clock import run_id
 from cbctl.engine.executor import Task
-from cbctl.engine.journal import RUNS, Journal
+from cbctl.engine.journal import RUNS, Head, Journal
 from cbctl.engine.lock import RENEW_EVERY, Held, acquire
 from cbctl.engine.plan import Node, Outcomes, Plan
 from cbctl.engine.step import (
@@ -43,7 +42,7 @@ class Job:
 
     kind      name of the runbook
     identity  hashes of runbook, inputs and configuration, version: what a plan and a resume pin
-    partial   steps were left out: no release is recorded
+    left_out  ids of nodes that are only looked at; with any, no release is recorded
     parts     makes the content of the release from the outcomes; None: this job records none
     replaces  release that this job moves away from: marked bad once the job succeeded
     """
@@ -54,7 +53,7 @@ class Job:
     nodes: tuple[Node, ...]
     identity: Mapping[str, Json]
     selection: Mapping[str, Json]
-    partial: bool
+    left_out: frozenset[str]
     parts: Callable[[Outcomes], dict[str, Json]] | None
     undo: bool = False
     replaces: str | None = None
@@ -93,7 +92,7 @@ def nothing_to_do(world: World, job: Job, plan: Plan) -> bool:
     """True when the plan is empty and the release it would record is already the current one."""
     if not plan.empty:
         return False
-    return job.partial or not _release_differs(world, job, plan.outcomes)
+    return bool(job.left_out) or not _release_differs(world, job, plan.outcomes)
 
 
 def check_only(world: World, job: Job, plan: Plan) -> Ended:
@@ -101,6 +100,8 @@ def check_only(world: World, job: Job, plan: Plan) -> Ended:
     active: dict[Task[Verdict], Node] = {}
     failure: CbctlError | None = None
     for node in job.nodes:
+        if node.id in job.left_out:
+            continue
         inputs = node.bind(plan.outcomes)
         situation = world.situation("", node.id)
         work = _call(node.step.verify, situation, inputs)
@@ -120,14 +121,28 @@ def check_only(world: World, job: Job, plan: Plan) -> Ended:
     return _end(world, Ended("", "unchanged", Exit.DONE, release=current.id if current else None))
 
 
-def start(world: World, job: Job, plan: Plan) -> Ended:
-    """Runs a plan that was just made and agreed to."""
+def refuse(world: World, plan: Plan) -> Ended:
+    """The end of a plan with blocked steps: nothing was changed."""
+    return _end(world, Ended("", "refused", Exit.REFUSED, error=blocked(plan)))
+
+
+def start(world: World, job: Job, plan: Plan, since: Head | None) -> Ended:
+    """Runs a plan that was just made and agreed to.
+
+    since  the end of the newest run as it was before the plan was made"""
     if plan.blocked:
-        return _end(world, Ended("", "refused", Exit.REFUSED, error=blocked(plan)))
-    run = run_id(world.clock, world.random)
+        return refuse(world, plan)
+    run = journals.new_run(world.clock, world.random)
     held = _lock(world, run, job.reason)
     try:
         parent = journals.newest(world.store)
+        if parent != since:
+            error = CbctlError(
+                "another run changed things after this plan was made",
+                exit=Exit.REFUSED,
+                fix="run the command again: it shows the new plan",
+            )
+            return _end(world, Ended("", "refused", Exit.REFUSED, error=error))
         log = Journal(world.store, world.clock, RUNS + run, held.token)
         log.write(
             "run.started",
@@ -171,7 +186,7 @@ def resume(world: World, job: Job, plan: Plan, run: str) -> Ended:
         if planned.id not in intents:
             _within(planned.id, planned.verdict, _shown_names(shown.get(planned.id)))
     if plan.blocked:
-        return _end(world, Ended(run, "refused", Exit.REFUSED, error=blocked(plan)))
+        return refuse(world, plan)
     held = _lock(world, run, f"resume of {job.reason}")
     try:
         log = Journal(world.store, world.clock, stream, held.token)
@@ -245,6 +260,8 @@ class _Run:
         self.nodes = {
             n.id: _Progress(n, plan.of(n.id), intents.get(n.id), n.id in intents) for n in job.nodes
         }
+        for id in job.left_out:
+            self.nodes[id].state = "left"
         self.active: dict[Task[Any], tuple[_Progress, str]] = {}
         self.applied: list[_Progress] = []
         self.failure: CbctlError | None = None
@@ -299,11 +316,12 @@ class _Run:
                     self._fail(p, phase, error)
 
     def _ready(self, p: _Progress) -> bool:
-        return all(self.nodes[n].state == "verified" for n in p.node.needs if n in self.nodes)
+        needs = [n for n in p.node.needs if n not in self.job.left_out]
+        return all(self.nodes[n].state == "verified" for n in needs)
 
     def _begin(self, p: _Progress) -> None:
         p.state, p.started = "active", self.world.clock.monotonic()
-        changed_before = any(self.nodes[n].changed for n in p.node.needs if n in self.nodes)
+        changed_before = any(self.nodes[n].changed for n in p.node.needs)
         if isinstance(p.planned.verdict, Nothing) and not changed_before and not p.has_intent:
             p.outcome = p.planned.outcome
             p.inputs = p.node.bind(self._outcomes())
@@ -443,7 +461,7 @@ class _Run:
     # -- the end ----------------------------------------------------------------------------
 
     def _record_release(self) -> str | None:
-        if self.job.partial or self.job.parts is None:
+        if self.job.left_out or self.job.parts is None:
             return None
         world, outcomes = self.world, self._outcomes()
         if not _release_differs(world, self.job, outcomes):

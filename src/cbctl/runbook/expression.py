@@ -14,8 +14,8 @@ from typing import Any
 
 ROOTS = ("inputs", "env", "steps", "release")
 
-_REFERENCE = re.compile(r"\$\{(%s)((?:\.[A-Za-z0-9_-]+)+)\}" % "|".join(ROOTS))
-_PATH = re.compile(r"(%s)((?:\.[A-Za-z0-9_-]+)+)" % "|".join(ROOTS))
+_PATH = re.compile(rf"({'|'.join(ROOTS)})((?:\.[A-Za-z0-9_-]+)+)")
+_REFERENCE = re.compile(rf"\$\{{{_PATH.pattern}\}}")
 _CLAUSE = re.compile(r"(\S+)\s+(==|!=|in)\s+(.+)")
 
 
@@ -128,5 +128,5 @@ def _operand(word: str, roots: Mapping[str, Any]) -> Any:
 
 def _fields(value: Any) -> tuple[str, ...]:
     """Fields of a dataclass or msgspec struct."""
-    names = getattr(value, "__struct_fields__", None) or getattr(value, "__dataclass_fields__", ())
-    return tuple(names)
+    fields = getattr(value, "__struct_fields__", ()) or getattr(value, "__dataclass_fields__", ())
+    return tuple(fields)

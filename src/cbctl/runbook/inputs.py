@@ -59,7 +59,7 @@ def convert(kind: Any, value: Any, name: str) -> Any:
             convert(inner[0] if inner else Any, v, f"{name}[{i}]") for i, v in enumerate(value)
         ]
         return tuple(items) if origin is tuple else items
-    if origin in (dict, Mapping) or isinstance(origin, type) and issubclass(origin, Mapping):
+    if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
         if not isinstance(value, Mapping):
             raise _wrong(name, "a mapping", value)
         return {str(k): convert(inner[1], v, f"{name}.{k}") for k, v in value.items()}

@@ -1,0 +1,47 @@
+"""Entry point: runs the command table and turns every ending into an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from cbctl.errors import CbctlError, Exit
+
+_TYPER_USAGE = 2
+_TYPER_INTERRUPTED = 130
+
+
+def main() -> None:
+    import typer
+    from typer.exceptions import TyperException
+
+    from cbctl.app import app
+
+    try:
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        # typer's own 2 means "changes pending" here, so its usage errors get another number
+        show = getattr(error, "show", None)
+        if show is None:
+            raise SystemExit(Exit.CANCELLED) from None
+        show()
+        usage = getattr(error, "exit_code", 1) == _TYPER_USAGE
+        raise SystemExit(Exit.USAGE if usage else Exit.FAILED) from None
+    except CbctlError as error:
+        from cbctl.render.failure import show_failure
+
+        show_failure(error)
+        raise SystemExit(int(error.exit)) from None
+    except typer.Abort:
+        raise SystemExit(Exit.CANCELLED) from None
+    except BrokenPipeError:
+        # whoever read our output has gone; the work is done or was never begun
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(Exit.FAILED) from None
+    if code == _TYPER_INTERRUPTED:
+        raise SystemExit(Exit.CANCELLED)
+    raise SystemExit(code if isinstance(code, int) else Exit.DONE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Keypairs that the local state generates: `${key:NAME}` is kept in `secrets/keypair-NAME`.
+
+The file holds what the Solana CLI writes: a JSON array of 64 numbers, the secret key and then the
+public key. The step `local.keys` makes them; here they are only read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cbctl.errors import CbctlError, Exit
+from cbctl.secrets.env_file import read_private
+
+
+@dataclass(frozen=True)
+class LocalKeys:
+    """state  the state folder of the environment"""
+
+    state: Path
+
+    def has(self, name: str) -> bool:
+        return self._file(name).exists()
+
+    def keypair(self, name: str) -> str:
+        text = read_private(self._file(name))
+        if text is None:
+            raise CbctlError(
+                f"the local state has no keypair `{name}` yet",
+                exit=Exit.USAGE,
+                fix="cbctl deploy local",
+            )
+        return text.removesuffix("\n")
+
+    def address(self, name: str) -> str:
+        """Base58."""
+        from solders.keypair import Keypair
+
+        return str(Keypair.from_json(self.keypair(name)).pubkey())
+
+    def _file(self, name: str) -> Path:
+        return self.state / "secrets" / f"keypair-{name}"
