@@ -83,7 +83,7 @@ def redis_binaries() -> list[Binary]:
 
 def chosen(service: str, folder: Path, find: Callable[[], list[Binary]], fix: str) -> Binary:
     """The stored choice (`folder/choice.json`: kind and major version) if there is one, else the
-    preferred program, which is stored.
+    preferred program. Changes nothing: see `remember`.
 
     Errors: Exit.REFUSED when the stored major version is not on this machine any more.
     """
@@ -92,13 +92,10 @@ def chosen(service: str, folder: Path, find: Callable[[], list[Binary]], fix: st
     if stored is None:
         if not available:
             raise CbctlError(f"no program for {service} on this machine", fix=fix)
-        remember(folder, available[0])
         return available[0]
     same = [b for b in available if b.major == stored.get("major")]
-    for binary in sorted(same, key=lambda b: b.kind != stored.get("kind")):
-        if binary.kind != stored.get("kind"):
-            remember(folder, binary)  # the same major version reads the data as well
-        return binary
+    if same:  # another kind of the same major version reads the data as well
+        return min(same, key=lambda b: b.kind != stored.get("kind"))
     here = ", ".join(f"{b.major} ({b.kind})" for b in available) or "none"
     raise CbctlError(
         f"the data of {service} was made by version {stored.get('major')}"
@@ -111,7 +108,10 @@ def chosen(service: str, folder: Path, find: Callable[[], list[Binary]], fix: st
 
 
 def remember(folder: Path, binary: Binary) -> None:
-    write_json(folder / "choice.json", {"kind": binary.kind, "major": binary.major})
+    """Store the choice, so that a server installed later does not get this one's data."""
+    choice = {"kind": binary.kind, "major": binary.major}
+    if read_json(folder / "choice.json") != choice:
+        write_json(folder / "choice.json", choice)
 
 
 def _package(name: str) -> Path | None:

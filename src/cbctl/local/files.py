@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,31 @@ def write_atomic(path: Path, data: bytes, *, mode: int = PRIVATE_FILE, sync: boo
         raise
     if sync:
         sync_folder(path.parent)
+
+
+def write_once(path: Path, data: bytes) -> None:
+    """Write `path` unless it is there; of several writers at once exactly one wins."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    write_atomic(beside, data)
+    try:
+        path.hardlink_to(beside)
+    except FileExistsError:
+        return
+    finally:
+        beside.unlink()
+    sync_folder(path.parent)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """One holder at a time, over threads and processes; for the moment of changing a file."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, PRIVATE_FILE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: Path, value: Any, *, sync: bool = True) -> None:

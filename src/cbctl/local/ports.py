@@ -1,7 +1,7 @@
 """Ports of the local services: chosen once, stored in ports.json, kept.
 
-Free ports come from 15000 to 29999: below the range that the kernel gives to outgoing connections, so
-that a stored port is not taken by chance between two starts.
+Free ports are below the range that the kernel gives to outgoing connections, so that a stored port
+is not taken by chance between two starts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from cbctl.errors import CbctlError, Exit
 from cbctl.local import processes
-from cbctl.local.files import read_json, write_json
+from cbctl.local.files import exclusive, read_json, write_json
 from cbctl.local.state import State
 
 HOST = "127.0.0.1"
@@ -37,18 +37,20 @@ class Ports:
         A port that the service itself has, or an orphan of it, counts as free: the supervisor
         adopts or replaces that process.
         """
-        stored = self.stored(service)
-        port = preferred if preferred is not None else stored
-        if port is not None:
-            stranger = self._stranger(service, port, count)
-            if stranger is None:
-                self._store(service, port)
-                return port
-            if preferred is not None:
-                raise _taken(service, preferred, stranger)
-        port = self._free(count)
-        self._store(service, port)
-        return port
+        if preferred is not None:
+            self.check(service, preferred, count)
+        with exclusive(self.state.path / "ports.lock"):
+            port = preferred if preferred is not None else self.stored(service)
+            if port is None or (preferred is None and self._stranger(service, port, count)):
+                port = self._free(count)
+            self._store(service, port)
+            return port
+
+    def check(self, service: str, preferred: int, count: int = 1) -> None:
+        """Raises (Exit.REFUSED) when a stranger has one of these ports; changes nothing."""
+        stranger = self._stranger(service, preferred, count)
+        if stranger is not None:
+            raise _taken(service, preferred, stranger)
 
     def _stranger(self, service: str, first: int, count: int) -> processes.Listener | None:
         for port in range(first, first + count):

@@ -79,14 +79,18 @@ def service(
     port that a stranger has, Exit.FAILED when the data cannot be made.
     """
     binary = choose(state)
+    binaries.remember(state.path / NAME, binary)
     password = state.generate_secret(PASSWORD)
     if data_major(state) is None:
         make_data(state, binary, database=database, user=user)
     chosen = Ports(state).reserve(NAME, preferred=port)
-    account = f"{quote(user, safe='')}:{quote(password, safe='')}"
-    name = quote(database, safe="")
-    state.write_secret(URL, f"postgresql://{account}@{HOST}:{chosen}/{name}")
+    state.write_secret(URL, own_url(password, database=database, user=user, port=chosen))
     return spec(state, binary, database=database, port=chosen, release=release)
+
+
+def own_url(password: str, *, database: str, user: str, port: int) -> str:
+    account = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    return f"postgresql://{account}@{HOST}:{port}/{quote(database, safe='')}"
 
 
 def spec(

@@ -30,6 +30,7 @@ def service(state: State, *, port: int | None = None, release: str = "") -> Serv
     `secrets/redis-url` then leads to it. Errors: Exit.REFUSED as in `postgres.service`.
     """
     binary = choose(state)
+    binaries.remember(state.path / NAME, binary)
     password = state.generate_secret(PASSWORD)
     chosen = Ports(state).reserve(NAME, preferred=port)
     folder = state.path / NAME
@@ -38,8 +39,12 @@ def service(state: State, *, port: int | None = None, release: str = "") -> Serv
     file = folder / "redis.conf"
     if not file.exists() or file.read_text() != settings:
         write_atomic(file, settings.encode())
-    state.write_secret(URL, f"redis://:{quote(password, safe='')}@{HOST}:{chosen}/0")
+    state.write_secret(URL, own_url(password, chosen))
     return spec(state, binary, port=chosen, release=release)
+
+
+def own_url(password: str, port: int) -> str:
+    return f"redis://:{quote(password, safe='')}@{HOST}:{port}/0"
 
 
 def spec(state: State, binary: Binary, *, port: int, release: str = "") -> ServiceSpec:

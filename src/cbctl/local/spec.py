@@ -51,13 +51,16 @@ class ServiceSpec:
     pid_file: str = ""  # removed before a start when the process it names is not the service
     digests: Mapping[str, str] = field(default_factory=dict)  # of the secrets; filled by `sealed`
 
-    def sealed(self, state: State) -> ServiceSpec:
-        """The spec with the digests of the secrets that it refers to (which must exist)."""
+    def sealed(self, state: State, coming: Mapping[str, str] | None = None) -> ServiceSpec:
+        """The spec with the digests of the secrets that it refers to, which must exist or be
+        among the `coming` ones (name → value; they are not written here)."""
         checked_name(self.name)
         named = [n for v in self.environment.values() if (n := reference_name(v)) is not None]
+        digests = {}
         for name in (*named, *self.uses):
-            state.secret(name)
-        return replace(self, digests={name: state.digest(name) for name in (*named, *self.uses)})
+            value = (coming or {}).get(name)
+            digests[name] = state.digest(name, state.secret(name) if value is None else value)
+        return replace(self, digests=digests)
 
     @property
     def hash(self) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cbctl.errors import CbctlError, Exit
-from cbctl.local.files import PRIVATE_FOLDER, write_atomic
+from cbctl.local.files import PRIVATE_FOLDER, write_atomic, write_once
 
 VERSION = 1
 FOLDERS = (
@@ -105,19 +105,18 @@ class State:
             (path / name).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         key = path / "id"
         if not key.exists():
-            write_atomic(key, f"{secrets.token_hex(16)}\n".encode())
+            write_once(key, f"{secrets.token_hex(16)}\n".encode())
         if not (path / "version").exists():
-            write_atomic(path / "version", f"{VERSION}\n".encode())
+            write_once(path / "version", f"{VERSION}\n".encode())
         return cls(path=path, key=key.read_text().strip())
 
     def marker(self, service: str) -> str:
         """The value of a service's run marker: same for this folder and service, for ever."""
         return self._derive(f"run {service}")
 
-    def digest(self, name: str) -> str:
-        """Tells whether a secret changed, without telling anything about it ("" = absent)."""
-        value = self.read_secret(name)
-        return "" if value is None else self._derive(f"secret {name} {value}")
+    def digest(self, name: str, value: str) -> str:
+        """Tells whether a secret's value changed, without telling anything about it."""
+        return self._derive(f"secret {name} {value}")
 
     def _derive(self, text: str) -> str:
         return hmac.new(self.key.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
@@ -152,9 +151,9 @@ class State:
     def generate_secret(self, name: str) -> str:
         """The secret, made (192 random bits, URL-safe) if it is not there yet."""
         value = self.read_secret(name)
-        if not value:
-            value = secrets.token_urlsafe(24)
-            self.write_secret(name, value)
+        if value is None:
+            write_once(self.secret_file(name), f"{secrets.token_urlsafe(24)}\n".encode())
+            value = self.secret(name)
         return value
 
     def resolve(self, value: str) -> str:
