@@ -1,0 +1,1 @@
+"""Steps on the parts of a platform that run on this machine."""

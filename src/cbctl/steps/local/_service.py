@@ -1,0 +1,133 @@
+"""What the steps that run one local service have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cbctl.config.types import Reference
+from cbctl.engine.step import CannotUndo, Change, Context, Json, NotVerified, Verdict, Verified
+from cbctl.errors import CbctlError
+from cbctl.local import logs
+from cbctl.local.readiness import not_ready
+from cbctl.local.services import Part, Services
+from cbctl.local.spec import RUNNING, ServiceSpec, read_order
+from cbctl.local.state import State
+
+UNDER_SUPERVISION = "supervision"
+
+
+@dataclass(frozen=True)
+class Running:
+    """The process of a service, as plans compare it.
+
+    spec        hash of what runs; "" when nothing runs
+    answers     it is ready
+    supervised  it would be started again if it died
+    """
+
+    spec: str
+    answers: bool
+    supervised: bool
+
+
+def look(services: Services, name: str) -> tuple[Running, dict[str, Json]]:
+    """Facts and evidence about a service; asks the process itself."""
+    part, order = services.part(name), read_order(services.state, name)
+    if part is None or order is None or part.pid is None:
+        evidence: dict[str, Json] = {"state": part.state if part else "never started"}
+        if part is not None and part.detail:
+            evidence |= {"detail": part.detail, "log": list(part.log)}
+        return Running("", False, False), evidence
+    said = not_ready(services, order.spec)
+    evidence = {"state": part.state, "pid": part.pid, "restarts": part.restarts, "url": part.url}
+    if said:
+        evidence["says"] = said
+    return Running(part.spec_hash, not said, part.state == RUNNING), evidence
+
+
+def differences(name: str, running: Running, wanted: str) -> list[Change]:
+    """What would have to change for the service to run from the spec with the hash `wanted`
+    ("": not known before it is made)."""
+    if not running.spec:
+        return [Change(name, "stopped", "running")]
+    if running.spec != wanted:
+        return [Change(f"{name} settings", running.spec, wanted or "new")]
+    if not running.answers:
+        return [Change(name, "does not answer", "running")]
+    if not running.supervised:
+        return [Change(f"{name} {UNDER_SUPERVISION}", "none", "running")]
+    return []
+
+
+def previous(services: Services, name: str) -> Json:
+    """The intent of a change: the spec that ran before, to go back to; it holds no secret."""
+    part, order = services.part(name), read_order(services.state, name)
+    if part is None or order is None or part.pid is None:
+        return {"previous": None}
+    return {"previous": order.spec.as_json()}
+
+
+def start(ctx: Context, services: Services, spec: ServiceSpec, *, again: bool) -> None:
+    """Make `spec` run. `again`: it runs from this spec but does not answer."""
+    ctx.fence()
+    ready = f"waiting for {spec.ready}" if spec.ready else "starting"
+    ctx.progress(f"{spec.name}: {ready}")
+    if again:
+        part = services.part(spec.name)
+        if part is not None and part.state != "failed":
+            services.stop(spec.name)
+    services.ensure(spec)
+
+
+def undo(ctx: Context, services: Services, name: str, intent: Json) -> CannotUndo | None:
+    """Back to the spec that ran before, or to no process at all."""
+    if not isinstance(intent, dict) or "previous" not in intent:
+        return CannotUndo("it is not recorded what ran before")
+    before = intent["previous"]
+    ctx.fence()
+    if isinstance(before, dict):
+        services.ensure(ServiceSpec.of_json(before))
+    else:
+        services.stop(name)
+    return None
+
+
+def verify(services: Services, name: str, wanted: str | None = None) -> Verdict:
+    """The service runs, from the wanted spec, under supervision, and answers."""
+    running, evidence = look(services, name)
+    part = services.part(name)
+    if not running.spec:
+        why = f"{name} does not run"
+    elif wanted is not None and running.spec != wanted:
+        why = f"{name} does not run with the settings it should have"
+    elif not running.answers:
+        why = f"{name} does not answer: {evidence.get('says')}"
+    elif not running.supervised:
+        why = f"{name} has no supervisor"
+    else:
+        return Verified(evidence)
+    return NotVerified(why, fix=f"cbctl local logs {name}", evidence={**evidence, **_log(services, part)})
+
+
+def _log(services: Services, part: Part | None) -> Mapping[str, Json]:
+    if part is None:
+        return {}
+    lines = list(part.log) or logs.last_lines(logs.log_file(services.state, part.name), 12)
+    return {"log": [*lines]}
+
+
+def open_services(platform: str, env: str) -> Services:
+    return Services(State.open(platform, env))
+
+
+def reveal(ctx: Context, value: str | Reference | None) -> str:
+    """The value of a setting; "" when it is not set (an optional reference without a value
+    reveals an empty Secret)."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else ctx.reveal(value).reveal()
+
+
+def blocker(error: CbctlError) -> tuple[str, str]:
+    return error.what, error.fix
