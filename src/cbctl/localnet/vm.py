@@ -14,7 +14,7 @@ from typing import NamedTuple
 from solders.account import Account
 from solders.clock import Clock
 from solders.hash import Hash
-from solders.message import MessageV0
+from solders.message import MessageV0, MessageV1
 from solders.pubkey import Pubkey
 from solders.solders import LiteSVM  # the wrapper in solders.litesvm lacks set_precompiles
 from solders.transaction import VersionedTransaction
@@ -27,7 +27,7 @@ from solders.transaction_metadata import (
 from cbctl.localnet.errors import VmPanic
 from cbctl.localnet.programs import ProgramVisibility
 from cbctl.localnet.slots import epoch_of
-from cbctl.localnet.transactions import Loaded, table_lookup, uses_slot_hashes
+from cbctl.localnet.transactions import AnyMessage, Loaded, table_lookup, uses_slot_hashes
 
 # Lamports of LiteSVM's own airdrop account, which nobody uses: the faucet is ours.
 _VM_RESERVE = 1_000_000_000
@@ -40,11 +40,13 @@ class Outcome(NamedTuple):
 
     error     the TransactionError in serde's JSON form, None when it succeeded
     landed    whether the fee was taken; if not, nothing changed
+    fee       lamports
     balances  lamports of `keys` before and after
     """
 
     error: object
     landed: bool
+    fee: int
     meta: TransactionMetadata
     keys: list[Pubkey]
     loaded: Loaded
@@ -136,15 +138,19 @@ class Vm:
             keys = [*transaction.message.account_keys, *loaded.writable, *loaded.readonly]
             balance = self._svm.get_balance
             before = [balance(key) or 0 for key in keys]
+            priority = self._take_priority_fee(transaction.message, keys[0], before[0])
             result = self._svm.send_transaction(transaction)
+            if priority and balance(keys[0]) == before[0] - priority:
+                self._set_lamports(keys[0], before[0])  # not even the base fee was taken
             after = [balance(key) or 0 for key in keys]
             if isinstance(result, FailedTransactionMetadata):
-                landed = after[0] != before[0]
-                return Outcome(
-                    _error_of(result), landed, result.meta(), keys, loaded, before, after
-                )
-            self._programs.after_transaction(keys, self._slot)
-            return Outcome(None, True, result, keys, loaded, before, after)
+                meta, error = result.meta(), _error_of(result)
+            else:
+                meta, error = result, None
+                self._programs.after_transaction(keys, self._slot)
+            landed = error is None or after[0] != before[0]
+            fee = meta.fee() + priority
+            return Outcome(error, landed, fee, meta, keys, loaded, before, after)
 
     def simulate(self, transaction: VersionedTransaction) -> Simulation:
         """Runs a transaction without a trace."""
@@ -177,6 +183,26 @@ class Vm:
         """Creates an account out of nothing; only the genesis does that."""
         with panics_named():
             self._svm.set_account(address, Account(lamports, b"", Pubkey.default()))
+
+    def _take_priority_fee(self, message: AnyMessage, payer: Pubkey, lamports: int) -> int:
+        """Takes what a version 1 header offers, which the VM does not; returns what was taken.
+
+        Leaves a lamport to a payer who cannot pay: the VM then says InsufficientFundsForFee, while
+        an empty account would not exist at all.
+        """
+        priority = message.config.priority_fee or 0 if isinstance(message, MessageV1) else 0
+        priority = max(0, min(priority, lamports - 1))
+        if priority:
+            self._set_lamports(payer, lamports - priority)
+        return priority
+
+    def _set_lamports(self, address: Pubkey, lamports: int) -> None:
+        account = self._svm.get_account(address)
+        if account is not None:
+            changed = Account(
+                lamports, account.data, account.owner, account.executable, account.rent_epoch
+            )
+            self._svm.set_account(address, changed)
 
     def _provide_slot_hashes(self, transaction: VersionedTransaction) -> None:
         """Fills SlotHashes for those who read it: 512 hashes per slot are too many for everyone."""

@@ -97,7 +97,7 @@ def _meta(landed: Landed) -> dict[str, object]:
     shown: dict[str, object] = {
         "err": outcome.error,
         "status": status_of(outcome.error),
-        "fee": meta.fee(),
+        "fee": outcome.fee,
         "preBalances": outcome.before,
         "postBalances": outcome.after,
         "innerInstructions": inner_instructions(meta),
