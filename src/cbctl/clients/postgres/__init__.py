@@ -1,0 +1,1 @@
+"""Postgres: addresses, connections, migrations, and the marker that names the environment."""

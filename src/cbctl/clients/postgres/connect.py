@@ -1,0 +1,172 @@
+"""Connections to Postgres whose errors say host, port, database and user, never the password."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from cbctl.clients.postgres.address import Address, parse
+from cbctl.config.reference import Secret
+from cbctl.errors import CbctlError, Exit
+
+if TYPE_CHECKING:
+    import psycopg
+
+    Connection = psycopg.Connection[tuple[Any, ...]]
+
+APPLICATION: Final = "cbctl"
+CONNECT_SECONDS: Final = 5.0
+
+# What libpq says when a connection fails → (kind, words). A failed login has no SQLSTATE, so the
+# text is all there is; libpq's own texts are English, the server's are in every default set-up.
+_DOWN: Final = (
+    ("starting", r"the database system is (starting up|shutting down|in recovery|not yet acc)"),
+    ("no such database", r'database ".*" does not exist'),
+    ("no such host", r"failed to resolve host|could not translate host name"),
+    ("timeout", r"timeout expired|timed out"),
+    (
+        "refused",
+        r"Connection refused|No route to host|Network is unreachable|Connection reset|"
+        r"server closed the connection unexpectedly",
+    ),
+)
+_DENIED: Final = (
+    r"authentication failed|no pg_hba\.conf entry|no password supplied|is not permitted to log in|"
+    r'role ".*" does not exist|permission denied|requires? a valid client certificate'
+)
+
+
+class DatabaseDown(CbctlError):
+    """Nobody answers there (yet).
+
+    kind  "refused", "timeout", "no such host", "no such database" or "starting"
+    """
+
+    def __init__(self, what: str, *, kind: str, where: str, fix: str) -> None:
+        super().__init__(what, where=where, fix=fix, exit=Exit.FAILED)
+        self.kind = kind
+
+
+def connect(
+    target: Address | Secret | str, *, seconds: float = CONNECT_SECONDS, where: str = ""
+) -> Connection:
+    """A connection in autocommit mode, application_name `cbctl`.
+
+    seconds  limit for connecting, over all addresses of the host name
+    where    the setting that holds the URL, for messages about its form
+    Raises DatabaseDown, or CbctlError: 3 when the login is refused, 64 when the URL is malformed.
+    """
+    address = target if isinstance(target, Address) else parse(target, where=where)
+    import psycopg
+
+    try:
+        connection = psycopg.connect(
+            autocommit=True, prepare_threshold=None, **_parameters(address, seconds)
+        )
+    except psycopg.Error as error:
+        # `from None`: the chain would lead to libpq's own text and to the parameters.
+        raise _failed(address, scrub(str(error), address)) from None
+    return connection
+
+
+def _parameters(address: Address, seconds: float) -> dict[str, Any]:
+    chosen: dict[str, Any] = {
+        # A dead network must not hold a run for ever.
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+        "connect_timeout": max(1, round(seconds)),
+        # Given, so that neither the shell's PG* variables nor ~/.pgpass lead elsewhere.
+        "hostaddr": "",
+        "options": "",
+        "target_session_attrs": "any",
+        "passfile": os.path.join(os.devnull, "none"),  # noqa: PTH118 - a path that cannot exist
+        # A URL that says nothing is verified, except on this machine itself.
+        "sslmode": "prefer" if address.loopback else "verify-full",
+    }
+    chosen |= dict(address.options)
+    chosen |= {
+        "host": address.host,
+        "port": address.port,
+        "dbname": address.database,
+        "user": address.user,
+        "password": address.password.reveal(),
+        "application_name": APPLICATION,
+    }
+    return chosen
+
+
+def _failed(address: Address, text: str) -> CbctlError:
+    for kind, pattern in _DOWN:
+        if re.search(pattern, text):
+            return DatabaseDown(
+                f"cannot connect: {kind}",
+                kind=kind,
+                where=str(address),
+                fix="check that the server runs and is reachable from here, and its name and port",
+            )
+    if re.search(_DENIED, text):
+        return CbctlError(
+            f"the login is refused: {_last_line(text)}",
+            where=str(address),
+            exit=Exit.CREDENTIALS,
+            fix="check user and password in the URL, and pg_hba.conf on the server",
+        )
+    fix = "see the server's log for the reason"
+    if re.search(r"SSL|certificate|sslrootcert", text):
+        fix = (
+            "the URL needs sslmode=verify-full and sslrootcert=FILE with the authority that signed "
+            "the server's certificate"
+        )
+    return CbctlError(f"cannot connect: {_last_line(text)}", where=str(address), fix=fix)
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return (lines[-1] if lines else "no reason given")[:300]
+
+
+def scrub(text: str, address: Address) -> str:
+    """`text` with the password replaced, plain and percent-encoded."""
+    password = address.password.reveal()
+    for form in {password, quote(password), quote(password, safe="")} - {""}:
+        text = text.replace(form, "***")
+    return text
+
+
+def explain(error: psycopg.Error, address: Address) -> str:
+    """What the server says about a failed statement, in one line with its SQLSTATE.
+
+    Without DETAIL: that quotes rows, which may be about people.
+    """
+    said = error.diag.message_primary or _last_line(str(error))
+    state = f" ({error.sqlstate})" if error.sqlstate else ""
+    hint = f"; {error.diag.message_hint}" if error.diag.message_hint else ""
+    return scrub(f"{said}{state}{hint}", address)
+
+
+def failed(error: psycopg.Error, address: Address, doing: str) -> CbctlError:
+    """The error that a user sees when a statement of ours fails."""
+    denied = error.sqlstate == "42501"
+    return CbctlError(
+        f"{doing}: {explain(error, address)}",
+        where=str(address),
+        exit=Exit.CREDENTIALS if denied else Exit.FAILED,
+        fix="use the role that owns the schema" if denied else "",
+    )
+
+
+def ping(target: Address | Secret | str, *, seconds: float = CONNECT_SECONDS) -> str:
+    """The server's version, for example "15.14". Raises like `connect`."""
+    address = target if isinstance(target, Address) else parse(target)
+    import psycopg
+
+    with connect(address, seconds=seconds) as connection:
+        try:
+            row = connection.execute("select current_setting('server_version')").fetchone()
+        except psycopg.Error as error:
+            raise failed(error, address, "cannot ask for the version") from None
+    return str(row[0]).split()[0] if row else ""

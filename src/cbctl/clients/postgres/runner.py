@@ -1,0 +1,308 @@
+"""Runs migrations: each exactly once, whoever else runs them and wherever a run is killed.
+
+Three guards, from the weakest to the strongest: an advisory lock keeps a second runner waiting; a
+row of cbctl_fence, locked in each migration's own transaction, refuses a run whose lock of the
+whole deployment went to somebody else; the row of schema_migrations is written in that same
+transaction, so it is there exactly when the migration is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from cbctl.clients.postgres.address import Address
+from cbctl.clients.postgres.compare import Choice, SchemaRange, compare
+from cbctl.clients.postgres.connect import connect, explain, failed
+from cbctl.clients.postgres.ledger import (
+    Marker,
+    Survey,
+    obstacle,
+    shares_sessions,
+    survey,
+    write_marker,
+)
+from cbctl.clients.postgres.lock import MigrationLock
+from cbctl.clients.postgres.migrations import Entry, Migration
+from cbctl.clients.postgres.session import WorkSession
+from cbctl.clients.postgres.standalone import index_state, is_done, mend, recognize
+from cbctl.clients.postgres.waiting import Patience
+from cbctl.errors import CbctlError, Exit
+
+if TYPE_CHECKING:
+    import psycopg
+
+# lock_not_available, deadlock_detected: nothing happened, try again
+_AGAIN: Final = ("55P03", "40P01")
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run, on whose behalf.
+
+    marker         whose database it must be
+    token          fencing token of the run's lock
+    by             run id, kept beside the database role in applied_by
+    create_marker  an empty database without a marker may be taken
+    agreed         titles of the migrations that were shown; others are refused; None: any
+    fence          called right before each change; raises when the run has to stop
+    """
+
+    address: Address
+    migrations: Sequence[Migration]
+    works_with: SchemaRange
+    marker: Marker
+    token: int
+    phase: Choice = "auto"
+    by: str = ""
+    create_marker: bool = False
+    agreed: Collection[str] | None = None
+    fence: Callable[[], None] = _nothing
+    patience: Patience = field(default_factory=Patience)
+
+
+def migrate(job: Job) -> tuple[Entry, ...]:
+    """Runs what is due and returns it, in the order in which it ran.
+
+    Raises CbctlError: 7 refused, 6 another runner or a newer token, 3 permission, else 1 when
+    nothing was changed and 5 when migrations before the failed one stay.
+    """
+    import psycopg
+
+    with ExitStack() as stack:
+        lock_session = stack.enter_context(connect(job.address))
+        work = stack.enter_context(connect(job.address))
+        try:
+            if shares_sessions(lock_session, work):
+                raise _refused(job, "a connection pooler in transaction mode is in between", "")
+        except psycopg.Error as error:
+            raise failed(error, job.address, "cannot start") from None
+        lock = MigrationLock(lock_session, job.address, job.patience)
+        lock.acquire()
+        found = survey(work, job.address)
+        if reason := obstacle(found, job.marker, job.create_marker):
+            raise _refused(job, *reason)
+        runner = _Runner(job, lock, WorkSession(work, lock_session, found.schema, job.patience))
+        return runner.run(found)
+
+
+def _refused(job: Job, what: str, fix: str) -> CbctlError:
+    return CbctlError(what, where=str(job.address), fix=fix, exit=Exit.REFUSED)
+
+
+class _Runner:
+    def __init__(self, job: Job, lock: MigrationLock, work: WorkSession) -> None:
+        self.job = job
+        self.lock = lock
+        self.work = work
+        self.applied: list[Entry] = []
+
+    def run(self, found: Survey) -> tuple[Entry, ...]:
+        job = self.job
+        due = compare(
+            [migration.entry for migration in job.migrations],
+            found.applied,
+            job.phase,
+            new=found.empty or found.building,
+            works_with=job.works_with,
+        )
+        if due.problem:
+            raise _refused(job, due.problem, due.fix)
+        wanted = {entry.version for entry in due.due}
+        todo = [(m, m.runnable()) for m in job.migrations if m.entry.version in wanted]
+        more = [
+            m.entry.title
+            for m, _ in todo
+            if job.agreed is not None and m.entry.title not in job.agreed
+        ]
+        if more:
+            raise _refused(job, f"{', '.join(more)} was not in the plan", "plan again")
+        self._guarded("cannot create cbctl's tables", lambda: self._prepare(found, bool(todo)))
+        for number, (migration, script) in enumerate(todo, 1):
+            entry = migration.entry
+            job.patience.progress(f"{entry.title} ({entry.phase})", number, len(todo))
+            self._one(migration, script, last=number == len(todo))
+        return tuple(self.applied)
+
+    def _prepare(self, found: Survey, building: bool) -> None:
+        """Tables, marker and the end of an empty first build, in one transaction."""
+        create = found.table == "none" or found.marker is None
+        end_building = found.building and not building
+        if not create and not end_building:
+            return
+        self.job.fence()
+        with self.work.transaction(self.job.patience.lock_timeout_ms):
+            if create:
+                self.work.execute("create_tables")
+                write_marker(
+                    self.work.connection,
+                    self.work.schema,
+                    self.job.marker,
+                    building=building and found.empty,
+                )
+            self._claim()
+            if end_building:
+                self.work.execute("end_building")
+
+    def _one(self, migration: Migration, script: str, *, last: bool) -> None:
+        import psycopg
+
+        entry = migration.entry
+        tries = self.job.patience.tries
+        attempt = 0
+        while True:
+            attempt += 1
+            self.job.fence()
+            self.lock.assert_held()
+            try:
+                self.work.reset()
+                run = self._in_transaction if entry.transactional else self._alone
+                if run(entry, script, last):
+                    self.applied.append(entry)
+                return
+            except psycopg.Error as error:
+                if error.sqlstate not in _AGAIN or attempt >= tries:
+                    raise self._failure(error, migration, script, attempt) from None
+            # Whoever queued behind us goes first; the whole transaction is repeated, so that no
+            # lock of it is kept meanwhile.
+            pause = self.job.patience.pause(attempt, self.work.pid)
+            who = f": {self.work.blocked_by[0]}" if self.work.blocked_by else ""
+            self.job.patience.progress(
+                f"{entry.title} did not get its table locks{who}; try {attempt + 1} of {tries}"
+            )
+            self.job.patience.sleep(pause)
+
+    def _in_transaction(self, entry: Entry, script: str, last: bool) -> bool:
+        """Whether the migration was run; False when somebody else had done it meanwhile."""
+        started = self.job.patience.monotonic()
+        with self.work.transaction(self.job.patience.lock_timeout_ms):
+            self._claim()
+            if self._is_applied(entry):
+                return False
+            self.work.run(script)
+            self.work.assert_in_transaction(entry.title)
+            self._record(entry, started, last)
+        return True
+
+    def _alone(self, entry: Entry, script: str, last: bool) -> bool:
+        """The same for transaction=none: begun and recorded in two transactions around it."""
+        patience = self.job.patience
+        started = patience.monotonic()
+        mark = (entry.version, entry.checksum)
+        with self.work.transaction(patience.lock_timeout_ms):
+            unfinished = self._claim()
+            if self._is_applied(entry):
+                return False
+            self.work.execute(
+                "mark_unfinished",
+                version=entry.version,
+                checksum=entry.checksum,
+                environment=str(self.job.marker),
+            )
+        statement = recognize(script)
+        self.work.lock_timeout(
+            patience.concurrent_lock_ms if statement.concurrent else patience.lock_timeout_ms
+        )
+        connection = self.work.connection
+        for name in mend(connection, statement):
+            patience.progress(f"dropped the invalid index {name} that an earlier try left")
+        if unfinished != mark or not is_done(connection, statement):
+            self._run_marked(script)
+        if statement.index and not index_state(connection, statement)[0]:
+            raise CbctlError(
+                f"{entry.title} ended without a valid index {statement.index}",
+                where=str(self.job.address),
+                exit=Exit.NOT_UNDONE,
+                fix="run it again: the invalid index is dropped first",
+            )
+        with self.work.transaction(patience.lock_timeout_ms):
+            self._claim()
+            self._record(entry, started, last)
+        return True
+
+    def _run_marked(self, script: str) -> None:
+        """The mark stays when the end is unknown; after the server's own error it must not."""
+        import psycopg
+
+        try:
+            self.work.run(script)
+        except psycopg.Error:
+            if not self.work.connection.closed:
+                self.work.execute("clear_unfinished", environment=str(self.job.marker))
+            raise
+
+    def _claim(self) -> tuple[object, object]:
+        """Checks our token and locks its row; returns (version, checksum) of the unfinished one."""
+        row = self.work.execute(
+            "claim_fence", environment=str(self.job.marker), token=self.job.token
+        )
+        if row is None:
+            raise CbctlError(
+                f"a newer run has changed this database; the lock of this run (token "
+                f"{self.job.token}) is no longer valid",
+                where=str(self.job.address),
+                exit=Exit.LOCKED,
+                fix="look at the newer run with cbctl lock status",
+            )
+        return row[0], row[1]
+
+    def _is_applied(self, entry: Entry) -> bool:
+        row = self.work.execute("is_applied", version=entry.version)
+        if row is not None and row[0] != entry.checksum:
+            raise _refused(
+                self.job, f"another run applied {entry.title} with other content", "plan again"
+            )
+        return row is not None
+
+    def _record(self, entry: Entry, started: float, last: bool) -> None:
+        milliseconds = round((self.job.patience.monotonic() - started) * 1000)
+        self.work.execute(
+            "record",
+            version=entry.version,
+            description=entry.name,
+            phase=entry.phase,
+            checksum=entry.checksum,
+            applied_by=f" in run {self.job.by}" if self.job.by else "",
+            execution_ms=min(milliseconds, 2**31 - 1),
+            reversible=entry.reversible,
+        )
+        self.work.execute("clear_unfinished", environment=str(self.job.marker))
+        if last:
+            self.work.execute("end_building")
+
+    def _failure(
+        self, error: psycopg.Error, migration: Migration, script: str, attempt: int
+    ) -> CbctlError:
+        entry, where = migration.entry, str(migration.path)
+        position = error.diag.statement_position
+        if position and position.isdigit():
+            where += f":{script.count(chr(10), 0, int(position) - 1) + 1}"
+        before = f"; {len(self.applied)} before it stay" if self.applied else ""
+        what = f"{entry.title} failed and was taken back: {explain(error, self.job.address)}"
+        fix = "correct the file; nothing of it is in the database"
+        exit_code = Exit.NOT_UNDONE if self.applied else Exit.FAILED
+        if error.sqlstate in _AGAIN:
+            who = "; ".join(self.work.blocked_by) or "a session that has ended meanwhile"
+            what = f"{entry.title} did not get its table locks in {attempt} tries, blocked by {who}"
+            fix = "end that session or wait for it, then run it again"
+        elif self.work.connection.closed:
+            what = f"the connection broke during {entry.title}: {explain(error, self.job.address)}"
+            fix = "run it again: it continues where this run stopped"
+        elif not entry.transactional:
+            what = f"{entry.title} failed: {explain(error, self.job.address)}"
+            fix = "correct what the server says and run it again; the file runs without transaction"
+        return CbctlError(what + before, where=where, fix=fix, exit=exit_code)
+
+    def _guarded(self, doing: str, work: Callable[[], None]) -> None:
+        import psycopg
+
+        try:
+            work()
+        except psycopg.Error as error:
+            raise failed(error, self.job.address, doing) from None

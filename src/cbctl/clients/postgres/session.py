@@ -1,0 +1,85 @@
+"""The session in which migrations run, beside the one that holds the lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from cbctl.clients.postgres.queries import query
+from cbctl.clients.postgres.waiting import Patience, blockers, execute_watched
+from cbctl.errors import CbctlError, Exit
+
+if TYPE_CHECKING:
+    from cbctl.clients.postgres.connect import Connection
+
+
+class WorkSession:
+    """Runs our queries and the scripts of migrations; remembers who blocked the last script."""
+
+    def __init__(
+        self, connection: Connection, watcher: Connection, schema: str, patience: Patience
+    ) -> None:
+        self.connection = connection
+        self.schema = schema
+        self.blocked_by: list[str] = []
+        self._watcher = watcher
+        self._patience = patience
+        row = self.execute("backend_pid")
+        self.pid: int = row[0] if row else 0
+
+    def reset(self) -> None:
+        """The session as new: a migration sees no setting, role or lock of the one before."""
+        self.connection.execute("discard all")
+        import psycopg
+
+        try:
+            self.connection.execute(query("session_settings"))
+        except psycopg.errors.InvalidParameterValue:
+            return  # the server's system cannot see a client go; it finds out when it next writes
+
+    @contextmanager
+    def transaction(self, lock_timeout_ms: int) -> Iterator[None]:
+        with self.connection.transaction():
+            self.lock_timeout(lock_timeout_ms, local=True)
+            yield
+
+    def lock_timeout(self, milliseconds: int, *, local: bool = False) -> None:
+        self.execute("set_lock_timeout", lock_timeout=f"{milliseconds}ms", local=local)
+
+    def execute(self, name: str, **parameters: Any) -> tuple[Any, ...] | None:
+        """Runs `sql/<name>.sql`; the first row, if there is one."""
+        cursor = self.connection.execute(query(name, self.schema), parameters)
+        return cursor.fetchone() if cursor.description else None
+
+    def run(self, script: str) -> None:
+        """A migration's script. Raises psycopg.Error."""
+        self.blocked_by = []
+        execute_watched(self.connection, script, self._look)
+
+    def _look(self) -> None:
+        """Also finds out that the lock is gone: then the script is given up, not finished."""
+        import psycopg
+
+        try:
+            found = blockers(self._watcher, self.pid)
+        except psycopg.Error as error:
+            raise CbctlError(
+                f"the session that held the migration lock ended ({error.sqlstate or 'network'}), "
+                "so the migration that was running was given up; nothing of it stays",
+                exit=Exit.LOCKED,
+                fix="run it again: it continues where this run stopped",
+            ) from None
+        if found and not self.blocked_by:
+            self._patience.progress(f"waiting for {found[0]}")
+        self.blocked_by = found or self.blocked_by
+
+    def assert_in_transaction(self, title: str) -> None:
+        from psycopg.pq import TransactionStatus
+
+        if self.connection.info.transaction_status != TransactionStatus.INTRANS:
+            raise CbctlError(
+                f"{title} ended the transaction it runs in",
+                exit=Exit.NOT_UNDONE,
+                fix="leave COMMIT and ROLLBACK out of the file",
+            )

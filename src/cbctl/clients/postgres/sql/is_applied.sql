@@ -1,0 +1,1 @@
+select checksum from {schema}.schema_migrations where version = %(version)s

@@ -1,0 +1,1 @@
+select platform, environment, building from {schema}.cbctl_marker

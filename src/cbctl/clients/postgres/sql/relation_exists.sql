@@ -1,0 +1,1 @@
+select to_regclass(%(name)s) is not null

@@ -1,0 +1,51 @@
+-- One row about the database: everything that must be known before a migration is planned.
+select
+    current_setting('server_version_num')::int / 10000 as server_major,
+    pg_backend_pid() as backend_pid,
+    current_schema() as schema,
+    pg_is_in_recovery() as replica,
+    array(
+        select a.attname::text
+        from pg_attribute a
+        join pg_class c on c.oid = a.attrelid
+        where c.relname = 'schema_migrations'
+            and c.relnamespace = to_regnamespace(quote_ident(current_schema()))
+            and a.attnum > 0
+            and not a.attisdropped
+        order by a.attnum
+    ) as columns,
+    exists (
+        select from pg_class c
+        where c.relname = 'cbctl_marker'
+            and c.relnamespace = to_regnamespace(quote_ident(current_schema()))
+    ) as has_marker,
+    not exists (
+        select from pg_class c
+        join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname not in ('pg_catalog', 'information_schema')
+            and n.nspname not like 'pg\_toast%'
+            and n.nspname not like 'pg\_temp%'
+            and not exists (
+                select from pg_depend d
+                where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+            )
+    )
+    and not exists (
+        select from pg_proc p
+        join pg_namespace n on n.oid = p.pronamespace
+        where n.nspname not in ('pg_catalog', 'information_schema')
+            and not exists (
+                select from pg_depend d
+                where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
+            )
+    )
+    and not exists (
+        select from pg_type t
+        join pg_namespace n on n.oid = t.typnamespace
+        where t.typtype in ('d', 'e', 'r')
+            and n.nspname not in ('pg_catalog', 'information_schema')
+            and not exists (
+                select from pg_depend d
+                where d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e'
+            )
+    ) as empty

@@ -1,0 +1,276 @@
+"""`db.migrate`: brings the schema of a Postgres database to what the code needs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cbctl.clients.postgres.address import Address, parse
+from cbctl.clients.postgres.compare import Choice, Due, SchemaRange, compare
+from cbctl.clients.postgres.connect import DatabaseDown, connect
+from cbctl.clients.postgres.ledger import Applied, Marker, Survey, obstacle, survey
+from cbctl.clients.postgres.migrations import Entry, gaps, read_folder
+from cbctl.clients.postgres.runner import Job, migrate
+from cbctl.clients.postgres.waiting import Patience
+from cbctl.config.types import Reference
+from cbctl.engine.step import (
+    After,
+    Blocked,
+    CannotUndo,
+    Change,
+    Changes,
+    Context,
+    Json,
+    Nothing,
+    NotVerified,
+    Observation,
+    PlanVerdict,
+    Step,
+    Verdict,
+    Verified,
+)
+from cbctl.errors import CbctlError, Exit
+
+if TYPE_CHECKING:
+    pass
+
+MARKER = "owner of the database"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """url             of the role that owns the schema
+    folder          migrations, NNNN_name.up.sql and .down.sql
+    schema          JSON file {"min": n, "max": n}: the schema versions the code works with;
+                    without it 0 to the highest version in the folder
+    platform, environment  whose database it must be
+    phase           pre: before new code, post: what old code could not bear, all: both, auto: pre,
+                    and on a new, empty database both
+    create_marker   an empty database may be taken for this environment
+    database_step   id of the step that brings the database up; "" when none does, and then an
+                    unreachable database is an error
+    """
+
+    url: Reference
+    folder: Path
+    platform: str
+    environment: str
+    schema: Path | None = None
+    phase: Choice = "auto"
+    create_marker: bool = False
+    database_step: str = "postgres"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """down      why nobody answers: "" (somebody does) or a word such as "refused"
+    folder    the migrations there are; `survey` what the database has, None while it is down
+    """
+
+    down: str
+    folder: tuple[Entry, ...]
+    works_with: SchemaRange
+    survey: Survey | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """schema_version     highest version that is applied; 0: none
+    schema_contracted  highest `post` version that is applied: code whose `schema_max` is lower
+                       does not work with this database any more
+    schema_min, schema_max  the range this code works with
+    applied            titles of the migrations that this run applied
+    """
+
+    schema_version: int
+    schema_contracted: int
+    schema_min: int
+    schema_max: int
+    applied: tuple[str, ...] = ()
+
+
+class Migrate(Step[Inputs, Facts, Outcome]):
+    inputs = Inputs
+    summary = "Runs the migrations of the database that are due"
+
+    def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
+        folder = tuple(migration.entry for migration in read_folder(inputs.folder))
+        works_with = read_range(inputs.schema, folder)
+        started = ctx.monotonic()
+        down, found = "", None
+        try:
+            address = _address(ctx, inputs)
+            with connect(address) as connection:
+                found = survey(connection, address)
+        except DatabaseDown as error:
+            if not inputs.database_step:
+                raise
+            down = error.kind
+        evidence: dict[str, Json] = {"seconds": round(ctx.monotonic() - started, 3)}
+        if missing := gaps([entry.version for entry in folder]):
+            evidence["numbers that are missing in the folder"] = ", ".join(missing)
+        facts = Facts(down, folder, works_with, found)
+        if found is not None and (notes := _due(inputs, facts, found).notes):
+            evidence["notes"] = "; ".join(notes)
+        return Observation(facts, evidence)
+
+    def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
+        if facts.survey is None:
+            marker = (_marker_change(inputs),) if inputs.create_marker else ()
+            return After((inputs.database_step,), marker + tuple(map(_change, facts.folder)))
+        if reason := obstacle(facts.survey, _marker(inputs), inputs.create_marker):
+            return Blocked(*reason)
+        due = _due(inputs, facts, facts.survey)
+        if due.problem:
+            return Blocked(due.problem, due.fix)
+        changes = tuple(map(_change, due.due))
+        if facts.survey.marker is None:
+            changes = (_marker_change(inputs), *changes)
+        if changes:
+            return Changes(changes)
+        waiting = f", {len(due.waiting)} wait for a later phase" if due.waiting else ""
+        return Nothing(f"the schema is at {_reached(facts.survey.applied):04d}{waiting}")
+
+    def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
+        """The migrations themselves are found by their rows in schema_migrations."""
+        return {"migrations": [change.what for change in changes]}
+
+    def apply(
+        self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
+    ) -> Outcome:
+        migrations = read_folder(inputs.folder)
+        works_with = read_range(inputs.schema, tuple(m.entry for m in migrations))
+        agreed = {change.what for change in changes} | _intended(intent)
+        address = _address(ctx, inputs)
+        applied = migrate(
+            Job(
+                address=address,
+                migrations=migrations,
+                works_with=works_with,
+                marker=_marker(inputs),
+                token=ctx.token,
+                phase=inputs.phase,
+                by=ctx.run,
+                create_marker=inputs.create_marker,
+                agreed={m.entry.title for m in migrations if _what(m.entry) in agreed},
+                fence=ctx.fence,
+                patience=Patience(monotonic=ctx.monotonic, sleep=ctx.sleep, progress=ctx.progress),
+            )
+        )
+        with connect(address) as connection:
+            now = survey(connection, address)
+        return _outcome(now, works_with, tuple(entry.title for entry in applied))
+
+    def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
+        if facts.survey is None:
+            raise CbctlError("the database is down", exit=Exit.FAILED)
+        return _outcome(facts.survey, facts.works_with)
+
+    def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
+        facts = self.observe(ctx, inputs).facts
+        match self.plan(inputs, facts):
+            case Nothing(because):
+                return Verified({"schema": because})
+            case Changes(changes):
+                names = ", ".join(change.what for change in changes)
+                return NotVerified(f"not in the database: {names}", "run cbctl db migrate again")
+            case Blocked(why, fix):
+                return NotVerified(why, fix)
+            case After():
+                return NotVerified(
+                    f"the database does not answer: {facts.down}", "see why the server stopped"
+                )
+
+    def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
+        return CannotUndo(
+            "migrations of the phase pre are made so that the code before them works too; they stay"
+        )
+
+
+def read_range(path: Path | None, folder: tuple[Entry, ...]) -> SchemaRange:
+    """{"min": n, "max": n} from a JSON file. Raises CbctlError (64) that names the file."""
+    if path is None:
+        return SchemaRange(0, max((entry.version for entry in folder), default=0))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _bad_range(path, f"cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise _bad_range(path, f"is not JSON: {error}") from None
+    if not isinstance(content, dict) or set(content) != {"min", "max"}:
+        raise _bad_range(path, "does not have exactly the keys min and max")
+    low, high = content["min"], content["max"]
+    if not all(type(value) is int for value in (low, high)) or not 0 <= low <= high:
+        raise _bad_range(path, "needs whole numbers with 0 <= min <= max")
+    return SchemaRange(low, high)
+
+
+def _bad_range(path: Path, what: str) -> CbctlError:
+    return CbctlError(
+        f"the schema range {what}",
+        where=str(path),
+        exit=Exit.USAGE,
+        fix='write {"min": 1, "max": 7}: the schema versions that the code works with',
+    )
+
+
+def _address(ctx: Context, inputs: Inputs) -> Address:
+    """Raises DatabaseDown while a generated URL does not exist yet: its database neither does."""
+    try:
+        url = ctx.reveal(inputs.url)
+    except CbctlError as error:
+        if inputs.url.kind != "state" or not inputs.database_step:
+            raise
+        raise DatabaseDown(error.what, kind="no URL", where=error.where, fix=error.fix) from None
+    return parse(url, where=inputs.url.setting or inputs.url.text)
+
+
+def _due(inputs: Inputs, facts: Facts, found: Survey) -> Due:
+    return compare(
+        facts.folder,
+        found.applied,
+        inputs.phase,
+        new=found.empty or found.building,
+        works_with=facts.works_with,
+    )
+
+
+def _marker(inputs: Inputs) -> Marker:
+    return Marker(inputs.platform, inputs.environment)
+
+
+def _what(entry: Entry) -> str:
+    return f"migration {entry.title}"
+
+
+def _change(entry: Entry) -> Change:
+    return Change(_what(entry), None, entry.phase)
+
+
+def _marker_change(inputs: Inputs) -> Change:
+    return Change(MARKER, None, str(_marker(inputs)))
+
+
+def _intended(intent: Json) -> set[str]:
+    """What an earlier try of the same run had been allowed."""
+    names = intent.get("migrations") if isinstance(intent, dict) else None
+    return {str(name) for name in names} if isinstance(names, list) else set()
+
+
+def _reached(applied: tuple[Applied, ...]) -> int:
+    return max((row.version for row in applied), default=0)
+
+
+def _outcome(now: Survey, works_with: SchemaRange, applied: tuple[str, ...] = ()) -> Outcome:
+    return Outcome(
+        schema_version=_reached(now.applied),
+        schema_contracted=_reached(tuple(row for row in now.applied if row.phase == "post")),
+        schema_min=works_with.min,
+        schema_max=works_with.max,
+        applied=applied,
+    )
+
+
+STEP = Migrate()
