@@ -1,0 +1,176 @@
+"""JSON-RPC to one Solana node, synchronous, from any number of threads.
+
+Source of methods and shapes: Solana's RPC documentation (HTTP methods), November 2026. Reads are
+made at commitment `confirmed`. Amounts are lamports, sizes bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from solders.pubkey import Pubkey
+
+from cbctl.clients.solana.failures import RpcRefusal
+from cbctl.clients.solana.transport import Transport
+from cbctl.clients.solana.types import Account, Blockhash, Simulation, Status
+
+ACCOUNTS_PER_CALL = 100  # the most that getMultipleAccounts takes
+STATUSES_PER_CALL = 256  # the most that getSignatureStatuses takes
+CONFIRMED = {"commitment": "confirmed"}
+
+
+class Rpc(Transport):
+    """The methods of the RPC that are used. Errors: those of `failures`, host only."""
+
+    # ---- reads
+
+    def genesis_hash(self) -> str:
+        return self._text("getGenesisHash", self.call("getGenesisHash"))
+
+    def accounts(self, keys: Sequence[Pubkey]) -> tuple[int, list[Account | None]]:
+        """(slot of the last answer, one account or None for each key)."""
+        slot, found = 0, list[Account | None]()
+        for start in range(0, len(keys), ACCOUNTS_PER_CALL):
+            part = [str(key) for key in keys[start : start + ACCOUNTS_PER_CALL]]
+            answer = self.call("getMultipleAccounts", [part, {"encoding": "base64", **CONFIRMED}])
+            slot, values = self._context("getMultipleAccounts", answer)
+            if not isinstance(values, list) or len(values) != len(part):
+                raise self.unusable("getMultipleAccounts")
+            found.extend(self._account(value) for value in values)
+        return slot, found
+
+    def account(self, key: Pubkey) -> Account | None:
+        return self.accounts([key])[1][0]
+
+    def balance(self, key: Pubkey) -> int:
+        _, value = self._context("getBalance", self.call("getBalance", [str(key), CONFIRMED]))
+        return self._number("getBalance", value)
+
+    def rent(self, size: int) -> int:
+        """Lamports that keep an account of `size` bytes free of rent."""
+        method = "getMinimumBalanceForRentExemption"
+        return self._number(method, self.call(method, [size]))
+
+    def fee(self, message: bytes) -> int | None:
+        """What the message would cost; None when its blockhash is too old."""
+        wire = base64.b64encode(message).decode()
+        answer = self.call("getFeeForMessage", [wire, CONFIRMED])
+        _, value = self._context("getFeeForMessage", answer)
+        return None if value is None else self._number("getFeeForMessage", value)
+
+    def blockhash(self) -> Blockhash:
+        answer = self.call("getLatestBlockhash", [CONFIRMED])
+        _, value = self._context("getLatestBlockhash", answer)
+        try:
+            return Blockhash(str(value["blockhash"]), int(value["lastValidBlockHeight"]))
+        except (KeyError, TypeError, ValueError):
+            raise self.unusable("getLatestBlockhash") from None
+
+    def block_height(self) -> int:
+        return self._number("getBlockHeight", self.call("getBlockHeight", [CONFIRMED]))
+
+    def slot(self) -> int:
+        return self._number("getSlot", self.call("getSlot", [CONFIRMED]))
+
+    # ---- transactions
+
+    def send(self, wire: bytes, *, preflight: bool, once: bool = False) -> None:
+        """Hands a signed transaction over. Sending the same one again does no harm.
+
+        once  one try only, whatever the patience: for threads that must not wait
+        """
+        options: dict[str, Any] = {
+            "encoding": "base64",
+            "skipPreflight": not preflight,
+            "preflightCommitment": "confirmed",
+            "maxRetries": 0,  # resent by us: a node's own queue forgets silently
+        }
+        params = [base64.b64encode(wire).decode(), options]
+        self.call("sendTransaction", params, patience=0.0 if once else None)
+
+    def statuses(self, signatures: Sequence[str], *, history: bool = False) -> list[Status | None]:
+        """history: look beyond the recent ones too, which is slower."""
+        found: list[Status | None] = []
+        for start in range(0, len(signatures), STATUSES_PER_CALL):
+            part = list(signatures[start : start + STATUSES_PER_CALL])
+            answer = self.call(
+                "getSignatureStatuses", [part, {"searchTransactionHistory": history}]
+            )
+            _, values = self._context("getSignatureStatuses", answer)
+            if not isinstance(values, list) or len(values) != len(part):
+                raise self.unusable("getSignatureStatuses")
+            found.extend(self._status(value) for value in values)
+        return found
+
+    def simulate(self, wire: bytes, *, signed: bool = True) -> Simulation:
+        """signed False: signatures are not checked and the blockhash is replaced."""
+        options = {
+            "encoding": "base64",
+            "sigVerify": signed,
+            "replaceRecentBlockhash": not signed,
+            **CONFIRMED,
+        }
+        answer = self.call("simulateTransaction", [base64.b64encode(wire).decode(), options])
+        _, value = self._context("simulateTransaction", answer)
+        if not isinstance(value, dict):
+            raise self.unusable("simulateTransaction")
+        units = value.get("unitsConsumed") or 0
+        return Simulation(value.get("err"), tuple(value.get("logs") or ()), int(units))
+
+    def transaction(self, signature: str) -> dict[str, Any] | None:
+        """The transaction as the node stores it: its `meta` holds fee, err and logMessages."""
+        options = {"encoding": "json", "maxSupportedTransactionVersion": 1, **CONFIRMED}
+        answer = self.call("getTransaction", [signature, options])
+        if answer is not None and not isinstance(answer, dict):
+            raise self.unusable("getTransaction")
+        return answer
+
+    def airdrop(self, key: Pubkey, lamports: int) -> str:
+        """Asks the faucet; the signature. Never repeated here: each request that arrives pays."""
+        answer = self.call("requestAirdrop", [str(key), lamports], patience=0.0, fresh=True)
+        return self._text("requestAirdrop", answer)
+
+    # ---- answers
+
+    def _account(self, value: Any) -> Account | None:
+        if value is None:
+            return None
+        try:
+            return Account(
+                lamports=int(value["lamports"]),
+                owner=Pubkey.from_string(value["owner"]),
+                data=base64.b64decode(value["data"][0], validate=True),
+                executable=bool(value["executable"]),
+            )
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise self.unusable("getMultipleAccounts") from None
+
+    def _status(self, value: Any) -> Status | None:
+        if value is None:
+            return None
+        try:
+            level = value.get("confirmationStatus")
+            return Status(int(value["slot"]), value["err"], level in ("confirmed", "finalized"))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise self.unusable("getSignatureStatuses") from None
+
+    def _context(self, method: str, answer: Any) -> tuple[int, Any]:
+        try:
+            return int(answer["context"]["slot"]), answer["value"]
+        except (KeyError, TypeError, ValueError):
+            raise self.unusable(method) from None
+
+    def _number(self, method: str, value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.unusable(method)
+        return value
+
+    def _text(self, method: str, value: Any) -> str:
+        if not isinstance(value, str):
+            raise self.unusable(method)
+        return value
+
+
+__all__ = ["Rpc", "RpcRefusal"]

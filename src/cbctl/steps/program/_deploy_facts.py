@@ -1,0 +1,122 @@
+"""What `program.deploy` sees, and why it may refuse to go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cbctl.engine.step import Blocked, Json
+from cbctl.errors import CbctlError, Exit
+from cbctl.steps.program import _material as material
+from cbctl.steps.program import _target as target
+
+if TYPE_CHECKING:
+    from cbctl.clients.solana.elf import Elf
+    from cbctl.clients.solana.rpc import Rpc
+    from cbctl.steps.program.deploy import Inputs
+
+
+@dataclass(frozen=True)
+class Facts:
+    """
+    answers      the cluster is there
+    program_id   None: its keypair is still to be made; the same for `wallet`
+    state        absent, deployed, closed, foreign
+    chain_hash   of the bytes on chain, without trailing zeros; "" unless deployed
+    capacity     bytes that fit without extension
+    slot         of the last deploy
+    buffer       address of a buffer that an interrupted run has left, to be continued
+    short_by     lamports that the payer lacks
+    """
+
+    elf_sha256: str
+    elf_hash: str
+    elf_size: int
+    elf_problem: str | None
+    answers: bool = False
+    genesis_hash: str | None = None
+    program_id: str | None = None
+    wallet: str | None = None
+    idl_address: str = ""
+    state: str = "absent"
+    chain_hash: str = ""
+    authority: str | None = None
+    capacity: int = 0
+    slot: int = 0
+    buffer: str | None = None
+    short_by: int = 0
+
+
+def max_len_of(inputs: Inputs, elf: Elf) -> int:
+    if inputs.max_len is not None and inputs.max_len < elf.size:
+        raise CbctlError(
+            f"max_len is {inputs.max_len:,} bytes and the file has {elf.size:,}", exit=Exit.USAGE
+        )
+    return inputs.max_len or elf.size
+
+
+def on_chain(
+    node: Rpc,
+    inputs: Inputs,
+    keys: material.Keys,
+    elf: Elf,
+    evidence: dict[str, Json],
+) -> dict[str, object]:
+    """The facts that the chain tells. What a deploy would cost is asked only when there is one."""
+    from cbctl.clients.solana.deployer import OnChain, look
+
+    chain = OnChain("absent") if keys.address is None else look(node, keys.address)
+    evidence["read_at_slot"] = chain.read_at
+    facts: dict[str, object] = {
+        "state": chain.state,
+        "chain_hash": chain.hash,
+        "authority": str(chain.authority) if chain.authority else None,
+        "capacity": chain.capacity,
+        "slot": chain.slot,
+    }
+    if chain.hash == elf.hash:
+        return facts
+    if keys.address is None or keys.wallet is None or keys.payer is None:
+        # Keys that are still to be made have no money: the faucet pays, as far as it may.
+        return facts | {"short_by": 1}
+    made = material.MadeKeys(keys.wallet, keys.payer, keys.program, keys.address)
+    found, balance, begun = material.cost(node, made, elf, chain, max_len_of(inputs, elf), evidence)
+    return facts | {"buffer": begun, "short_by": max(0, found.needed - balance)}
+
+
+def blocked_by(inputs: Inputs, facts: Facts) -> Blocked | None:
+    """Why nothing may be sent, the gravest first."""
+    if facts.elf_problem:
+        return Blocked(
+            f"{inputs.elf.name} is not a program that could be deployed: {facts.elf_problem}",
+            "build it again: cargo build-sbf --arch v3",
+        )
+    if facts.genesis_hash and (
+        why := target.wrong_cluster(inputs.genesis_hash, facts.genesis_hash)
+    ):
+        return Blocked(why, "check the RPC URL, or the genesis hash in cbctl.yaml")
+    if facts.idl_address and facts.program_id and facts.idl_address != facts.program_id:
+        return Blocked(
+            f"the IDL is that of {facts.idl_address}, the program's address is {facts.program_id}",
+            "check `program.keypair`, `program.id` and `program.idl` in cbctl.yaml",
+        )
+    if facts.state == "closed":
+        return Blocked(
+            f"{facts.program_id} was closed, and its address can never be used again",
+            "make a new program keypair",
+        )
+    if facts.state == "foreign":
+        return Blocked(f"{facts.program_id} is the address of something else on this cluster")
+    if facts.state == "deployed" and facts.chain_hash != facts.elf_hash:
+        if facts.authority is None:
+            return Blocked(f"{facts.program_id} is immutable: nobody can upgrade it")
+        if facts.authority != facts.wallet:
+            return Blocked(
+                f"the upgrade authority of {facts.program_id} is {facts.authority}, "
+                f"the wallet is {facts.wallet}",
+                "give the wallet that is the authority",
+            )
+    if facts.short_by and not inputs.airdrop:
+        payer = "the payer" if inputs.payer else facts.wallet or "the wallet"
+        return Blocked(material.too_little(payer, facts.short_by), material.TOP_UP)
+    return None

@@ -1,0 +1,201 @@
+"""What a deploy is made of: the file, the keys, the money."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cbctl.engine.step import Context, Json
+from cbctl.errors import CbctlError, Exit
+from cbctl.steps.program._target import Source, keypair, needed_keypair
+
+if TYPE_CHECKING:
+    from solders.keypair import Keypair
+    from solders.pubkey import Pubkey
+
+    from cbctl.clients.solana.deployer import OnChain
+    from cbctl.clients.solana.elf import Elf
+    from cbctl.clients.solana.estimate import Estimate
+    from cbctl.clients.solana.rpc import Rpc
+
+SBPF = 3  # the one version that clusters will go on taking (SIMD-0500)
+FAUCET_TRIES = 5
+FAUCET_WAIT = 60.0  # seconds until an airdrop must be there
+
+
+# ---- the file
+
+
+def read_elf(path: Path) -> Elf:
+    """Errors: BadElf, also when there is no such file."""
+    from cbctl.clients.solana import elf
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise elf.BadElf(f"{path} cannot be read: {error.strerror}") from None
+    return elf.parse(data)
+
+
+def version_problem(elf: Elf) -> str | None:
+    if elf.sbpf == SBPF:
+        return None
+    return f"it is built for SBPF v{elf.sbpf}, and v{SBPF} is needed"
+
+
+def idl_address(path: Path | None) -> str:
+    """The address that the IDL names, "" when it names none or there is no IDL."""
+    if path is None:
+        return ""
+    from cbctl.clients.solana.idl.parse import parse
+
+    return parse(read_text(path)).address
+
+
+def read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise CbctlError(f"cannot be read: {why}", where=str(path), exit=Exit.USAGE) from None
+
+
+# ---- the keys
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the keys are. payer None: the wallet pays. One of program and program_id is there."""
+
+    wallet: Source
+    payer: Source | None
+    program: Source | None
+    program_id: str | None
+
+
+@dataclass(frozen=True)
+class Keys:
+    """None where a file is still to be made."""
+
+    wallet: Keypair | None
+    payer: Keypair | None
+    program: Keypair | None
+    address: Pubkey | None
+
+
+@dataclass(frozen=True)
+class MadeKeys:
+    wallet: Keypair
+    payer: Keypair
+    program: Keypair | None
+    address: Pubkey
+
+
+def keys(ctx: Context, sources: Sources, generate: bool) -> Keys:
+    """Errors: CbctlError for a file that is missing and must not be made, or a wrong one."""
+    wallet = _one(ctx, sources.wallet, generate)
+    payer = wallet if sources.payer is None else _one(ctx, sources.payer, generate)
+    program = None if sources.program is None else _program(ctx, sources, generate)
+    return Keys(wallet, payer, program, _address(sources, program))
+
+
+def made_keys(ctx: Context, sources: Sources, generate: bool) -> MadeKeys:
+    """The same, with the missing files made. Making them twice gives the same keys."""
+    from cbctl.clients.solana.keypair import read_or_create
+
+    if generate:
+        for source in (sources.wallet, sources.payer, sources.program):
+            if isinstance(source, Path):
+                read_or_create(source)
+    found = keys(ctx, sources, generate=False)
+    if found.wallet is None or found.payer is None or found.address is None:
+        raise CbctlError("a keypair vanished while it was used", exit=Exit.REFUSED)
+    return MadeKeys(found.wallet, found.payer, found.program, found.address)
+
+
+def _one(ctx: Context, source: Source, generate: bool) -> Keypair | None:
+    return keypair(ctx, source) if generate else needed_keypair(ctx, source)
+
+
+def _program(ctx: Context, sources: Sources, generate: bool) -> Keypair | None:
+    """An upgrade needs no keypair of the program: with its id known the file may be away."""
+    if sources.program is None or (sources.program_id and not generate):
+        return None if sources.program is None else keypair(ctx, sources.program)
+    return _one(ctx, sources.program, generate)
+
+
+def _address(sources: Sources, program: Keypair | None) -> Pubkey | None:
+    from solders.pubkey import Pubkey
+
+    if sources.program_id is None:
+        if sources.program is None:
+            raise CbctlError(
+                "neither the program's id nor its keypair is given",
+                exit=Exit.USAGE,
+                fix="set `program.keypair` or `program.id` in cbctl.yaml",
+            )
+        return program.pubkey() if program else None
+    try:
+        address = Pubkey.from_string(sources.program_id)
+    except ValueError:
+        raise CbctlError("the program's id is not an address", exit=Exit.USAGE) from None
+    if program is not None and program.pubkey() != address:
+        raise CbctlError(
+            f"the program's keypair belongs to {program.pubkey()}, its id is {address}",
+            exit=Exit.REFUSED,
+        )
+    return address
+
+
+# ---- the money
+
+
+def cost(
+    node: Rpc, keys: MadeKeys, elf: Elf, chain: OnChain, max_len: int, evidence: dict[str, Json]
+) -> tuple[Estimate, int, str | None]:
+    """(estimate, lamports that the payer has, address of a buffer to be continued)."""
+    from cbctl.clients.solana import buffer
+    from cbctl.clients.solana.estimate import estimate
+
+    wallet, payer = keys.wallet.pubkey(), keys.payer.pubkey()
+    place = buffer.locate(node, wallet, keys.address, elf)
+    found = estimate(node, payer, wallet, keys.address, elf, chain, place, max_len)
+    balance = node.balance(payer)
+    evidence |= {
+        "balance": balance,
+        "needed": found.needed,
+        "locked": found.locked,
+        "returned": found.returned,
+        "fees": found.fees,
+        "transactions": found.transactions,
+    }
+    return found, balance, str(place.address) if place.elf is not None else None
+
+
+def fund(ctx: Context, node: Rpc, payer: Pubkey, needed: int, airdrop: int) -> None:
+    """Asks the faucet until the payer has `needed` lamports. Errors: CbctlError when it has not."""
+    for _ in range(FAUCET_TRIES):
+        balance = node.balance(payer)
+        if balance >= needed:
+            return
+        if airdrop <= 0:
+            break
+        ctx.fence()
+        ctx.progress(f"asking the faucet for {airdrop:,} lamports")
+        node.airdrop(payer, airdrop)
+        until = ctx.monotonic() + FAUCET_WAIT
+        while node.balance(payer) <= balance and ctx.monotonic() < until:
+            ctx.sleep(0.1)
+    missing = needed - node.balance(payer)
+    if missing > 0:
+        raise CbctlError(
+            too_little(str(payer), missing), where=node.host, exit=Exit.REFUSED, fix=TOP_UP
+        )
+
+
+TOP_UP = "send the wallet what is missing, and run it again"
+
+
+def too_little(payer: str, missing: int) -> str:
+    return f"{payer} has {missing:,} lamports too little for this"

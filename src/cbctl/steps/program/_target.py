@@ -1,0 +1,74 @@
+"""What the steps on a program share: the way to the cluster, keys, the cluster's identity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cbctl.config.types import Reference
+from cbctl.engine.step import Context
+from cbctl.errors import CbctlError, Exit
+
+if TYPE_CHECKING:
+    from solders.keypair import Keypair
+
+    from cbctl.clients.solana.rpc import Rpc
+
+LOOK_PATIENCE = 3.0  # seconds that looking goes on when a distant node does not answer
+WORK_PATIENCE = 30.0  # the same while something is being changed
+
+Source = Path | Reference
+"""A keypair: its file, or a reference to the same JSON text."""
+
+
+def connect(ctx: Context, rpc: Reference | str, *, working: bool = False) -> Rpc:
+    from cbctl.clients.solana.rpc import Rpc
+
+    url = ctx.reveal(rpc).reveal() if isinstance(rpc, Reference) else rpc
+    node = Rpc(url, sleep=ctx.sleep, now=ctx.monotonic)
+    if working or not node.loopback:
+        node.patience = WORK_PATIENCE if working else LOOK_PATIENCE
+    return node
+
+
+def genesis_or_none(node: Rpc, waits_for: str) -> str | None:
+    """The cluster's genesis hash; None when it is not up yet and a step will start it.
+
+    A cluster on this machine is started by the step `waits_for`. Any other must answer.
+    """
+    from cbctl.clients.solana.failures import Unreachable
+
+    try:
+        return node.genesis_hash()
+    except Unreachable:
+        if waits_for and node.loopback:
+            return None
+        raise
+
+
+def wrong_cluster(expected: str | None, found: str) -> str | None:
+    if expected is None or expected == found:
+        return None
+    return f"this is another cluster: its genesis hash is {found}, expected {expected}"
+
+
+def demand_cluster(node: Rpc, expected: str | None) -> None:
+    """Asked again right before anything is sent: what answers may not be what was planned for."""
+    if why := wrong_cluster(expected, node.genesis_hash()):
+        raise CbctlError(why, where=node.host, exit=Exit.REFUSED)
+
+
+def keypair(ctx: Context, source: Source) -> Keypair | None:
+    """The keypair, None when its file does not exist."""
+    from cbctl.clients.solana import keypair as files
+
+    if isinstance(source, Reference):
+        return files.parse(ctx.reveal(source).reveal(), source.text)
+    return files.read(source)
+
+
+def needed_keypair(ctx: Context, source: Source) -> Keypair:
+    found = keypair(ctx, source)
+    if found is None:
+        raise CbctlError("the keypair file does not exist", where=str(source), exit=Exit.REFUSED)
+    return found

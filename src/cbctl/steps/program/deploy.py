@@ -1,0 +1,227 @@
+"""Brings a program's file on chain: deploys it, upgrades it, or finds that it is there.
+
+What is sent, what it costs and how an interrupted run goes on: `cbctl.clients.solana`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from cbctl.config.types import Reference
+from cbctl.engine.step import (
+    After,
+    CannotUndo,
+    Change,
+    Changes,
+    Context,
+    Json,
+    Nothing,
+    NotVerified,
+    Observation,
+    PlanVerdict,
+    Step,
+    Verdict,
+    Verified,
+)
+from cbctl.errors import CbctlError, Exit
+from cbctl.steps.program import _material as material
+from cbctl.steps.program import _target as target
+from cbctl.steps.program._deploy_facts import Facts, blocked_by, max_len_of, on_chain
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """
+    rpc              URL of the cluster's JSON-RPC
+    elf              the program's file
+    wallet           keypair that pays and is the upgrade authority
+    program_keypair  keypair of the program's address; needed for the first deploy
+    program_id       the address, where there is no keypair; both must agree
+    payer            keypair that pays instead of the wallet
+    idl              the program's IDL; if it names an address, that must be the program's
+    genesis_hash     what the cluster must answer; none: any cluster
+    max_len          bytes to make room for at the first deploy; none: the file's size
+    airdrop          lamports to ask the faucet for when the payer has too little; 0: never
+    generate         make keypair files that do not exist
+    chain_step       id of the step that starts the cluster, where that is on this machine
+    """
+
+    rpc: Reference | str
+    elf: Path
+    wallet: Path | Reference
+    program_keypair: Path | Reference | None = None
+    program_id: str | None = None
+    payer: Path | Reference | None = None
+    idl: Path | None = None
+    genesis_hash: str | None = None
+    max_len: int | None = None
+    airdrop: int = 0
+    generate: bool = False
+    chain_step: str = "localnet"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """hash: as solana-verify prints it. slot: of the deploy."""
+
+    program_id: str
+    hash: str
+    slot: int
+    elf_sha256: str
+
+
+class Deploy(Step[Inputs, Facts, Outcome]):
+    inputs: ClassVar[type[Inputs]] = Inputs
+    summary: ClassVar[str] = "Deploy or upgrade the on-chain program"
+
+    def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
+        from cbctl.clients.solana import dry_deploy
+        from cbctl.clients.solana import elf as elves
+
+        try:
+            elf = material.read_elf(inputs.elf)
+        except elves.BadElf as bad:
+            return Observation(Facts("", "", 0, bad.why))
+        keys = material.keys(ctx, _sources(inputs), inputs.generate)
+        facts: dict[str, object] = {
+            "elf_sha256": elf.sha256,
+            "elf_hash": elf.hash,
+            "elf_size": elf.size,
+            "elf_problem": material.version_problem(elf),
+            "program_id": str(keys.address) if keys.address else None,
+            "wallet": str(keys.wallet.pubkey()) if keys.wallet else None,
+            "idl_address": material.idl_address(inputs.idl),
+        }
+        evidence: dict[str, Json] = {}
+        node = target.connect(ctx, inputs.rpc)
+        try:
+            genesis = target.genesis_or_none(node, inputs.chain_step)
+            if genesis is not None:
+                facts |= {"answers": True, "genesis_hash": genesis}
+                if target.wrong_cluster(inputs.genesis_hash, genesis) is None:
+                    facts |= on_chain(node, inputs, keys, elf, evidence)
+                    if facts["elf_problem"] is None and facts["chain_hash"] != elf.hash:
+                        facts["elf_problem"] = dry_deploy.problem(elf)
+        finally:
+            node.close()
+        return Observation(Facts(**facts), evidence)  # type: ignore[arg-type]
+
+    def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
+        if blocked := blocked_by(inputs, facts):
+            return blocked
+        missing = tuple(
+            Change(f"{name} keypair", None, "new")
+            for name, key in (("program", facts.program_id), ("wallet", facts.wallet))
+            if key is None
+        )
+        if not facts.answers:
+            may = (
+                *missing,
+                Change("airdrop", None, inputs.airdrop),
+                Change("program bytes", None, facts.elf_hash),
+                Change("program size", None, facts.elf_size),
+            )
+            return After((inputs.chain_step,), may)
+        if facts.state == "deployed" and facts.chain_hash == facts.elf_hash:
+            return Nothing(f"{facts.program_id} has these bytes since slot {facts.slot}")
+        changes = [*missing]
+        if facts.short_by:
+            changes.append(Change("airdrop", None, inputs.airdrop))
+        changes.append(Change("program bytes", facts.chain_hash or None, facts.elf_hash))
+        if facts.state == "deployed" and facts.elf_size > facts.capacity:
+            changes.append(Change("program size", facts.capacity, facts.elf_size))
+        return Changes(tuple(changes))
+
+    def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
+        """Makes missing keypairs too: the addresses that are journalled follow from them."""
+        from cbctl.clients.solana import buffer
+
+        elf = material.read_elf(inputs.elf)
+        keys = material.made_keys(ctx, _sources(inputs), inputs.generate)
+        node = target.connect(ctx, inputs.rpc, working=True)
+        try:
+            place = buffer.locate(node, keys.wallet.pubkey(), keys.address, elf)
+        finally:
+            node.close()
+        return {
+            "program": str(keys.address),
+            "authority": str(keys.wallet.pubkey()),
+            "buffer": str(place.address),
+            "seed": place.seed,
+            "elf": elf.sha256,
+        }
+
+    def apply(
+        self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
+    ) -> Outcome:
+        from cbctl.clients.solana.deployer import Deployer, look
+
+        elf = material.read_elf(inputs.elf)
+        if isinstance(intent, dict) and intent.get("elf") != elf.sha256:
+            raise CbctlError(
+                "the file is not the one that was planned",
+                where=str(inputs.elf),
+                exit=Exit.REFUSED,
+                fix="plan again",
+            )
+        keys = material.made_keys(ctx, _sources(inputs), inputs.generate)
+        node = target.connect(ctx, inputs.rpc, working=True)
+        try:
+            target.demand_cluster(node, inputs.genesis_hash)
+            max_len = max_len_of(inputs, elf)
+            chain = look(node, keys.address)
+            if chain.hash != elf.hash:
+                needed = material.cost(node, keys, elf, chain, max_len, {})[0].needed
+                material.fund(ctx, node, keys.payer.pubkey(), needed, inputs.airdrop)
+            deployer = Deployer(node, keys.payer, keys.wallet, keys.address, ctx)
+            result = deployer.run(elf, keys.program, max_len)
+        finally:
+            node.close()
+        sent = f"{result.transactions} transactions, {result.resent} of them sent again"
+        ctx.progress(f"{keys.address} has the new bytes: {sent}")
+        return Outcome(str(keys.address), elf.hash, result.slot, elf.sha256)
+
+    def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
+        return Outcome(facts.program_id or "", facts.chain_hash, facts.slot, facts.elf_sha256)
+
+    def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
+        from cbctl.clients.solana.deployer import look
+
+        elf = material.read_elf(inputs.elf)
+        keys = material.keys(ctx, _sources(inputs), inputs.generate)
+        if keys.address is None:
+            return NotVerified("the program has no keypair yet", "cbctl deploy")
+        node = target.connect(ctx, inputs.rpc, working=True)
+        try:
+            chain = look(node, keys.address)
+        finally:
+            node.close()
+        evidence: dict[str, Json] = {
+            "state": chain.state,
+            "hash": chain.hash,
+            "slot": chain.slot,
+            "authority": str(chain.authority) if chain.authority else None,
+        }
+        if chain.state != "deployed":
+            return NotVerified(f"{keys.address} is {chain.state} on chain", evidence=evidence)
+        if chain.hash != elf.hash:
+            why = f"{keys.address} has other bytes: hash {chain.hash}, the file's is {elf.hash}"
+            return NotVerified(why, evidence=evidence)
+        return Verified(evidence)
+
+    def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
+        return CannotUndo(
+            "a program is brought back by deploying the former file, which is a run of its own; "
+            "a buffer that was begun is kept and continued by the next run"
+        )
+
+
+def _sources(inputs: Inputs) -> material.Sources:
+    return material.Sources(
+        inputs.wallet, inputs.payer, inputs.program_keypair, inputs.program_id or None
+    )
+
+
+STEP = Deploy()
