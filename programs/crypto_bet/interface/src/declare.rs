@@ -1,0 +1,265 @@
+//! The macros behind the declarations of this crate. Each takes one declaration and yields the Rust
+//! type, its Borsh form, its offsets and its description for the IDL, so that none of these can
+//! disagree with another.
+
+/// A struct of fixed length: `record! { struct Name, NameOffsets { field: Type, ... } }`.
+///
+/// Yields the struct, its [`Wire`](crate::wire::Wire) form and `Name::OFFSETS`, where each field's
+/// first byte is, counted from the struct's own first byte.
+macro_rules! record {
+    (
+        $(#[doc = $doc:literal])*
+        struct $name:ident, $offsets:ident {
+            $($(#[doc = $field_doc:literal])* $field:ident: $ty:ty,)+
+        }
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name {
+            $($(#[doc = $field_doc])* pub $field: $ty,)+
+        }
+
+        #[doc = concat!("First byte of each field of [`", stringify!($name), "`].")]
+        #[derive(Clone, Copy, Debug)]
+        pub struct $offsets {
+            $(#[doc = concat!("First byte of `", stringify!($field), "`.")] pub $field: usize,)+
+        }
+
+        impl $name {
+            #[doc = "First byte of each field, counted from the first byte of the struct."]
+            #[allow(clippy::arithmetic_side_effects)] // a constant: an overflow does not compile
+            pub const OFFSETS: $offsets = {
+                let end = 0;
+                $(
+                    let $field = end;
+                    let end = end + <$ty as $crate::wire::Wire>::LEN;
+                )+
+                let _ = end;
+                $offsets { $($field,)+ }
+            };
+        }
+
+        impl $crate::wire::Wire for $name {
+            #[allow(clippy::arithmetic_side_effects)] // a constant: an overflow does not compile
+            const LEN: usize = 0 $(+ <$ty as $crate::wire::Wire>::LEN)+;
+            const TYPE: $crate::wire::Type =
+                $crate::wire::Type::Defined(&$crate::wire::Definition {
+                    name: stringify!($name),
+                    docs: &[$($doc),*],
+                    shape: $crate::wire::Shape::Struct(&[$($crate::wire::Field {
+                        name: stringify!($field),
+                        docs: &[$($field_doc),*],
+                        ty: <$ty as $crate::wire::Wire>::TYPE,
+                    },)+]),
+                });
+
+            #[inline(always)]
+            fn read(bytes: &[u8]) -> Option<Self> {
+                $(let ($field, bytes) = bytes.split_at_checked(<$ty as $crate::wire::Wire>::LEN)?;)+
+                if !bytes.is_empty() {
+                    return None;
+                }
+                Some(Self { $($field: <$ty as $crate::wire::Wire>::read($field)?,)+ })
+            }
+
+            #[inline(always)]
+            fn write(&self, out: &mut [u8]) -> Option<()> {
+                $(
+                    let ($field, out) =
+                        out.split_at_mut_checked(<$ty as $crate::wire::Wire>::LEN)?;
+                )+
+                if !out.is_empty() {
+                    return None;
+                }
+                $($crate::wire::Wire::write(&self.$field, $field)?;)+
+                Some(())
+            }
+        }
+    };
+}
+
+/// An enum without contents, one byte: `choice! { enum Name { First, Second } }`. Variants are
+/// numbered from zero and ordered as written.
+macro_rules! choice {
+    (
+        $(#[doc = $doc:literal])*
+        enum $name:ident {
+            $($(#[doc = $variant_doc:literal])* $variant:ident,)+
+        }
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum $name {
+            $($(#[doc = $variant_doc])* $variant,)+
+        }
+
+        impl $crate::wire::Wire for $name {
+            const LEN: usize = 1;
+            const TYPE: $crate::wire::Type =
+                $crate::wire::Type::Defined(&$crate::wire::Definition {
+                    name: stringify!($name),
+                    docs: &[$($doc),*],
+                    shape: $crate::wire::Shape::Enum(&[$(stringify!($variant),)+]),
+                });
+
+            #[inline(always)]
+            fn read(bytes: &[u8]) -> Option<Self> {
+                match bytes {
+                    $([number] if *number == Self::$variant as u8 => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+
+            #[inline(always)]
+            fn write(&self, out: &mut [u8]) -> Option<()> {
+                (*self as u8).write(out)
+            }
+        }
+    };
+}
+
+/// Kinds of accounts or events, in the order in which the IDL lists them:
+/// `tagged! { "account" as ACCOUNTS: struct Name, NameOffsets { ... } ... }`.
+macro_rules! tagged {
+    (
+        $namespace:literal as $list:ident: $(
+            $(#[doc = $doc:literal])*
+            struct $name:ident, $offsets:ident { $($content:tt)+ }
+        )+
+    ) => {
+        $(
+            record! {
+                $(#[doc = $doc])*
+                struct $name, $offsets { $($content)+ }
+            }
+
+            impl $crate::wire::Tagged for $name {
+                const DISCRIMINATOR: $crate::discriminator::Discriminator =
+                    $crate::discriminator::discriminator($namespace, stringify!($name));
+            }
+        )+
+
+        #[doc = "What the IDL lists, with the discriminators."]
+        pub const $list: &[($crate::discriminator::Discriminator, $crate::wire::Type)] = &[$((
+            <$name as $crate::wire::Tagged>::DISCRIMINATOR,
+            <$name as $crate::wire::Wire>::TYPE,
+        ),)+];
+    };
+}
+
+/// The instructions: `name as Type (argument: Type) { account: [flags], ... }`.
+///
+/// Yields for each a struct of its arguments, whose discriminator is Anchor's `global:name`, and
+/// `Type::ACCOUNTS`. Flags are `signer`, `writable`, `pda(SEEDS)` and `address(KEY)`.
+macro_rules! instructions {
+    ($(
+        $(#[doc = $doc:literal])*
+        $name:ident as $type:ident
+        ($($(#[doc = $arg_doc:literal])* $arg:ident: $arg_type:ty),*)
+        {
+            $($(#[doc = $account_doc:literal])* $account:ident: [$($flag:ident $(($value:expr))?),*],)+
+        }
+    )+) => {
+        $(
+            $(#[doc = $doc])*
+            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+            pub struct $type {
+                $($(#[doc = $arg_doc])* pub $arg: $arg_type,)*
+            }
+
+            impl $type {
+                #[doc = "The accounts, in the order in which the instruction takes them."]
+                pub const ACCOUNTS: &[AccountSpec] = &[$({
+                    #[allow(unused_mut)]
+                    let mut spec = AccountSpec::new(stringify!($account), &[$($account_doc),*]);
+                    $(instructions!(@set spec, $flag $(($value))?);)*
+                    spec
+                },)+];
+
+                #[doc = "What is demanded of each: the part of the above that belongs on the chain."]
+                pub const DEMANDS: &[Demands] =
+                    &demands::<{ Self::ACCOUNTS.len() }>(Self::ACCOUNTS);
+            }
+
+            impl $crate::wire::Wire for $type {
+                #[allow(clippy::arithmetic_side_effects)] // a constant
+                const LEN: usize = 0 $(+ <$arg_type as $crate::wire::Wire>::LEN)*;
+                const TYPE: $crate::wire::Type =
+                    $crate::wire::Type::Defined(&$crate::wire::Definition {
+                        name: stringify!($name),
+                        docs: &[$($doc),*],
+                        shape: $crate::wire::Shape::Struct(&[$($crate::wire::Field {
+                            name: stringify!($arg),
+                            docs: &[$($arg_doc),*],
+                            ty: <$arg_type as $crate::wire::Wire>::TYPE,
+                        },)*]),
+                    });
+
+                #[inline(always)]
+                fn read(bytes: &[u8]) -> Option<Self> {
+                    $(let ($arg, bytes) =
+                        bytes.split_at_checked(<$arg_type as $crate::wire::Wire>::LEN)?;)*
+                    if !bytes.is_empty() {
+                        return None;
+                    }
+                    Some(Self { $($arg: <$arg_type as $crate::wire::Wire>::read($arg)?,)* })
+                }
+
+                #[inline(always)]
+                fn write(&self, out: &mut [u8]) -> Option<()> {
+                    $(let ($arg, out) =
+                        out.split_at_mut_checked(<$arg_type as $crate::wire::Wire>::LEN)?;)*
+                    if !out.is_empty() {
+                        return None;
+                    }
+                    $($crate::wire::Wire::write(&self.$arg, $arg)?;)*
+                    Some(())
+                }
+            }
+
+            impl $crate::wire::Tagged for $type {
+                const DISCRIMINATOR: $crate::discriminator::Discriminator =
+                    $crate::discriminator::discriminator("global", stringify!($name));
+            }
+        )+
+
+        #[doc = "All instructions, in the order in which the IDL lists them."]
+        pub const INSTRUCTIONS: &[InstructionSpec] = &[$(InstructionSpec {
+            discriminator: <$type as $crate::wire::Tagged>::DISCRIMINATOR,
+            arguments: <$type as $crate::wire::Wire>::TYPE,
+            accounts: $type::ACCOUNTS,
+        },)+];
+    };
+    (@set $spec:ident, signer) => { $spec.demands.signer = true };
+    (@set $spec:ident, writable) => { $spec.demands.writable = true };
+    (@set $spec:ident, address($key:expr)) => { $spec.demands.address = Some($key) };
+    (@set $spec:ident, pda($seeds:expr)) => { $spec.pda = Some($seeds) };
+}
+
+/// Error numbers: `errors! { first 6000, list ERRORS, enum Name { Variant = "message", ... } }`.
+macro_rules! errors {
+    (
+        first $first:literal, list $list:ident,
+        $(#[doc = $doc:literal])*
+        enum $name:ident {
+            $head:ident = $head_message:literal,
+            $($variant:ident = $message:literal,)+
+        }
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u32)]
+        pub enum $name {
+            #[doc = $head_message]
+            $head = $first,
+            $(#[doc = $message] $variant,)+
+        }
+
+        #[doc = "Number, name and message of each error, as the IDL lists them."]
+        pub const $list: &[(u32, &str, &str)] = &[
+            ($name::$head as u32, stringify!($head), $head_message),
+            $(($name::$variant as u32, stringify!($variant), $message),)+
+        ];
+    };
+}

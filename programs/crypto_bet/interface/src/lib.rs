@@ -1,0 +1,28 @@
+//! Everything that `crypto_bet` and its clients must agree on, declared once.
+//!
+//! * [`state`]: the accounts the program owns, and the bounds of their values
+//! * [`instructions`]: names, arguments and accounts of the instructions
+//! * [`events`]: what the program writes to the log
+//! * [`errors`]: the custom error numbers
+//! * [`seeds`]: what the program's addresses are derived from
+//!
+//! Every byte format is Borsh behind Anchor's 8-byte discriminator (see [`wire`] and
+//! [`discriminator`]). All types have a fixed length, so each field has a fixed offset. The IDL files are
+//! printed from these declarations by `crypto-bet-idl` (feature `idl`).
+//!
+//! The crate has no dependency and needs no allocator. It holds no program id: the same program is
+//! deployed under another id in each environment.
+#![cfg_attr(not(feature = "idl"), no_std)]
+
+#[macro_use]
+mod declare;
+
+pub mod discriminator;
+pub mod errors;
+pub mod events;
+#[cfg(feature = "idl")]
+pub mod idl;
+pub mod instructions;
+pub mod seeds;
+pub mod state;
+pub mod wire;

@@ -1,0 +1,140 @@
+//! What instructions demand of their arguments and accounts. Each check has one error.
+
+use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
+use crypto_bet_interface::instructions::Demands;
+use crypto_bet_interface::seeds::UPGRADEABLE_LOADER;
+use crypto_bet_interface::wire::{Key, Wire};
+use pinocchio::error::ProgramError;
+use pinocchio::{AccountView, Address};
+
+use crate::errors::{framework, own};
+use crate::syscalls;
+
+/// The loader that owns ProgramData accounts.
+const LOADER: Address = Address::new_from_array(UPGRADEABLE_LOADER.0);
+
+/// The arguments of an instruction.
+///
+/// # Errors
+/// `InstructionDidNotDeserialize`: other length, or a byte that is no value of its type.
+pub fn arguments<T: Wire>(data: &[u8]) -> Result<T, ProgramError> {
+    T::read(data).ok_or(framework(FrameworkError::InstructionDidNotDeserialize))
+}
+
+/// What the interface says about each account: there are enough, those that must sign did, those
+/// that change are writable, those with a fixed address have it. PDAs are left to
+/// [`canonical_bump`] and [`at_derived_address`], which know what they cost.
+///
+/// # Errors
+/// `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`, `InvalidProgramId`.
+#[inline(always)]
+pub fn flags(accounts: &[AccountView], demands: &[Demands]) -> Result<(), ProgramError> {
+    if accounts.len() < demands.len() {
+        return Err(framework(FrameworkError::AccountNotEnoughKeys));
+    }
+    for (account, demand) in accounts.iter().zip(demands) {
+        if demand.signer && !account.is_signer() {
+            return Err(framework(FrameworkError::AccountNotSigner));
+        }
+        if demand.writable && !account.is_writable() {
+            return Err(framework(FrameworkError::ConstraintMut));
+        }
+        // every fixed address so far is a program's
+        if demand
+            .address
+            .is_some_and(|address| key(account) != address)
+        {
+            return Err(framework(FrameworkError::InvalidProgramId));
+        }
+    }
+    Ok(())
+}
+
+/// An account's address in the interface's type.
+pub fn key(account: &AccountView) -> Key {
+    Key(*account.address().as_array())
+}
+
+/// # Errors
+/// `AccountOwnedByWrongProgram`.
+pub fn owned_by(account: &AccountView, owner: &Address) -> Result<(), ProgramError> {
+    if account.owned_by(owner) {
+        Ok(())
+    } else {
+        Err(framework(FrameworkError::AccountOwnedByWrongProgram))
+    }
+}
+
+/// The account is the PDA of `seeds` with its canonical bump, which is returned. Searches the
+/// bump: at least 1,500 CU.
+///
+/// # Errors
+/// `ConstraintSeeds`.
+pub fn canonical_bump(
+    account: &AccountView,
+    seeds: &[&[u8]],
+    program_id: &Address,
+) -> Result<u8, ProgramError> {
+    let (address, bump) = syscalls::find_program_address(seeds, program_id);
+    if account.address() == &address {
+        Ok(bump)
+    } else {
+        Err(framework(FrameworkError::ConstraintSeeds))
+    }
+}
+
+/// The account is the address of `seeds` with a bump that the account itself has stored: one hash
+/// instead of a search. Sound only for accounts that the program owns, whose bump it found itself.
+///
+/// # Errors
+/// `ConstraintSeeds`.
+pub fn at_derived_address(
+    account: &AccountView,
+    [seed]: &[&[u8]; 1],
+    stored_bump: u8,
+    program_id: &Address,
+) -> Result<(), ProgramError> {
+    if account.address() == &syscalls::derive_address(seed, stored_bump, program_id) {
+        Ok(())
+    } else {
+        Err(framework(FrameworkError::ConstraintSeeds))
+    }
+}
+
+/// `authority` is the program's upgrade authority at this moment, as its ProgramData account says.
+/// Whoever may replace the program's code may say who runs the platform; nobody else.
+///
+/// Layout of ProgramData (source: loader-v3-interface, `UpgradeableLoaderState::ProgramData`):
+/// tag u32 = 3 at 0, slot of the deployment u64 at 4, 1 at 12 when there is an authority (else 0),
+/// the authority's 32 bytes at 13; the ELF from 45.
+///
+/// # Errors
+/// * `ConstraintSeeds`: not the address that the loader derives from the program's id
+/// * `AccountOwnedByWrongProgram`: the loader does not own it
+/// * `AccountNotProgramData`: not a ProgramData account
+/// * `Unauthorized`: another upgrade authority, or none any more
+pub fn upgrade_authority(
+    authority: &AccountView,
+    program_data: &AccountView,
+    program_id: &Address,
+) -> Result<(), ProgramError> {
+    canonical_bump(program_data, &[program_id.as_array()], &LOADER)?;
+    owned_by(program_data, &LOADER)?;
+
+    let data = program_data.try_borrow()?;
+    let not_program_data = || framework(FrameworkError::AccountNotProgramData);
+    let (tag, rest) = data.split_first_chunk::<4>().ok_or_else(not_program_data)?;
+    if u32::from_le_bytes(*tag) != 3 {
+        return Err(not_program_data());
+    }
+    let (_slot, rest) = rest.split_first_chunk::<8>().ok_or_else(not_program_data)?;
+    let (present, rest) = rest.split_first_chunk::<1>().ok_or_else(not_program_data)?;
+    let (current, _elf) = rest
+        .split_first_chunk::<32>()
+        .ok_or_else(not_program_data)?;
+    if *present == [1] && current == authority.address().as_array() {
+        Ok(())
+    } else {
+        Err(own(CryptoBetError::Unauthorized))
+    }
+}

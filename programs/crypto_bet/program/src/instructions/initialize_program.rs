@@ -1,0 +1,122 @@
+//! `initialize_program(config)`: creates the global configuration.
+//!
+//! | # | account | signer | writable | is |
+//! | ---: | --- | --- | --- | --- |
+//! | 0 | authority | yes | yes | the program's upgrade authority; pays; becomes the platform's authority |
+//! | 1 | config | | yes | PDA `["global_config"]`; absent, or with lamports only |
+//! | 2 | program_data | | | the program's ProgramData account |
+//! | 3 | system_program | | | `11111111111111111111111111111111` |
+//!
+//! # Errors
+//! * `InstructionDidNotDeserialize`: arguments of another length
+//! * `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`, `InvalidProgramId`: accounts
+//! * `ConstraintSeeds`: config or program_data at another address
+//! * `AlreadyInitialized`: the configuration exists, whoever asks
+//! * `AccountOwnedByWrongProgram`, `AccountNotProgramData`: program_data is no ProgramData account
+//! * `Unauthorized`: the signer is not the present upgrade authority, or there is none
+//! * `InvalidParameters`: a setting is outside its bounds
+//!
+//! Were this not tied to the upgrade authority, a stranger could call it first and own the platform.
+
+use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
+use crypto_bet_interface::events::ProgramInitialized;
+use crypto_bet_interface::instructions::{InitializeConfig, InitializeProgram};
+use crypto_bet_interface::seeds;
+use crypto_bet_interface::state::GlobalConfig;
+use crypto_bet_interface::wire::Tagged;
+use pinocchio::cpi::{Seed, Signer};
+use pinocchio::error::ProgramError;
+use pinocchio::sysvars::{Sysvar, rent::Rent};
+use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio_system::instructions::{Allocate, Assign, Transfer};
+
+use crate::errors::{framework, own};
+use crate::{checks, event_log, global_config};
+
+/// Validates and creates.
+pub fn process(
+    program_id: &Address,
+    accounts: &mut [AccountView],
+    arguments: &[u8],
+) -> ProgramResult {
+    let InitializeProgram { config: settings } = checks::arguments(arguments)?;
+    checks::flags(accounts, InitializeProgram::DEMANDS)?;
+    let [authority, account, program_data, ..] = accounts else {
+        return Err(framework(FrameworkError::AccountNotEnoughKeys));
+    };
+    let config = validate(program_id, authority, account, program_data, &settings)?;
+    create(program_id, authority, account, config.bump)?;
+    take_effect(account, config, settings)
+}
+
+/// The account's first content, once everything about the call is right.
+fn validate(
+    program_id: &Address,
+    authority: &AccountView,
+    account: &AccountView,
+    program_data: &AccountView,
+    settings: &InitializeConfig,
+) -> Result<GlobalConfig, ProgramError> {
+    let bump = checks::canonical_bump(account, seeds::GLOBAL_CONFIG, program_id)?;
+    if account.owned_by(program_id) {
+        return Err(own(CryptoBetError::AlreadyInitialized));
+    }
+    checks::upgrade_authority(authority, program_data, program_id)?;
+    let config = GlobalConfig::new(bump, checks::key(authority), settings);
+    if !config.settings_in_bounds() {
+        return Err(own(CryptoBetError::InvalidParameters));
+    }
+    Ok(config)
+}
+
+/// Makes the account the program's. In three steps, because `CreateAccount` refuses an address that
+/// has lamports, and anybody can send some to it.
+fn create(
+    program_id: &Address,
+    authority: &AccountView,
+    account: &AccountView,
+    bump: u8,
+) -> ProgramResult {
+    let rent = Rent::get()?.try_minimum_balance(GlobalConfig::TAGGED_LEN)?;
+    if let Some(lamports) = rent
+        .checked_sub(account.lamports())
+        .filter(|missing| *missing > 0)
+    {
+        Transfer {
+            from: authority,
+            to: account,
+            lamports,
+        }
+        .invoke()?;
+    }
+    let [seed] = seeds::GLOBAL_CONFIG;
+    let bump = [bump];
+    let seeds = [Seed::from(*seed), Seed::from(&bump)];
+    let signers = [Signer::from(&seeds)];
+    Allocate {
+        account,
+        space: GlobalConfig::TAGGED_LEN as u64,
+    }
+    .invoke_signed(&signers)?;
+    Assign {
+        account,
+        owner: program_id,
+    }
+    .invoke_signed(&signers)
+}
+
+/// Writes the configuration and the first event.
+fn take_effect(
+    account: &mut AccountView,
+    mut config: GlobalConfig,
+    settings: InitializeConfig,
+) -> ProgramResult {
+    let sequence = global_config::next_event(&mut config)?;
+    global_config::store(account, &config)?;
+    event_log::write(&ProgramInitialized {
+        sequence,
+        timestamp: event_log::now()?,
+        authority: config.authority,
+        config: settings,
+    })
+}
