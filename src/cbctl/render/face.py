@@ -1,0 +1,132 @@
+"""Chooses how a run is shown."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal, Protocol, TextIO
+
+from cbctl.render.lines import Lines
+from cbctl.render.ndjson import Ndjson
+
+if TYPE_CHECKING:
+    from cbctl.engine.event import Event
+
+Mode = Literal["auto", "plain", "ndjson", "quiet"]
+
+
+class Repeating(Protocol):
+    def cancel(self) -> None: ...
+
+
+Every = Callable[[float, Callable[[], None]], Repeating]
+"""`Executor.every`: calls something about every so many seconds until cancelled."""
+
+
+class Drawing(Protocol):
+    """What every kind of face can do."""
+
+    def __call__(self, event: Event, /) -> None: ...
+    def tick(self) -> None: ...
+    def hangup(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Face:
+    """A Sink that never raises: no picture is worth a run.
+
+    hangup  for the handler of SIGHUP: from now on plain lines
+    close   stops the timer and leaves the terminal in order; more events are still taken
+    """
+
+    def __init__(self, drawings: list[Drawing], spare: Callable[[], Drawing]) -> None:
+        self._drawings = drawings
+        self._spare: Callable[[], Drawing] | None = spare
+        self._timer: Repeating | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        self._each(lambda drawing: drawing(event))
+
+    def tick(self) -> None:
+        self._each(lambda drawing: drawing.tick())
+
+    def hangup(self) -> None:
+        self._each(lambda drawing: drawing.hangup())
+
+    def close(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer:
+            timer.cancel()
+        self._each(lambda drawing: drawing.close())
+
+    def keep_time(self, every: Every, seconds: float) -> None:
+        self._timer = every(seconds, self.tick)
+
+    def __enter__(self) -> Face:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _each(self, do: Callable[[Drawing], None]) -> None:
+        for drawing in list(self._drawings):
+            try:
+                do(drawing)
+            except Exception:
+                # A defect of a drawing ends that drawing, not the run: plain lines go on for it.
+                with self._lock:
+                    if drawing in self._drawings:
+                        self._drawings.remove(drawing)
+                        if self._spare:
+                            self._drawings.append(self._spare())
+                            self._spare = None
+
+
+def face(
+    mode: Mode,
+    stderr: TextIO,
+    environ: Mapping[str, str],
+    *,
+    stdout: TextIO | None = None,
+    every: Every | None = None,
+) -> Face:
+    """The face for a run.
+
+    mode    auto: a live view on a terminal, else plain lines; plain: lines; ndjson: events on
+            `stdout`, with a live view beside them where they do not share the terminal; quiet
+    every   calls the clockwork of the face; without it reminders come only along with events
+    """
+    live = mode in ("auto", "ndjson") and lively(stderr, environ)
+    drawings: list[Drawing] = []
+    if mode == "ndjson":
+        out = stdout or sys.stdout
+        drawings.append(Ndjson(out))
+        live = live and not _is_terminal(out)
+    if live:
+        from cbctl.render.terminal import Terminal
+
+        drawings.append(Terminal(stderr, environ))
+    elif mode in ("auto", "plain"):
+        drawings.append(Lines(stderr, environ))
+    found = Face(drawings, lambda: Lines(stderr, environ))
+    if every and drawings:
+        found.keep_time(every, 0.125 if live else 1.0)
+    return found
+
+
+def lively(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """True where lines can be redrawn."""
+    return (
+        _is_terminal(stream)
+        and environ.get("TERM", "") not in ("", "dumb", "unknown")
+        and environ.get("GITHUB_ACTIONS") != "true"
+    )
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except (OSError, ValueError):
+        return False

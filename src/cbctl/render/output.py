@@ -1,0 +1,58 @@
+"""A stream that may die at any time without anybody noticing: the run matters, not its picture."""
+
+from __future__ import annotations
+
+import os
+from typing import TextIO
+
+_PLAIN = str.maketrans(
+    {"→": "->", "…": "...", "·": "-", "✓": "*", "✗": "x", "━": "#", "─": "-", "“": '"', "”": '"'}
+)
+
+
+class Output:
+    """Writes and flushes; after the first failure it says nothing more.
+
+    unicode  False: the stream's encoding cannot carry it, plain characters are written instead
+    dead     the other end is gone
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.dead = False
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        self._encoding = encoding
+        try:
+            "→…✓✗━⠋".encode(encoding)
+            self.unicode = True
+        except (UnicodeError, LookupError):
+            self.unicode = False
+
+    def write(self, text: str) -> None:
+        if self.dead:
+            return
+        if not self.unicode:
+            text = text.translate(_PLAIN).encode("ascii", "replace").decode("ascii")
+        try:
+            try:
+                self._stream.write(text)
+                self._stream.flush()
+            except BlockingIOError:
+                # another program made the shared terminal non-blocking: what is left is buffered
+                os.set_blocking(self._stream.fileno(), True)
+                self._stream.flush()
+        except (OSError, ValueError):  # ValueError: the stream was closed
+            self._die()
+
+    def line(self, text: str = "") -> None:
+        self.write(text + "\n")
+
+    def _die(self) -> None:
+        self.dead = True
+        # What is still buffered would fail again when the interpreter ends (exit code 120).
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+        except (OSError, ValueError):
+            return
