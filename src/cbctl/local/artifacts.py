@@ -112,6 +112,11 @@ def verified(state: State, sha256: str) -> Path:
     return file if file.is_file() else folder
 
 
+def is_kept(state: State, sha256: str) -> bool:
+    """Whether the artifact is there and is what its name says."""
+    return _complete(state, sha256)
+
+
 def prune(state: State, keep: Iterable[str]) -> list[str]:
     """Remove the artifacts that are not in `keep`, and unfinished copies; returns what went."""
     kept, gone = set(keep), []

@@ -55,6 +55,13 @@ def choose(state: State) -> Binary:
             where=str(folder),
             fix=f"install Postgres {made_by}, or start with empty data: cbctl local reset",
         )
+    if made_by is not None and state.read_secret(PASSWORD) is None:
+        raise CbctlError(
+            "the database's files are there, but not the password that they were made with",
+            exit=Exit.REFUSED,
+            where=str(state.secret_file(PASSWORD)),
+            fix="bring that file back, or start with empty data: cbctl local reset",
+        )
     return binary
 
 

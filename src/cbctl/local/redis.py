@@ -24,6 +24,10 @@ def choose(state: State) -> Binary:
     return binaries.chosen("Redis", state.path / NAME, binaries.redis_binaries, _FIX)
 
 
+def has_data(state: State) -> bool:
+    return (state.path / NAME / "data" / "appendonlydir").is_dir()
+
+
 def service(state: State, *, port: int | None = None, release: str = "") -> ServiceSpec:
     """Make what is missing (settings, password, port) and tell what is to run.
 

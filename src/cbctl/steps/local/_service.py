@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from cbctl.config.types import Reference
 from cbctl.engine.step import CannotUndo, Change, Context, Json, NotVerified, Verdict, Verified
-from cbctl.errors import CbctlError
+from cbctl.errors import CbctlError, Exit
 from cbctl.local import logs
 from cbctl.local.readiness import not_ready
 from cbctl.local.services import Part, Services
 from cbctl.local.spec import RUNNING, ServiceSpec, read_order
 from cbctl.local.state import State
 
+RPC_URL = "rpc-url"  # name of the secret that leads to the chain
 UNDER_SUPERVISION = "supervision"
 
 
@@ -68,15 +69,14 @@ def previous(services: Services, name: str) -> Json:
     return {"previous": order.spec.as_json()}
 
 
-def start(ctx: Context, services: Services, spec: ServiceSpec, *, again: bool) -> None:
-    """Make `spec` run. `again`: it runs from this spec but does not answer."""
+def start(ctx: Context, services: Services, spec: ServiceSpec) -> None:
+    """Make `spec` run; a process of it that does not answer is replaced."""
+    running, _ = look(services, spec.name)
+    if running.spec == spec.sealed(services.state).hash and not running.answers:
+        ctx.progress(f"{spec.name} does not answer: stopping it")
+        services.stop(spec.name)
     ctx.fence()
-    ready = f"waiting for {spec.ready}" if spec.ready else "starting"
-    ctx.progress(f"{spec.name}: {ready}")
-    if again:
-        part = services.part(spec.name)
-        if part is not None and part.state != "failed":
-            services.stop(spec.name)
+    ctx.progress(f"starting {spec.name}, then waiting for {spec.ready or 'its process'}")
     services.ensure(spec)
 
 
@@ -107,7 +107,9 @@ def verify(services: Services, name: str, wanted: str | None = None) -> Verdict:
         why = f"{name} has no supervisor"
     else:
         return Verified(evidence)
-    return NotVerified(why, fix=f"cbctl local logs {name}", evidence={**evidence, **_log(services, part)})
+    return NotVerified(
+        why, fix=f"cbctl local logs {name}", evidence={**evidence, **_log(services, part)}
+    )
 
 
 def _log(services: Services, part: Part | None) -> Mapping[str, Json]:
@@ -122,11 +124,18 @@ def open_services(platform: str, env: str) -> Services:
 
 
 def reveal(ctx: Context, value: str | Reference | None) -> str:
-    """The value of a setting; "" when it is not set (an optional reference without a value
-    reveals an empty Secret)."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else ctx.reveal(value).reveal()
+    """The value of a setting; "" when it is not set, or is an optional reference without a
+    value."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    try:
+        return ctx.reveal(value).reveal()
+    except CbctlError as error:
+        # Absence is told at the place of the reference; what is wrong with the file that holds the
+        # values is told at the place of that file, and is an error for optional ones too.
+        if value.optional and error.exit is Exit.USAGE and error.where == value.where:
+            return ""
+        raise
 
 
 def blocker(error: CbctlError) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""`local.keys`: makes the keypairs and random secrets that the configuration names.
+"""`local.keys`: makes the keypairs that the configuration names by `${key:NAME}`.
 
 Each is made once and kept in the state folder; an existing one is never replaced.
 """
@@ -6,7 +6,6 @@ Each is made once and kept in the state folder; an existing one is never replace
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar
 
 from cbctl.engine.step import (
@@ -28,23 +27,21 @@ from cbctl.local.state import State
 
 @dataclass(frozen=True)
 class Inputs:
-    """state     the state folder
-    keypairs  names in `${key:NAME}`; kept as secrets/keypair-NAME
-    secrets   names in `${state:NAME}` that no service makes
+    """platform, env  name the state folder
+    keypairs  names; kept as secrets/keypair-NAME
     """
 
-    state: Path
+    platform: str
+    env: str
     keypairs: tuple[str, ...] = ()
-    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Facts:
-    """addresses  of the keypairs that are there, base58; missing: names of what is not"""
+    """addresses  of the keypairs that are there, base58; missing: names of the others"""
 
     addresses: dict[str, str] = field(default_factory=dict)
-    missing_keypairs: tuple[str, ...] = ()
-    missing_secrets: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,39 +53,32 @@ class Outcome:
 
 class Keys(Step[Inputs, Facts, Outcome]):
     inputs: ClassVar[type[Inputs]] = Inputs
-    summary: ClassVar[str] = "Make keypairs and secrets for this machine"
+    summary: ClassVar[str] = "Make the keypairs of this machine"
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
-        state = State.at(inputs.state)
+        state = State.open(inputs.platform, inputs.env)
         found = {n: _address(state, n) for n in inputs.keypairs}
         return Observation(
             Facts(
                 addresses={n: a for n, a in found.items() if a},
-                missing_keypairs=tuple(n for n, a in found.items() if not a),
-                missing_secrets=tuple(n for n in inputs.secrets if not state.read_secret(n)),
+                missing=tuple(n for n, a in found.items() if not a),
             )
         )
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
-        changes = [
-            *(Change(f"keypair {n}", None, "new") for n in facts.missing_keypairs),
-            *(Change(f"secret {n}", None, "new") for n in facts.missing_secrets),
-        ]
-        return Changes(tuple(changes)) if changes else Nothing("all are there")
+        changes = tuple(Change(f"keypair {n}", None, "new") for n in facts.missing)
+        return Changes(changes) if changes else Nothing("all are there")
 
     def apply(
         self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
     ) -> Outcome:
         from solders.keypair import Keypair
 
-        state = State.at(inputs.state)
+        state = State.open(inputs.platform, inputs.env)
         for name in inputs.keypairs:
             if not _address(state, name):
                 ctx.fence()
                 state.write_secret(_file(name), Keypair().to_json())
-        for name in inputs.secrets:
-            ctx.fence()
-            state.generate_secret(name)
         return Outcome({n: _address(state, n) for n in inputs.keypairs})
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
@@ -96,9 +86,8 @@ class Keys(Step[Inputs, Facts, Outcome]):
 
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
         facts = self.observe(ctx, inputs).facts
-        missing = (*facts.missing_keypairs, *facts.missing_secrets)
-        if missing:
-            return NotVerified("not there: " + ", ".join(missing))
+        if facts.missing:
+            return NotVerified("not there: " + ", ".join(facts.missing))
         return Verified({"addresses": dict(facts.addresses)})
 
     def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:

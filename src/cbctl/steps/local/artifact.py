@@ -1,0 +1,110 @@
+"""`local.artifact`: keeps a file in the state folder under its sha256, for this release and for
+going back to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from cbctl.engine.step import (
+    Blocked,
+    CannotUndo,
+    Change,
+    Changes,
+    Context,
+    Json,
+    Nothing,
+    NotVerified,
+    Observation,
+    PlanVerdict,
+    Step,
+    Verdict,
+    Verified,
+)
+from cbctl.errors import CbctlError
+from cbctl.local import artifacts
+from cbctl.local.state import State
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """platform, env  name the state folder
+    file     to be kept
+    sha256   of one that is kept already, instead of `file`
+    """
+
+    platform: str
+    env: str
+    file: Path | None = None
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """kept: it is in the state folder, complete; problem: why it cannot be used"""
+
+    sha256: str
+    kept: bool
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """path: of the kept copy"""
+
+    sha256: str
+    path: str
+
+
+class Artifact(Step[Inputs, Facts, Outcome]):
+    inputs: ClassVar[type[Inputs]] = Inputs
+    summary: ClassVar[str] = "Keep a file for this release"
+    at_most: ClassVar[tuple[str, ...]] = ("kept file",)
+
+    def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
+        state = State.open(inputs.platform, inputs.env)
+        if inputs.file is None:
+            try:
+                artifacts.verified(state, inputs.sha256)
+            except CbctlError as error:
+                return Observation(Facts(inputs.sha256, False, str(error)))
+            return Observation(Facts(inputs.sha256, True))
+        if not inputs.file.is_file():
+            return Observation(Facts("", False, f"there is no file {inputs.file}"))
+        sha256 = artifacts.file_sha256(inputs.file)
+        return Observation(Facts(sha256, artifacts.is_kept(state, sha256)))
+
+    def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
+        if facts.problem:
+            return Blocked(facts.problem)
+        if facts.kept:
+            return Nothing("it is kept")
+        return Changes((Change("kept file", None, facts.sha256),))
+
+    def apply(
+        self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
+    ) -> Outcome:
+        state = State.open(inputs.platform, inputs.env)
+        assert inputs.file is not None  # without a file there is never a change
+        ctx.fence()
+        return _outcome(state, artifacts.put_file(state, inputs.file))
+
+    def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
+        return _outcome(State.open(inputs.platform, inputs.env), facts.sha256)
+
+    def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
+        facts = self.observe(ctx, inputs).facts
+        if facts.problem or not facts.kept:
+            return NotVerified(facts.problem or "it is not kept")
+        return Verified({"sha256": facts.sha256})
+
+    def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
+        return None  # a kept file that no release names is in nobody's way
+
+
+def _outcome(state: State, sha256: str) -> Outcome:
+    return Outcome(sha256, str(artifacts.verified(state, sha256)))
+
+
+STEP = Artifact()

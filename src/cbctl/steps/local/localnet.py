@@ -1,0 +1,157 @@
+"""local.localnet: a Solana localnet on this machine."""
+
+from __future__ import annotations
+
+import http.client
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import cbctl
+from cbctl.engine.step import (
+    Blocked,
+    CannotUndo,
+    Change,
+    Changes,
+    Context,
+    Json,
+    Nothing,
+    Observation,
+    PlanVerdict,
+    Step,
+    Verdict,
+)
+from cbctl.errors import CbctlError
+from cbctl.local import probes
+from cbctl.local.ports import HOST, Ports
+from cbctl.local.spec import Ready, ServiceSpec
+from cbctl.local.state import State
+from cbctl.steps.local import _service
+
+NAME = "localnet"
+ADDRESS = "chain address"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """platform, env  name the state folder
+    port     of the JSON-RPC; the WebSocket has the next one
+    slot_ms  milliseconds per slot
+    """
+
+    platform: str
+    env: str
+    port: int = 8899
+    slot_ms: int = 400
+
+
+@dataclass(frozen=True)
+class Facts:
+    """process, wanted  as of a service; blocked: who has the ports, fix: what helps
+    linked  `${state:rpc-url}` leads here
+    """
+
+    process: _service.Running
+    wanted: str
+    linked: bool
+    blocked: str = ""
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    url: str
+    websocket: str
+    genesis_hash: str
+
+
+class LocalLocalnet(Step[Inputs, Facts, Outcome]):
+    inputs = Inputs
+    summary = "Run a Solana localnet on this machine"
+    at_most = (NAME, f"{NAME} settings", f"{NAME} supervision", ADDRESS)
+
+    def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
+        services = _service.open_services(inputs.platform, inputs.env)
+        state = services.state
+        process, evidence = _service.look(services, NAME)
+        blocked = fix = ""
+        if not process.answers:
+            try:
+                Ports(state).check(NAME, inputs.port, 2)
+            except CbctlError as error:
+                blocked, fix = _service.blocker(error)
+        wanted = spec(state, inputs).sealed(state).hash
+        linked = state.read_secret(_service.RPC_URL) == url(inputs)
+        return Observation(Facts(process, wanted, linked, blocked, fix), evidence)
+
+    def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
+        if facts.blocked:
+            return Blocked(facts.blocked, facts.fix)
+        changes = _service.differences(NAME, facts.process, facts.wanted)
+        if not facts.linked:
+            changes.append(Change(ADDRESS, None, url(inputs)))
+        return Changes(tuple(changes)) if changes else Nothing("it runs and answers")
+
+    def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
+        return _service.previous(_service.open_services(inputs.platform, inputs.env), NAME)
+
+    def apply(
+        self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
+    ) -> Outcome:
+        services = _service.open_services(inputs.platform, inputs.env)
+        ctx.fence()
+        Ports(services.state).reserve(NAME, preferred=inputs.port, count=2)
+        _service.start(ctx, services, spec(services.state, inputs, release=ctx.run))
+        services.state.write_secret(_service.RPC_URL, url(inputs))
+        return _outcome(inputs)
+
+    def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
+        return _outcome(inputs)
+
+    def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
+        services = _service.open_services(inputs.platform, inputs.env)
+        wanted = spec(services.state, inputs).sealed(services.state).hash
+        return _service.verify(services, NAME, wanted)
+
+    def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
+        services = _service.open_services(inputs.platform, inputs.env)
+        return _service.undo(ctx, services, NAME, intent)
+
+
+def url(inputs: Inputs) -> str:
+    return f"http://{HOST}:{inputs.port}"
+
+
+def spec(state: State, inputs: Inputs, *, release: str = "") -> ServiceSpec:
+    chain = state.path / "chain"
+    options = {"--state": chain, "--port": inputs.port, "--slot-ms": inputs.slot_ms}
+    words = (str(word) for pair in options.items() for word in pair)
+    return ServiceSpec(
+        name=NAME,
+        argv=(sys.executable, "-P", "-m", "cbctl.localnet", *words),
+        cwd=str(chain),
+        ready=Ready("rpc", inputs.port, seconds=60.0),
+        # The version is there so that another cbctl's localnet replaces this one.
+        environment={
+            "PYTHONPATH": str(Path(cbctl.__file__).parents[1]),
+            "CBCTL_VERSION": cbctl.__version__,
+        },
+        url=url(inputs),
+        release=release,
+        stop_seconds=20.0,
+    )
+
+
+def _outcome(inputs: Inputs) -> Outcome:
+    try:
+        genesis = probes.rpc(inputs.port, "getGenesisHash")
+    except (OSError, http.client.HTTPException) as error:
+        raise CbctlError(
+            f"the localnet does not tell its genesis hash: {error}",
+            where=url(inputs),
+            fix=f"cbctl local logs {NAME}",
+        ) from error
+    return Outcome(url(inputs), f"ws://{HOST}:{inputs.port + 1}", str(genesis))
+
+
+STEP = LocalLocalnet()
