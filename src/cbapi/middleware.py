@@ -19,6 +19,7 @@ MAX_HEADER_BYTES = 16 * 1024
 MAX_BODY_BYTES = 64 * 1024
 
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _INTERNAL = ApiError(500, "SYS_INTERNAL", "Something went wrong here. The request id finds it.")
 
@@ -108,7 +109,7 @@ def _check_head(scope: Scope) -> None:
             details={"maxBytes": MAX_HEADER_BYTES},
         )
     length = Headers(scope=scope).get("content-length", "0")
-    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+    if not _LENGTH.fullmatch(length) or int(length) > MAX_BODY_BYTES:
         raise _body_too_large()
 
 

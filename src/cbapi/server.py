@@ -37,7 +37,11 @@ _QUIET = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propagate"
 def run(settings: Settings) -> int:
     """Serve until a signal. Returns the exit code."""
     logs.configure(settings.log_level, settings.secrets)
-    return asyncio.run(_serve(settings))
+    try:
+        return asyncio.run(_serve(settings))
+    except Exception as error:
+        log.critical("crashed", extra=fields(error=type(error).__name__), exc_info=error)
+        return 1
 
 
 async def _serve(settings: Settings) -> int:

@@ -29,6 +29,7 @@ class Services:
         self.cache = Cache(settings.redis)
         self.chain = Chain(settings.rpc)
         self.program = ProgramReader(settings.program_id, self.chain, self.cache, self.postgres)
+        self._checking: asyncio.Task[tuple[CheckResult, ...]] | None = None
         self._checks: dict[str, Check] = {
             "database": self.postgres.check,
             "redis": self.cache.check,
@@ -46,7 +47,20 @@ class Services:
         await asyncio.gather(self.cache.close(), self.chain.close(), self.postgres.close())
 
     async def check(self) -> tuple[CheckResult, ...]:
-        """All checks at once; the gauges of /metrics follow."""
+        """All checks at once; the gauges of /metrics follow.
+
+        Whoever asks while they run gets the same results: these addresses are open to everybody,
+        and each check costs a call to a system behind.
+        """
+        if self._checking is None:
+            self._checking = asyncio.create_task(self._check())
+            self._checking.add_done_callback(self._checked)
+        return await asyncio.shield(self._checking)
+
+    def _checked(self, _: asyncio.Task[tuple[CheckResult, ...]]) -> None:
+        self._checking = None
+
+    async def _check(self) -> tuple[CheckResult, ...]:
         results = await check_all(self._checks)
         for result in results:
             self.metrics.up(result.service, result.healthy)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 SEED = b"global_config"
+VERSION = 1
 DISCRIMINATOR = sha256(b"account:GlobalConfig").digest()[:8]
 
 PAUSE_SCOPES = ("None", "NewBets", "AllButClaims")
@@ -70,7 +71,7 @@ def offsets() -> dict[str, tuple[int, int]]:
 def unpack(data: bytes) -> Mapping[str, int | bytes]:
     """name → integer, or 32 bytes for a key. Raises NotThisLayout.
 
-    An account may be longer than the layout: the program can grow it, fields keep their place.
+    An account may be longer than the layout; another `version` means other fields.
     """
     if len(data) < SIZE:
         raise NotThisLayout(f"{len(data)} bytes, at least {SIZE} are needed")
@@ -80,6 +81,8 @@ def unpack(data: bytes) -> Mapping[str, int | bytes]:
     found: dict[str, int | bytes] = {}
     for (name, kind), value in zip(FIELDS, values[1:], strict=True):
         found[name] = int.from_bytes(value, "little") if kind == _U128 else value
+    if found["version"] != VERSION:
+        raise NotThisLayout(f"layout version {found['version']!r}, this code reads {VERSION}")
     if not found["pause_scope"] < len(PAUSE_SCOPES):  # type: ignore[operator]
         raise NotThisLayout("a pause scope that this version does not know")
     return found

@@ -60,9 +60,10 @@ class ProgramReader:
 
     async def close(self) -> None:
         """Wait for a save that is under way, so that a shutdown does not lose it."""
-        tasks: set[asyncio.Task[object]] = {t for t in (self._reading, self._saving) if t}
-        if tasks:
-            await asyncio.wait(tasks, timeout=SAVE_SECONDS)
+        if self._reading is not None:
+            self._reading.cancel()  # nobody waits for it any more
+        if self._saving is not None:
+            await asyncio.wait({self._saving}, timeout=SAVE_SECONDS)
 
     def _done(self, task: asyncio.Task[ProgramView]) -> None:
         self._reading = None

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from cbapi.domain import schema
 from cbapi.domain.readiness import CheckFailed
@@ -57,6 +57,11 @@ class Postgres:
             row = await self._one("schema_version")
         except psycopg.errors.UndefinedTable:
             raise CheckFailed("no migration has been applied") from None
+        except psycopg.errors.InsufficientPrivilege:
+            raise CheckFailed("the role may not read schema_migrations") from None
+        except PoolTimeout:
+            # The pool's own log lines say why: refused, wrong password, all in use.
+            raise CheckFailed(f"no connection within {CONNECT_SECONDS} s") from None
         version: int | None = row["version"] if row else None
         schema.require(version, row["newest_post"] if row else None)
         return {"schema": version, "min": schema.RANGE.min, "max": schema.RANGE.max}
