@@ -29,9 +29,6 @@ from cbctl.localnet.programs import ProgramVisibility
 from cbctl.localnet.slots import epoch_of
 from cbctl.localnet.transactions import AnyMessage, Loaded, table_lookup, uses_slot_hashes
 
-# Lamports of LiteSVM's own airdrop account, which nobody uses: the faucet is ours.
-_VM_RESERVE = 1_000_000_000
-
 SLOT_HASHES_LENGTH = 512  # solana-slot-hashes MAX_ENTRIES
 
 
@@ -74,13 +71,13 @@ def panics_named() -> Iterator[None]:
 
 
 def _new_vm(unix_time: int) -> LiteSVM:
+    """Without LiteSVM's airdrop account: its address is random, and the faucet is ours."""
     vm = LiteSVM.default()
     vm.set_feature_set(LiteSVM.mainnet_feature_set())
     vm.set_builtins()
     vm.set_precompiles()
     vm.set_sysvars()
     vm.set_feature_accounts()
-    vm.set_lamports(_VM_RESERVE)
     vm.set_default_programs()
     vm.set_sigverify(False)
     vm.set_blockhash_check(False)

@@ -1,0 +1,307 @@
+"""A localnet process, a bare RPC client, and the loader's instructions."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+from solders.hash import Hash
+from solders.instruction import AccountMeta, Instruction
+from solders.keypair import Keypair
+from solders.message import Message
+from solders.pubkey import Pubkey
+from solders.solders import LiteSVM
+from solders.system_program import (
+    CreateAccountParams,
+    TransferParams,
+    create_account,
+    transfer,
+)
+from solders.transaction import VersionedTransaction
+
+LOADER = Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111")
+MEMO = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
+RENT = Pubkey.from_string("SysvarRent111111111111111111111111111111111")
+CLOCK = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
+SYSTEM = Pubkey.from_string("11111111111111111111111111111111")
+
+SOL = 1_000_000_000
+
+
+def free_port() -> int:
+    """A free port whose next one is free too."""
+    for _ in range(100):
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
+    raise RuntimeError("no free pair of ports")
+
+
+class RpcFailure(Exception):
+    """The error member of a response."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        super().__init__(error["message"])
+        self.code: int = error["code"]
+        self.data: Any = error.get("data")
+
+
+class Localnet:
+    """A running `python -m cbctl.localnet`."""
+
+    def __init__(self, state: Path, port: int, slot_ms: int) -> None:
+        self.state = state
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        started = time.monotonic()
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "cbctl.localnet"),
+                *("--state", str(state), "--port", str(port), "--slot-ms", str(slot_ms)),
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.http = httpx.Client(timeout=10)
+        try:
+            self._wait_ready()
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
+        self.start_seconds = time.monotonic() - started
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line.rstrip("\n"))
+
+    def _wait_ready(self) -> None:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                self._reader.join()
+                raise RuntimeError(f"localnet ended: {self.lines}")
+            try:
+                if self.call("getHealth") == "ok":
+                    return
+            except httpx.TransportError:
+                time.sleep(0.01)
+        raise RuntimeError(f"localnet did not answer: {self.lines}")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Sends a signal and waits; the exit code."""
+        self.http.close()
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        code = self.process.wait(timeout=20)
+        self._reader.join()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+        return code
+
+    def call(self, method: str, *params: object) -> Any:
+        """The result; RpcFailure for an error."""
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
+        answer = self.http.post(self.url, json=body).json()
+        if "error" in answer:
+            raise RpcFailure(answer["error"])
+        return answer["result"]
+
+    def blockhash(self) -> Hash:
+        return Hash.from_string(self.call("getLatestBlockhash")["value"]["blockhash"])
+
+    def send(self, transaction: VersionedTransaction, **config: object) -> str:
+        text = base64.b64encode(bytes(transaction)).decode()
+        signature = self.call("sendTransaction", text, {"encoding": "base64", **config})
+        assert isinstance(signature, str)
+        return signature
+
+    def status(self, signature: str) -> Any:
+        return self.call("getSignatureStatuses", [signature])["value"][0]
+
+    def confirm(self, signature: str) -> Any:
+        """Waits for "confirmed"; the status."""
+        return wait_for(
+            lambda: (
+                status
+                if (status := self.status(signature))
+                and status["confirmationStatus"] in ("confirmed", "finalized")
+                else None
+            )
+        )
+
+    def next_slot(self) -> int:
+        slot = self.call("getSlot")
+        return int(wait_for(lambda: now if (now := self.call("getSlot")) > slot else None))
+
+    def funded(self, sol: int = 100) -> Keypair:
+        """A new keypair with money, confirmed."""
+        keypair = Keypair()
+        self.confirm(self.call("requestAirdrop", str(keypair.pubkey()), sol * SOL))
+        return keypair
+
+    def run(self, instructions: Sequence[Instruction], *signers: Keypair, **config: object) -> str:
+        """Sends a legacy transaction that the first signer pays."""
+        message = Message.new_with_blockhash(
+            list(instructions), signers[0].pubkey(), self.blockhash()
+        )
+        return self.send(VersionedTransaction(message, list(signers)), **config)
+
+    def pay(self, payer: Keypair, to: Pubkey, lamports: int) -> str:
+        return self.run(
+            [transfer(TransferParams(from_pubkey=payer.pubkey(), to_pubkey=to, lamports=lamports))],
+            payer,
+        )
+
+    def balance(self, address: Pubkey) -> int:
+        return int(self.call("getBalance", str(address))["value"])
+
+    def rent(self, length: int) -> int:
+        return int(self.call("getMinimumBalanceForRentExemption", length))
+
+
+def wait_for(probe: Callable[[], Any], seconds: float = 15) -> Any:
+    """The first answer that is neither None nor False."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = probe()
+        if found is not None and found is not False:
+            return found
+        time.sleep(0.01)
+    raise AssertionError("waited in vain")
+
+
+def memo_elf() -> bytes:
+    """A small real program: it logs its data and succeeds."""
+    account = LiteSVM().get_account(MEMO)
+    assert account is not None
+    return bytes(account.data)
+
+
+def programdata_of(program: Pubkey) -> Pubkey:
+    return Pubkey.find_program_address([bytes(program)], LOADER)[0]
+
+
+def _loader(tag: int, rest: bytes, *accounts: tuple[Pubkey, bool, bool]) -> Instruction:
+    return Instruction(
+        LOADER, struct.pack("<I", tag) + rest, [AccountMeta(k, s, w) for k, s, w in accounts]
+    )
+
+
+def _create(net: Localnet, payer: Keypair, address: Pubkey, space: int) -> Instruction:
+    return create_account(
+        CreateAccountParams(
+            from_pubkey=payer.pubkey(),
+            to_pubkey=address,
+            lamports=net.rent(space),
+            space=space,
+            owner=LOADER,
+        )
+    )
+
+
+def upload(net: Localnet, payer: Keypair, elf: bytes) -> Pubkey:
+    """A buffer account that holds the ELF."""
+    buffer, size = Keypair(), 37 + len(elf)
+    net.run(
+        [
+            _create(net, payer, buffer.pubkey(), size),
+            _loader(0, b"", (buffer.pubkey(), False, True), (payer.pubkey(), False, False)),
+        ],
+        payer,
+        buffer,
+    )
+    for offset in range(0, len(elf), 1_000):
+        chunk = elf[offset : offset + 1_000]
+        net.run(
+            [
+                _loader(
+                    1,
+                    struct.pack("<IQ", offset, len(chunk)) + chunk,
+                    (buffer.pubkey(), False, True),
+                    (payer.pubkey(), True, False),
+                )
+            ],
+            payer,
+            skipPreflight=True,
+        )
+    return buffer.pubkey()
+
+
+def deploy_instructions(
+    net: Localnet, payer: Keypair, program: Pubkey, buffer: Pubkey, length: int
+) -> list[Instruction]:
+    return [
+        _create(net, payer, program, 36),
+        _loader(
+            2,
+            struct.pack("<Q", length),
+            (payer.pubkey(), True, True),
+            (programdata_of(program), False, True),
+            (program, False, True),
+            (buffer, False, True),
+            (RENT, False, False),
+            (CLOCK, False, False),
+            (SYSTEM, False, False),
+            (payer.pubkey(), True, False),
+        ),
+    ]
+
+
+def upgrade_instruction(program: Pubkey, buffer: Pubkey, authority: Pubkey) -> Instruction:
+    return _loader(
+        3,
+        b"",
+        (programdata_of(program), False, True),
+        (program, False, True),
+        (buffer, False, True),
+        (authority, False, True),
+        (RENT, False, False),
+        (CLOCK, False, False),
+        (authority, True, False),
+    )
+
+
+def close_instruction(program: Pubkey, authority: Pubkey) -> Instruction:
+    return _loader(
+        5,
+        b"",
+        (programdata_of(program), False, True),
+        (authority, False, True),
+        (authority, True, False),
+        (program, False, True),
+    )
+
+
+def call_instruction(program: Pubkey, signer: Pubkey, data: bytes = b"hello") -> Instruction:
+    return Instruction(program, data, [AccountMeta(signer, True, False)])
+
+
+def in_loop(work: Callable[[], Any]) -> Any:
+    """Runs a coroutine function to its end."""
+    return asyncio.run(work())
+
+
+class Start(Protocol):
+    """The `start` fixture."""
+
+    def __call__(self, state: Path | None = None, slot_ms: int = 50) -> Localnet: ...
