@@ -28,9 +28,9 @@ def main() -> None:
         usage = getattr(error, "exit_code", 1) == _TYPER_USAGE
         raise SystemExit(Exit.USAGE if usage else Exit.FAILED) from None
     except CbctlError as error:
-        from cbctl.render.failure import show_failure
+        from cbctl.render.failure import show as show_error
 
-        show_failure(error)
+        show_error(error, sys.stderr)
         raise SystemExit(int(error.exit)) from None
     except typer.Abort:
         raise SystemExit(Exit.CANCELLED) from None

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from cbctl import __version__
-from cbctl.config.load import environment, find_config, load
+from cbctl.config.load import environment, find_config, load, load_document
+from cbctl.config.show import canonical
 from cbctl.config.types import Environment, Reference, Secret, Settings
+from cbctl.config.validate import require
 from cbctl.engine import journal as journals
 from cbctl.engine import lock, plan, release, run
 from cbctl.engine.canonical import plain, sha256
@@ -27,10 +29,13 @@ from cbctl.local.state import State
 from cbctl.machine import SystemClock, SystemRandom, Threads, owner, owner_state
 from cbctl.runbook import catalogue, document, expression
 from cbctl.runbook.inputs import BadInput, bind
-from cbctl.secrets.keys import LocalKeys
+from cbctl.secrets.keys import KEYPAIR, LocalKeys
 from cbctl.secrets.reveal import Revealer
 from cbctl.secrets.scrub import Scrubber
 from cbctl.stores.files import FileStore
+
+STOP_ORDER = ("api", "localnet", "redis", "postgres")
+"""Users of a service stop before it."""
 
 KEYS_STEP = "keys"
 """Id of the step that makes the keypairs which `${key:NAME}` names."""
@@ -80,7 +85,8 @@ def open_workplace(
     values = Revealer(env, state_folder=state.path, keys=keys)
 
     def reveal(reference: Reference) -> Secret:
-        return scrubber.remember(values.reveal(reference))
+        found = values.find(reference)
+        return scrubber.remember(found) if found else Secret("")
 
     world = World(
         store=FileStore(state.path, owner_state),
@@ -131,7 +137,7 @@ def job(
     identity: dict[str, Json] = {
         "cbctl": __version__,
         "runbook": book.sha256,
-        "configuration": sha256(_without_secrets(view)),
+        "configuration": sha256(canonical(work.env)),
         "release": target.id if target else None,
     }
     selection: dict[str, Json] = {
@@ -157,6 +163,11 @@ def make_plan(work: Workplace, job: Job) -> Plan:
     return plan.make(work.world, job.nodes, job.identity).without(job.left_out)
 
 
+def require_valid(work: Workplace) -> None:
+    """Raises ConfigError (64) for files and arguments that the environment names wrongly."""
+    require(load_document(work.settings.path), work.env)
+
+
 def carry_out(
     work: Workplace, job: Job, agree: Callable[[Plan], None] = lambda plan: None
 ) -> Ended:
@@ -175,7 +186,9 @@ def carry_out(
     return ended
 
 
-def resume(work: Workplace, id: str | None) -> Ended:
+def resume(
+    work: Workplace, id: str | None, agree: Callable[[Plan], None] = lambda plan: None
+) -> Ended:
     """Goes on with the run of that id, or with the newest one that did not end well."""
     _refuse_while_locked(work)
     id = id or _newest_open(work)
@@ -198,9 +211,64 @@ def resume(work: Workplace, id: str | None) -> Ended:
     run.require_resumable(records, id, again.identity)
     with _signals(work.world):
         made = make_plan(work, again)
+        agree(made)
         ended = run.resume(work.world, again, made, id)
     notify(work, ended)
     return ended
+
+
+def rollback_job(work: Workplace, to: str | None) -> Job:
+    """A rollback to the release `to`, or to the newest healthy one that fits. Raises CbctlError
+    (7) with the reason for each release when none does."""
+    from cbctl.report.rollback import choose, live_schema
+
+    known = release.history(work.store)
+    current = release.current(known)
+    if current is None:
+        raise CbctlError(
+            "there is no release to go back to: nothing was deployed yet", exit=Exit.REFUSED
+        )
+    url = work.values.find(Reference("state", "database-url", optional=True))
+    target = choose(known, to, live_schema(url or Secret(""), current))
+    return job(work, "rollback", target=target, replaces=current.id)
+
+
+def restart_services(work: Workplace, names: list[str]) -> Iterator[str]:
+    """Restarts one after the other under the lock; each is ready when its name is told."""
+    from cbctl.local.services import Services
+
+    services = Services(work.state)
+    known = [p.name for p in services.status()]
+    with _locked(work, "restart of local services"):
+        for name in names or [n for n in STOP_ORDER[::-1] if n in known]:
+            services.restart(name)
+            yield name
+
+
+def stop_services(work: Workplace) -> list[str]:
+    from cbctl.local.services import Services
+
+    with _locked(work, "stop of local services"):
+        return Services(work.state).stop_all(STOP_ORDER)
+
+
+def reset_state(work: Workplace) -> None:
+    """Stops everything and removes the state folder."""
+    import shutil
+
+    stop_services(work)
+    gone = work.state.path.with_name(f".{work.state.path.name}.{os.getpid()}.removed")
+    work.state.path.rename(gone)  # at once: an interrupted removal leaves no half state
+    shutil.rmtree(gone)
+
+
+@contextmanager
+def _locked(work: Workplace, reason: str) -> Iterator[None]:
+    held = lock.acquire(work.store, work.world.clock, work.world.owner, "-", reason)
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def _newest_open(work: Workplace) -> str:
@@ -224,7 +292,8 @@ def notify(work: Workplace, ended: Ended) -> None:
     from cbctl.clients import webhook
 
     head = journals.head(work.store, journals.RUNS + ended.run)
-    text = webhook.message(run.summary(ended), work.env.name, work.world.owner.who, plain(head))
+    end: dict[str, Json] = {"count": head.count, "hash": head.hash}
+    text = webhook.message(run.summary(ended), work.env.name, work.world.owner.who, end)
     for receiver in work.env.notify:
         try:
             url, secret = work.world.reveal(receiver.url), work.world.reveal(receiver.secret)
@@ -298,7 +367,15 @@ def _addresses(work: Workplace, values: Mapping[str, Any]) -> dict[str, Any]:
             return work.values.reveal(value).reveal()
         return value
 
+    for value in values.values():
+        if isinstance(value, Reference) and _is_unmade_keypair(work, value):
+            raise NotYet(KEYS_STEP)
     return {k: v if isinstance(v, Reference) else deep(v) for k, v in values.items()}
+
+
+def _is_unmade_keypair(work: Workplace, reference: Reference) -> bool:
+    name = reference.name.removeprefix(KEYPAIR)
+    return reference.kind == "state" and name != reference.name and not work.keys.has(name)
 
 
 def _view(work: Workplace) -> dict[str, Any]:
@@ -319,18 +396,14 @@ def _view(work: Workplace) -> dict[str, Any]:
         **_fields(env.cache),
         "connection": _connection(env.cache.on, env.cache.url, "redis-url"),
     }
-    view["chain"] = {
-        **_fields(env.chain),
-        "url": env.chain.rpc[0] if env.chain.rpc else None,
-    }
+    view["chain"] = {**_fields(env.chain), "url": env.chain.rpc[0] if env.chain.rpc else None}
     view["api"] = {
         **_fields(env.api),
         "environment": {k: _process_value(v) for k, v in env.api.environment.items()},
     }
     named = list(_references(env))
     view["keypairs"] = sorted({r.name for r in named if r.kind == "key"})
-    made_by_services = {"database-url", "redis-url", "rpc-url"}
-    view["generated"] = sorted({r.name for r in named if r.kind == "state"} - made_by_services)
+    view["is_local"] = env.is_local
     return view
 
 
@@ -339,7 +412,7 @@ def _keypair(reference: Reference | None) -> Reference | None:
     if reference is None or reference.kind != "key":
         return reference
     return Reference(
-        "state", f"keypair-{reference.name}", where=reference.where, setting=reference.setting
+        "state", KEYPAIR + reference.name, where=reference.where, setting=reference.setting
     )
 
 
@@ -372,11 +445,6 @@ def _references(value: Any) -> Iterator[Reference]:
 
 def _fields(struct: Any) -> dict[str, Any]:
     return {name: getattr(struct, name) for name in struct.__struct_fields__}
-
-
-def _without_secrets(view: Mapping[str, Any]) -> Json:
-    """The configuration as it is hashed: references as text. Where it lies does not count."""
-    return plain({k: v for k, v in view.items() if k not in ("folder", "state")})
 
 
 def _holds(condition: str, roots: Mapping[str, Any], book: document.Runbook, line: int) -> bool:
@@ -437,4 +505,3 @@ def _signals(world: World) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-

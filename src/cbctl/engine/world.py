@@ -53,7 +53,7 @@ class World:
     scrub: Callable[[str], str]
     stop: Stop = field(default_factory=Stop)
 
-    def emit(self, type: str, run: str, **data: Json) -> None:
+    def emit(self, type: str, run: str, /, **data: Json) -> None:
         self.sink(Event(type, stamp(self.clock.wall()), run, data))
 
     def situation(self, run: str, step: str, held: Held | None = None) -> Situation:

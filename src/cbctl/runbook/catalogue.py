@@ -13,7 +13,8 @@ from cbctl.engine.step import Step
 STEPS: dict[str, str] = {
     "db.migrate": "Apply the pending migrations of one phase",
     "local.api": "Run the API service on this machine",
-    "local.keys": "Make keypairs and secrets for this machine",
+    "local.artifact": "Keep a file for this release",
+    "local.keys": "Make the keypairs of this machine",
     "local.localnet": "Run a Solana localnet on this machine",
     "local.postgres": "Run Postgres on this machine",
     "local.redis": "Run Redis on this machine",

@@ -12,6 +12,9 @@ from pathlib import Path
 from cbctl.errors import CbctlError, Exit
 from cbctl.secrets.env_file import read_private
 
+KEYPAIR = "keypair-"
+"""In front of a keypair's name among the secrets of the state folder."""
+
 
 @dataclass(frozen=True)
 class LocalKeys:
@@ -39,4 +42,4 @@ class LocalKeys:
         return str(Keypair.from_json(self.keypair(name)).pubkey())
 
     def _file(self, name: str) -> Path:
-        return self.state / "secrets" / f"keypair-{name}"
+        return self.state / "secrets" / f"{KEYPAIR}{name}"

@@ -1,0 +1,58 @@
+"""`cbctl deploy`."""
+
+from __future__ import annotations
+
+import typer
+
+from cbctl.cli.options import (
+    ConfigOption,
+    ConfirmOption,
+    EnvArgument,
+    Events,
+    EventsOption,
+    OnlyOption,
+    Output,
+    OutputOption,
+    PlanOption,
+    SkipOption,
+    YesOption,
+)
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def deploy(
+    env: EnvArgument = None,
+    plan: PlanOption = False,
+    only: OnlyOption = None,
+    skip: SkipOption = None,
+    yes: YesOption = False,
+    confirm: ConfirmOption = None,
+    output: OutputOption = Output.TEXT,
+    events: EventsOption = Events.NONE,
+    config: ConfigOption = None,
+) -> None:
+    """Bring an environment to what the configuration says.
+
+    Everything is looked at first; only what differs is changed; every part is verified. Stopped or
+    killed anywhere, `cbctl resume` goes on. Run again, it says that there is nothing to do.
+
+    Example: cbctl deploy local
+    """
+    from cbctl.cli.session import agreement, plan_only, run
+    from cbctl.engine.run import Ended
+    from cbctl.wiring import Workplace, carry_out, job, make_plan, open_workplace, require_valid
+
+    chosen, left = tuple(only or ()), tuple(skip or ())
+    if plan:
+        place = open_workplace(config, env, create=True)
+        require_valid(place)
+        plan_only(make_plan(place, job(place, "deploy", only=chosen, skip=left)), output)
+
+    def work(place: Workplace) -> Ended:
+        require_valid(place)
+        made = job(place, "deploy", only=chosen, skip=left)
+        return carry_out(place, made, agreement(place, "deploy", yes, confirm))
+
+    run(config, env, output, events, work)

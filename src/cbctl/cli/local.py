@@ -1,0 +1,101 @@
+"""`cbctl local`: the services of the local platform, one by one or all."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cbctl.cli.options import ConfigOption, EnvOption, YesOption
+from cbctl.render.clean import clean
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Logs, restart, stop and reset of the local platform.",
+)
+
+ServiceArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[SERVICE]...", help="Services; without any, all.")
+]
+
+
+@app.command()
+def logs(
+    service: ServiceArgument = None,
+    env: EnvOption = None,
+    config: ConfigOption = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+) -> None:
+    """Show the last lines of the services' logs.
+
+    Example: cbctl local logs api --follow
+    """
+    from functools import partial
+
+    from cbctl.local.services import Services
+    from cbctl.machine import Threads
+    from cbctl.wiring import open_workplace
+
+    services = Services(open_workplace(config, env or "local").state)
+    names = service or [p.name for p in services.status()]
+    over: list[str] = []
+    threads = Threads(len(names) or 1)
+
+    def print_log(name: str) -> None:
+        prefix = f"{name:<10}" if len(names) > 1 else ""
+        for line in services.logs(name, lines=lines, follow=follow, stop=lambda: bool(over)):
+            print(prefix + clean(line), flush=True)
+
+    try:
+        printing = [threads.submit(partial(print_log, name)) for name in names]
+        while printing:
+            for task in threads.wait(printing):
+                printing.remove(task)
+                task.result()
+    finally:
+        over.append("Ctrl-C")
+
+
+@app.command()
+def restart(
+    service: ServiceArgument = None, env: EnvOption = None, config: ConfigOption = None
+) -> None:
+    """Restart services exactly as the current release runs them, and wait until they are ready.
+
+    Example: cbctl local restart api
+    """
+    from cbctl.wiring import open_workplace, restart_services
+
+    work = open_workplace(config, env or "local")
+    for name in restart_services(work, service or []):
+        typer.echo(f"{name}: restarted, ready")
+
+
+@app.command()
+def down(env: EnvOption = None, config: ConfigOption = None) -> None:
+    """Stop everything; data stays, and `cbctl deploy local` starts it again.
+
+    Example: cbctl local down
+    """
+    from cbctl.wiring import open_workplace, stop_services
+
+    work = open_workplace(config, env or "local")
+    stopped = stop_services(work)
+    typer.echo("stopped: " + ", ".join(stopped) if stopped else "nothing was running")
+
+
+@app.command()
+def reset(env: EnvOption = None, config: ConfigOption = None, yes: YesOption = False) -> None:
+    """Stop everything and remove all local data: databases, chain, keys, releases, runs.
+
+    Example: cbctl local reset --yes
+    """
+    from cbctl.cli.ask import confirm
+    from cbctl.wiring import open_workplace, reset_state
+
+    work = open_workplace(config, env or "local")
+    confirm(f"Remove all local data in {work.state.path}?", yes)
+    reset_state(work)
+    typer.echo(f"removed {work.state.path}")

@@ -1,0 +1,86 @@
+"""Options that mean the same on every command."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Output(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    YAML = "yaml"
+
+
+class Events(StrEnum):
+    NONE = "none"
+    NDJSON = "ndjson"
+
+
+def _environments(incomplete: str) -> list[str]:
+    """Names for the shell's completion; wrong configuration completes to nothing."""
+    from pathlib import Path
+
+    from cbctl.config.load import find_config, load
+    from cbctl.errors import CbctlError
+
+    try:
+        names = load(find_config(Path.cwd())).environments
+    except CbctlError:
+        return []
+    return [n for n in names if n.startswith(incomplete)]
+
+
+EnvArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="ENV",
+        help="Environment of cbctl.yaml; without it, $CBCTL_ENV.",
+        autocompletion=_environments,
+    ),
+]
+EnvOption = Annotated[
+    str | None,
+    typer.Option(
+        "--env",
+        "-e",
+        metavar="ENV",
+        help="Environment of cbctl.yaml; without it, $CBCTL_ENV.",
+        autocompletion=_environments,
+    ),
+]
+ConfigOption = Annotated[
+    str | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="cbctl.yaml; without it, $CBCTL_CONFIG or the nearest one upwards.",
+    ),
+]
+OutputOption = Annotated[
+    Output, typer.Option("--output", "-o", help="How the result is written to stdout.")
+]
+EventsOption = Annotated[
+    Events,
+    typer.Option("--events", help="ndjson: every event of the run as a JSON line on stdout."),
+]
+PlanOption = Annotated[
+    bool, typer.Option("--plan", help="Only show what would change (exit 2 when anything would).")
+]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="STEP", help="Run only this step (repeatable); no release."),
+]
+SkipOption = Annotated[
+    list[str] | None,
+    typer.Option("--skip", metavar="STEP", help="Leave this step out (repeatable); no release."),
+]
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Do not ask. A protected environment wants --confirm.")
+]
+ConfirmOption = Annotated[
+    str | None,
+    typer.Option("--confirm", metavar="NAME", help="Name of the protected environment, typed."),
+]

@@ -1,0 +1,21 @@
+"""Results on standard output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+
+from cbctl.cli.options import Output
+
+
+def print_data(data: object, output: Output) -> None:
+    from cbctl.render.values import show
+
+    show(data, output.value, sys.stdout)
+
+
+def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str] = ()) -> None:
+    from cbctl.render.values import table
+
+    for line in table(rows, columns):
+        print(line)

@@ -1,0 +1,89 @@
+"""A run as a person or a script sees it: face, question, last word."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import typer
+
+from cbctl.cli.ask import confirm, confirm_name
+from cbctl.cli.options import Events, Output
+from cbctl.cli.results import print_data
+from cbctl.engine.plan import Plan, describe
+from cbctl.engine.run import Ended, summary
+from cbctl.errors import CbctlError, Exit
+from cbctl.wiring import Workplace, open_workplace
+
+
+def run(
+    config: str | None,
+    env: str | None,
+    output: Output,
+    events: Events,
+    work: Callable[[Workplace], Ended],
+) -> None:
+    """Opens the environment, shows the run and leaves with its exit code."""
+    from cbctl.machine import Threads
+    from cbctl.render.face import Mode, face
+
+    if events is Events.NDJSON and output is not Output.TEXT:
+        raise CbctlError(
+            "--events and --output both write to stdout",
+            exit=Exit.USAGE,
+            fix="use one of them; the last event is the result",
+        )
+    mode: Mode = "ndjson" if events is Events.NDJSON else "auto"
+    threads = Threads()
+    with face(mode, sys.stderr, os.environ, stdout=sys.stdout, every=threads.every) as shown:
+        place = open_workplace(config, env, shown, create=True)
+        ended = work(place)
+    if output is not Output.TEXT:
+        print_data(summary(ended), output)
+    raise typer.Exit(int(ended.exit))
+
+
+def agreement(
+    work: Workplace, face_hint: str, yes: bool, named: str | None
+) -> Callable[[Plan], None]:
+    """What is asked before a plan is carried out. An environment on this machine asks nothing."""
+
+    def agree(plan: Plan) -> None:
+        if work.env.protected:
+            show_plan(plan)
+            confirm_name(f"{face_hint} {work.env.name}", work.env.name, named)
+        elif not work.env.is_local and not yes:
+            show_plan(plan)
+            confirm(f"{face_hint} {work.env.name}?", yes)
+
+    return agree
+
+
+def show_plan(plan: Plan) -> None:
+    from cbctl.render.plan import text
+
+    steps = [{"id": p.id, "summary": p.summary, **describe(p.verdict)} for p in plan.steps]
+    sys.stderr.write(text(steps, hash=plan.hash, colour=_colour()))
+
+
+def plan_only(plan: Plan, output: Output) -> None:
+    """`--plan`: shows it and leaves with 0 (nothing to do), 2 (changes) or 7 (blocked)."""
+    from cbctl.render.plan import text
+
+    steps = [
+        {"id": p.id, "step": p.name, "summary": p.summary, **describe(p.verdict)}
+        for p in plan.steps
+    ]
+    if output is Output.TEXT:
+        sys.stdout.write(text(steps, hash=plan.hash, colour=_colour(sys.stdout.isatty())))
+    else:
+        print_data({"plan": plan.hash, "changes": not plan.empty, "steps": steps}, output)
+    if plan.blocked:
+        raise typer.Exit(Exit.REFUSED)
+    raise typer.Exit(Exit.DONE if plan.empty else Exit.PENDING)
+
+
+def _colour(terminal: bool | None = None) -> bool:
+    on = sys.stderr.isatty() if terminal is None else terminal
+    return on and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
