@@ -30,6 +30,7 @@ from cbapi.settings import Settings
 
 FINISH_SECONDS = 25.0
 """Kubernetes kills after 30: requests still running then are cut, and that is logged."""
+CUT_SECONDS = 0.5
 
 _QUIET = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propagate": True}}}
 
@@ -90,6 +91,8 @@ async def _serve(settings: Settings) -> int:
     else:
         await _drain(services, server, serving, hurry)
     await services.close()
+    # What was cut has its last answer by now; granian needs a moment to write it.
+    await asyncio.wait({serving}, timeout=CUT_SECONDS)
     log.info("stopped", extra=fields(code=code))
     return code
 
@@ -111,7 +114,6 @@ async def _drain(
         await asyncio.wait({serving}, timeout=0.05)
         await asyncio.sleep(0 if services.in_flight == 0 else 0.05)
     log.warning("cut", extra=fields(inFlight=services.in_flight))
-    serving.cancel()
 
 
 def _on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:

@@ -46,22 +46,29 @@ class ProgramReader:
         self._key = f"cbapi:1:program:{program_id}"  # 1: shape of the cached JSON
         self._reading: asyncio.Task[ProgramView] | None = None
         self._saving: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def read(self) -> ProgramView:
-        """Raises ApiError with status 503: SYS_CHAIN_UNAVAILABLE, SYS_PROGRAM_NOT_INITIALIZED or
-        SYS_PROGRAM_UNREADABLE."""
+        """Raises ApiError with status 503: SYS_CHAIN_UNAVAILABLE, SYS_PROGRAM_NOT_INITIALIZED,
+        SYS_PROGRAM_UNREADABLE or SYS_STOPPING."""
         if (cached := await self._cached()) is not None:
             return cached
         if self._reading is None:
             self._reading = asyncio.create_task(self._read())
             self._reading.add_done_callback(self._done)
         # Shielded: a client that goes away must not take the answer from the others.
-        return await asyncio.shield(self._reading)
+        try:
+            return await asyncio.shield(self._reading)
+        except asyncio.CancelledError:
+            if not self._closing:
+                raise
+            raise ApiError(503, "SYS_STOPPING", "The service is being stopped.") from None
 
     async def close(self) -> None:
-        """Wait for a save that is under way, so that a shutdown does not lose it."""
+        """End what is under way; only a save is waited for, so that a shutdown does not lose it."""
+        self._closing = True
         if self._reading is not None:
-            self._reading.cancel()  # nobody waits for it any more
+            self._reading.cancel()
         if self._saving is not None:
             await asyncio.wait({self._saving}, timeout=SAVE_SECONDS)
 
