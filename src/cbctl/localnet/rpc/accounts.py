@@ -164,6 +164,8 @@ class _matcher:
 
 
 def _memcmp_bytes(memcmp: Memcmp) -> bytes:
+    if len(memcmp.bytes) > 2 * MAX_MEMCMP_BYTES:
+        raise invalid_params(f"memcmp: more than {MAX_MEMCMP_BYTES} bytes")
     try:
         if isinstance(memcmp.bytes, list):
             wanted = bytes(memcmp.bytes)

@@ -1,0 +1,57 @@
+"""Slots and epochs."""
+
+from __future__ import annotations
+
+import pytest
+
+from cbctl.localnet.http import host_allowed
+from cbctl.localnet.reasons import describe
+from cbctl.localnet.slots import FIRST_SLOT, SlotClock, epoch_of
+
+
+def test_slots_follow_the_clock() -> None:
+    now = 10.0
+    clock = SlotClock(1_000, 200, monotonic=lambda: now)
+    assert clock.slot() == 1_000
+    now = 10.199
+    assert clock.slot() == 1_000
+    now = 11.0
+    assert clock.slot() == 1_005
+
+
+def test_the_first_epoch_is_where_mainnet_puts_it() -> None:
+    epoch, index = epoch_of(FIRST_SLOT)
+    assert 524_256 + (epoch - 14) * 432_000 + index == FIRST_SLOT
+    assert epoch_of(FIRST_SLOT - index + 432_000) == (epoch + 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        ("BlockhashNotFound", "Blockhash not found"),
+        (
+            {"InstructionError": [2, {"Custom": 6001}]},
+            "Error processing Instruction 2: custom program error: 0x1771",
+        ),
+        (
+            {"InstructionError": [0, "MissingRequiredSignature"]},
+            "Error processing Instruction 0: missing required signature for instruction",
+        ),
+        (
+            {"InsufficientFundsForRent": {"account_index": 1}},
+            "Transaction results in an account (1) with insufficient funds for rent",
+        ),
+        (
+            {"DuplicateInstruction": 3},
+            "Transaction contains a duplicate instruction (3) that is not allowed",
+        ),
+        ("SomethingNew", "SomethingNew"),
+    ],
+)
+def test_errors_read_as_on_a_validator(error: object, sentence: str) -> None:
+    assert describe(error) == sentence
+
+
+@pytest.mark.parametrize("host", [None, "", "localhost:", "localhost:x", "[::2]", "a.localhost"])
+def test_odd_hosts_are_refused(host: str | None) -> None:
+    assert host_allowed(host) is (host == "localhost:")
