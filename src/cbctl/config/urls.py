@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 _PASSWORDS = (
     "password",
@@ -32,13 +32,13 @@ def is_loopback(url: str) -> bool:
     it resolves to may change between this check and the connection."""
     try:
         parts = urlsplit(url)
+        hosts = unquote(parts.netloc.rpartition("@")[2]).split(",")
         # libpq takes its host from the query too, and several hosts separated by commas.
-        query = dict(parse_qsl(parts.query))
-        hosts = parts.netloc.rpartition("@")[2].split(",")
-        for extra in (query.get("host"), query.get("hostaddr")):
-            hosts.extend(extra.split(",") if extra else [])
-        if "service" in query:
-            return False
+        for name, value in parse_qsl(parts.query):
+            if name == "service":
+                return False  # names a file that may name any host
+            if name in ("host", "hostaddr"):
+                hosts.extend(value.split(","))
         return all(_is_loopback_host(host) for host in hosts if host) and any(hosts)
     except ValueError:
         return False
@@ -48,7 +48,7 @@ def _is_loopback_host(host: str) -> bool:
     if host.startswith("/"):
         return True  # folder of a Unix socket
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    if name.lower() == "localhost":
+    if name.lower() in ("localhost", "127.0.0.1"):
         return True
     try:
         return ip_address(name).is_loopback

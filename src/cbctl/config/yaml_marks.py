@@ -7,7 +7,6 @@ from `defaults` instead), anchors and aliases within bounds. Nothing is converte
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import msgspec
@@ -20,9 +19,6 @@ MAX_DEPTH = 32
 # Counted with every alias written out, so that aliases of aliases cannot explode.
 MAX_NODES = 20_000
 
-_UNPRINTABLE = re.compile(
-    "[^\\x09\\x0a\\x0d\\x20-\\x7e\\x85\\xa0-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]"
-)
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -69,7 +65,7 @@ def compose(text: str, file: str) -> tuple[Node | None, list[Problem]]:
     """The tree of a document and all that is wrong with its form; no tree: it cannot be read."""
     problems: list[Problem] = []
     try:
-        odd = _UNPRINTABLE.search(text)
+        odd = yaml.reader.Reader.NON_PRINTABLE.search(text)
         if odd is not None:
             line = text.count("\n", 0, odd.start()) + 1
             column = odd.start() - text.rfind("\n", 0, odd.start())

@@ -34,11 +34,12 @@ def read_private(path: Path, limit: int = MAX_BYTES) -> str | None:
         return None
     except OSError as error:
         raise _refused(path, f"cannot be read: {error.strerror}") from None
+    # The open file is judged, not the name: nobody can swap it in between.
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise _refused(path, "is no ordinary file")
     with os.fdopen(descriptor, "rb") as stream:
-        # The open file is judged, not the name: nobody can swap it in between.
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise _refused(path, "is no ordinary file")
         if status.st_uid != os.geteuid():
             raise _refused(
                 path,
@@ -47,7 +48,7 @@ def read_private(path: Path, limit: int = MAX_BYTES) -> str | None:
             )
         if status.st_mode & 0o077:
             mode = f"{stat.S_IMODE(status.st_mode):04o}"
-            raise _refused(path, f"others can read it (mode {mode})", f"chmod 600 {path}")
+            raise _refused(path, f"others can read or change it (mode {mode})", f"chmod 600 {path}")
         raw = stream.read(limit + 1)
     if len(raw) > limit:
         raise _refused(path, f"is larger than {limit // 1024} KiB")

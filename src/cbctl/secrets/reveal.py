@@ -83,7 +83,7 @@ class Revealer:
             case "secret":
                 raise _error(
                     value,
-                    f"{value} is a Kubernetes Secret, and this cbctl does not read those yet",
+                    f"{value} is a Kubernetes Secret, and this version of cbctl cannot read those",
                 )
 
     def keypair(self, reference: Reference) -> Secret:
@@ -99,10 +99,9 @@ class Revealer:
         if self._file is None:
             self._file = read_env_file(self.env_file) or {}
         found = self._file.get(reference.name)
-        if found is None and not self._env.is_local:
-            text = self._variables.get(reference.name)
-            found = None if text is None else Secret(text)
         # An empty variable is what an example file leaves behind: not a value.
+        if not found and not self._env.is_local:
+            found = Secret(self._variables.get(reference.name, ""))
         if found:
             return found
         if reference.optional:
