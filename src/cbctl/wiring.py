@@ -233,6 +233,31 @@ def rollback_job(work: Workplace, to: str | None) -> Job:
     return job(work, "rollback", target=target, replaces=current.id)
 
 
+def parts_health(work: Workplace) -> list[dict[str, Any]]:
+    """Whether what the current release consists of runs, as the steps that made it see it:
+    [{name, state: healthy|unhealthy, detail, evidence}]."""
+    current = release.current(release.history(work.store))
+    if current is None:
+        raise CbctlError(
+            "nothing was deployed yet",
+            exit=Exit.REFUSED,
+            where=work.env.name,
+            fix=f"cbctl deploy {work.env.name}",
+        )
+    checked = job(work, "rollback", target=current)
+    return run.health(work.world, checked, make_plan(work, checked))
+
+
+def require_local(work: Workplace) -> None:
+    """Raises CbctlError (7) for an environment that does not run on this machine."""
+    if work.env.api.on != "local":
+        raise CbctlError(
+            "this cbctl looks only at environments that run on this machine (on: local)",
+            exit=Exit.REFUSED,
+            where=work.env.name,
+        )
+
+
 def restart_services(work: Workplace, names: list[str]) -> Iterator[str]:
     """Restarts one after the other under the lock; each is ready when its name is told."""
     from cbctl.local.services import Services

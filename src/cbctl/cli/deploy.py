@@ -41,6 +41,7 @@ def deploy(
     Example: cbctl deploy local
     """
     from cbctl.cli.session import agreement, plan_only, run
+    from cbctl.cli.status import gathered, print_status
     from cbctl.engine.run import Ended
     from cbctl.wiring import Workplace, carry_out, job, make_plan, open_workplace, require_valid
 
@@ -50,9 +51,13 @@ def deploy(
         require_valid(place)
         plan_only(make_plan(place, job(place, "deploy", only=chosen, skip=left)), output)
 
+    def afterwards(place: Workplace) -> None:
+        print_status(place, gathered(place))
+        print("next:    cbctl health local    cbctl local logs --follow    cbctl local down")
+
     def work(place: Workplace) -> Ended:
         require_valid(place)
         made = job(place, "deploy", only=chosen, skip=left)
         return carry_out(place, made, agreement(place, "deploy", yes, confirm))
 
-    run(config, env, output, events, work)
+    run(config, env, output, events, work, afterwards)

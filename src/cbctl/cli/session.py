@@ -23,8 +23,11 @@ def run(
     output: Output,
     events: Events,
     work: Callable[[Workplace], Ended],
+    afterwards: Callable[[Workplace], None] = lambda place: None,
 ) -> None:
-    """Opens the environment, shows the run and leaves with its exit code."""
+    """Opens the environment, shows the run and leaves with its exit code.
+
+    afterwards  prints what a person wants to see after a success"""
     from cbctl.machine import Threads
     from cbctl.render.face import Mode, face
 
@@ -41,6 +44,8 @@ def run(
         ended = work(place)
     if output is not Output.TEXT:
         print_data(summary(ended), output)
+    elif ended.exit is Exit.DONE and events is Events.NONE:
+        afterwards(place)
     raise typer.Exit(int(ended.exit))
 
 

@@ -121,6 +121,45 @@ def check_only(world: World, job: Job, plan: Plan) -> Ended:
     return _end(world, Ended("", "unchanged", Exit.DONE, release=current.id if current else None))
 
 
+def health(world: World, job: Job, plan: Plan) -> list[dict[str, Any]]:
+    """What every step says of its part: [{name, state, detail, evidence}], changing nothing.
+
+    A part that its step would change, or that it cannot verify, is unhealthy."""
+    found: dict[str, dict[str, Any]] = {}
+    active: dict[Task[Verdict], str] = {}
+
+    def tell(id: str, state: str, detail: str, evidence: Mapping[str, Json]) -> None:
+        found[id] = {"name": id, "state": state, "detail": detail, "evidence": plain(evidence)}
+
+    for node in job.nodes:
+        planned = plan.of(node.id)
+        match planned.verdict:
+            case Nothing():
+                work = _call(
+                    node.step.verify, world.situation("", node.id), node.bind(plan.outcomes)
+                )
+                task = world.executor.submit(guarded(world, node.id, "verify", work))
+                active[task] = node.id
+            case Changes(changes):
+                what = ", ".join(f"{c.what} is {c.before}" for c in changes)
+                tell(node.id, "unhealthy", what, planned.evidence)
+            case Blocked(why, _):
+                tell(node.id, "unhealthy", why, planned.evidence)
+            case After(needs, _):
+                tell(node.id, "unhealthy", "waits for " + ", ".join(needs), planned.evidence)
+    while active:
+        for task in world.executor.wait(list(active)):
+            id = active.pop(task)
+            try:
+                verdict = task.result()
+            except CbctlError as error:
+                tell(id, "unhealthy", error.what, error.evidence)
+                continue
+            why = verdict.why if isinstance(verdict, NotVerified) else ""
+            tell(id, "unhealthy" if why else "healthy", why, verdict.evidence)
+    return [found[n.id] for n in job.nodes]
+
+
 def refuse(world: World, plan: Plan) -> Ended:
     """The end of a plan with blocked steps: nothing was changed."""
     return _end(world, Ended("", "refused", Exit.REFUSED, error=blocked(plan)))

@@ -45,11 +45,12 @@ def get(port: int, path: str, *, seconds: float = SECONDS) -> tuple[int, bytes]:
         connection.close()
 
 
-def rpc(port: int, method: str, *, seconds: float = SECONDS) -> Any:
-    """A JSON-RPC call without parameters → its result; OSError (also for an error answer),
-    HTTPException."""
+def rpc(
+    port: int, method: str, params: list[Any] | None = None, *, seconds: float = SECONDS
+) -> Any:
+    """A JSON-RPC call → its result; OSError (also for an error answer), HTTPException."""
     connection = http.client.HTTPConnection(HOST, port, timeout=seconds)
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method})
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params or []})
     try:
         connection.request("POST", "/", body, {"Content-Type": "application/json"})
         response = connection.getresponse()

@@ -1,0 +1,60 @@
+"""`cbctl status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cbctl.cli.options import ConfigOption, EnvArgument, Output, OutputOption
+
+if TYPE_CHECKING:
+    from cbctl.wiring import Workplace
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def status(
+    env: EnvArgument = None, config: ConfigOption = None, output: OutputOption = Output.TEXT
+) -> None:
+    """Show the parts of an environment: state, version, address, and which release runs.
+
+    Example: cbctl status local --output json
+    """
+    from cbctl.cli.results import print_data
+    from cbctl.wiring import open_workplace
+
+    work = open_workplace(config, env)
+    data = gathered(work)
+    if output is not Output.TEXT:
+        print_data(data, output)
+        return
+    print_status(work, data)
+
+
+def gathered(work: Workplace) -> dict[str, Any]:
+    """{environment, release, parts: [{name, state, version, url, detail}]}"""
+    from cbctl.engine import release
+    from cbctl.engine.canonical import plain
+    from cbctl.report.status import parts
+    from cbctl.wiring import require_local
+
+    require_local(work)
+    current = release.current(release.history(work.store))
+    return {
+        "environment": work.env.name,
+        "release": current.id if current else None,
+        "parts": [plain(p) for p in parts(work.env, work.state, current)],
+    }
+
+
+def print_status(work: Workplace, data: dict[str, Any]) -> None:
+    from cbctl.cli.results import print_table
+
+    columns = ["name", "state", "version", "url"]
+    if any(p["detail"] for p in data["parts"]):
+        columns.append("detail")
+    print_table(data["parts"], columns)
+    release = data["release"] or "none yet"
+    print(f"\nrelease: {release}   state: {work.state.path}")
