@@ -13,10 +13,11 @@ import pytest
 
 from cbctl.clients.postgres.compare import SchemaRange
 from cbctl.clients.postgres.connect import connect
+from cbctl.clients.postgres.job import Job
 from cbctl.clients.postgres.ledger import Marker, survey
 from cbctl.clients.postgres.lock import KEY
 from cbctl.clients.postgres.migrations import read_folder
-from cbctl.clients.postgres.runner import Job, migrate
+from cbctl.clients.postgres.runner import migrate
 from cbctl.clients.postgres.waiting import Patience
 from cbctl.errors import CbctlError, Exit
 

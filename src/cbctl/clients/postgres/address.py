@@ -93,9 +93,9 @@ def parse(url: str | Secret, *, where: str = "") -> Address:
             wrong(f"has a % in the {name} that is not followed by two hexadecimal digits")
         from urllib.parse import unquote_to_bytes
 
-        try:
-            value = unquote_to_bytes(part).decode()
-        except UnicodeDecodeError:
+        # Not caught as an exception: that would carry the bytes in the new error's context.
+        value = unquote_to_bytes(part).decode(errors="replace")
+        if "\ufffd" in value:
             wrong(f"has a percent-encoded byte in the {name} that is not UTF-8")
         if any(ord(letter) < 32 or ord(letter) == 127 for letter in value):
             wrong(f"has a control character in the {name}")
@@ -139,14 +139,10 @@ def parse(url: str | Secret, *, where: str = "") -> Address:
 
 def _host_and_port(text: str, wrong: Wrong) -> tuple[str, int]:
     if text.startswith("["):
-        from ipaddress import AddressValueError, IPv6Address
-
         host, closed, port = text[1:].partition("]")
         if not closed or (port and not port.startswith(":")):
             wrong("has a [ in the host without its ]")
-        try:
-            IPv6Address(host)
-        except AddressValueError:
+        if not _is_ipv6(host):
             wrong("has a host in [ ] that is not an IPv6 address")
         port = port[1:] if port else "5432"
     else:
@@ -161,6 +157,16 @@ def _host_and_port(text: str, wrong: Wrong) -> tuple[str, int]:
     if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         wrong("has a port that is not a number from 1 to 65535")
     return host, int(port)
+
+
+def _is_ipv6(text: str) -> bool:
+    from ipaddress import AddressValueError, IPv6Address
+
+    try:
+        IPv6Address(text)
+    except AddressValueError:
+        return False
+    return True
 
 
 def _options(query: str, wrong: Wrong) -> list[tuple[str, str]]:

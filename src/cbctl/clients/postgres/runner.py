@@ -8,16 +8,14 @@ transaction, so it is there exactly when the migration is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from cbctl.clients.postgres.address import Address
-from cbctl.clients.postgres.compare import Choice, SchemaRange, compare
+from cbctl.clients.postgres.compare import compare
 from cbctl.clients.postgres.connect import connect, explain, failed
+from cbctl.clients.postgres.job import Job
 from cbctl.clients.postgres.ledger import (
-    Marker,
     Survey,
     obstacle,
     shares_sessions,
@@ -28,7 +26,6 @@ from cbctl.clients.postgres.lock import MigrationLock
 from cbctl.clients.postgres.migrations import Entry, Migration
 from cbctl.clients.postgres.session import WorkSession
 from cbctl.clients.postgres.standalone import index_state, is_done, mend, recognize
-from cbctl.clients.postgres.waiting import Patience
 from cbctl.errors import CbctlError, Exit
 
 if TYPE_CHECKING:
@@ -36,35 +33,6 @@ if TYPE_CHECKING:
 
 # lock_not_available, deadlock_detected: nothing happened, try again
 _AGAIN: Final = ("55P03", "40P01")
-
-
-def _nothing() -> None:
-    return None
-
-
-@dataclass(frozen=True)
-class Job:
-    """What to run, on whose behalf.
-
-    marker         whose database it must be
-    token          fencing token of the run's lock
-    by             run id, kept beside the database role in applied_by
-    create_marker  an empty database without a marker may be taken
-    agreed         titles of the migrations that were shown; others are refused; None: any
-    fence          called right before each change; raises when the run has to stop
-    """
-
-    address: Address
-    migrations: Sequence[Migration]
-    works_with: SchemaRange
-    marker: Marker
-    token: int
-    phase: Choice = "auto"
-    by: str = ""
-    create_marker: bool = False
-    agreed: Collection[str] | None = None
-    fence: Callable[[], None] = _nothing
-    patience: Patience = field(default_factory=Patience)
 
 
 def migrate(job: Job) -> tuple[Entry, ...]:

