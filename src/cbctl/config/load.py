@@ -21,6 +21,7 @@ from cbctl.config.problem import ConfigError, Problem, near, shown
 from cbctl.config.read import MISSING, Marks, Place, Reader
 from cbctl.config.scalars import scalar_value
 from cbctl.config.settings import Environment, Settings
+from cbctl.config.urls import expanded
 from cbctl.config.yaml_marks import (
     MAX_BYTES,
     Entry,
@@ -54,7 +55,7 @@ def find_config(
     """
     named, by = (explicit, "--config") if explicit else (variables.get(VARIABLE), f"${VARIABLE}")
     if named:
-        path = (start / Path(named).expanduser()).absolute()
+        path = (start / expanded(str(named))).absolute()
         path = path / FILE if path.is_dir() else path
         if not path.is_file():
             raise CbctlError(f"{by} names {path}, which is no file", exit=Exit.USAGE)

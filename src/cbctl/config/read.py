@@ -6,6 +6,7 @@ password where `${env:…}` belongs.
 
 from __future__ import annotations
 
+import re
 import types
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -17,7 +18,10 @@ from cbctl.config.problem import Problem, near, shown
 from cbctl.config.reference import BadReference, Reference, parse
 from cbctl.config.scalars import found_text, is_ambiguous, scalar_value, violation, whole_number
 from cbctl.config.settings import FILLED_IN
+from cbctl.config.urls import expanded
 from cbctl.config.yaml_marks import Mapping, Node, Scalar, Sequence, is_null
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 Marks = dict[str, tuple[int, int, str]]
 
@@ -179,7 +183,7 @@ class Reader:
             return self.text(node, place, metas, reference=False)
         if kind is Path:
             text = self.text(node, place, (Meta(min_length=1),), reference=False)
-            return text if text is MISSING else (self.folder / Path(text).expanduser()).absolute()
+            return text if text is MISSING else (self.folder / expanded(text)).absolute()
         if kind is Reference:
             found = self.text(node, place, (), reference=True)
             if found is MISSING or isinstance(found, Reference):
@@ -213,6 +217,9 @@ class Reader:
         if wrong:
             found = found_text(node, not reference)
             return self.problem(place, f"expected {wrong}, found {found}", node)
+        # A value may have lines (a certificate); a name or path is shown in one line.
+        if _CONTROL.search(node.text) or not (reference or node.text.isprintable()):
+            return self.problem(place, "has a character that cannot be printed", node)
         return node.text
 
     def reference(self, node: Scalar, place: Place) -> Any:

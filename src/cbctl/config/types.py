@@ -18,7 +18,7 @@ from cbctl.config.settings import (
     Value,
     Webhook,
 )
-from cbctl.config.urls import is_loopback
+from cbctl.config.urls import expanded, is_loopback
 
 __all__ = [
     "Api",
@@ -39,6 +39,7 @@ __all__ = [
     "Value",
     "Webhook",
     "as_text",
+    "expanded",
     "host_only",
     "is_loopback",
 ]

@@ -1,8 +1,10 @@
-"""What a URL says about itself: where it leads, whether a password is in it. No network."""
+"""What a URL says about itself (where it leads, whether a password is in it), and paths in the
+home folder. No network."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 _PASSWORDS = (
@@ -68,3 +70,13 @@ def has_password(url: str) -> bool:
     if ":" in user and user.partition(":")[2]:
         return True
     return any(name.lower() in _PASSWORDS for name, _ in parse_qsl(parts.query))
+
+
+def expanded(path: str) -> Path:
+    """The path with a leading `~/` replaced by the home folder; `~other` is left as it is."""
+    if not path.startswith("~/"):
+        return Path(path)
+    try:
+        return Path.home() / path[2:]
+    except RuntimeError:  # a user without a home folder
+        return Path(path)

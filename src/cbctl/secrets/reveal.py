@@ -14,7 +14,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from cbctl.config.types import Cache, Database, Environment, Reference, Secret, Value, is_loopback
+from cbctl.config.types import (
+    Cache,
+    Database,
+    Environment,
+    Reference,
+    Secret,
+    Value,
+    expanded,
+    is_loopback,
+)
 from cbctl.errors import CbctlError, Exit
 from cbctl.secrets.env_file import read_env_file, read_private
 
@@ -109,7 +118,7 @@ class Revealer:
         raise self._missing(reference)
 
     def _content(self, reference: Reference) -> Secret:
-        path = self._env.folder / Path(reference.name).expanduser()
+        path = self._env.folder / expanded(reference.name)
         text = read_private(path)
         if text is None:
             raise _error(reference, f"{path} does not exist")

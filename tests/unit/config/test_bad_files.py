@@ -310,6 +310,19 @@ CASES: dict[str, tuple[str, str, list[str]]] = {
         "platform: lott\x07ery",
         ["2:15: the character U+0007 is not allowed"],
     ),
+    "an escape in a name": (
+        "context: prod",
+        'context: "\\e[2J"',
+        [
+            "50:23: environments.production.clusters.main.context: has a character that cannot be"
+            " printed"
+        ],
+    ),
+    "a NUL in a path": (
+        "source: service",
+        'source: "a\\0b"',
+        ["17:13: defaults.api.source: has a character that cannot be printed"],
+    ),
     "a newer format": (
         "version: 1",
         "version: 2\nwhatever: 1",

@@ -55,6 +55,14 @@ def test_paths_are_relative_to_the_file(sample: str, write: Write, tmp_path: Pat
     assert settings.path == tmp_path / "cbctl.yaml"
 
 
+def test_home_folder(sample: str, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    text = sample.replace("folder: sql", "folder: ~/sql").replace("build/lottery.so", "~nobody_/x")
+    env = load(write(text)).environments["local"]
+    assert env.migrations.folder == Path("/home/somebody/sql")
+    assert env.program.elf == env.folder / "~nobody_" / "x"
+
+
 def test_merged_and_completed(sample: str, write: Write) -> None:
     envs = load(write(sample)).environments
     assert envs["local"].api.on == "local"
