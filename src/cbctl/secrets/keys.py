@@ -39,7 +39,14 @@ class LocalKeys:
         """Base58."""
         from solders.keypair import Keypair
 
-        return str(Keypair.from_json(self.keypair(name)).pubkey())
+        try:
+            return str(Keypair.from_json(self.keypair(name)).pubkey())
+        except ValueError:  # its message may repeat what is in the file
+            raise CbctlError(
+                "this is no keypair: expected a JSON array of 64 numbers",
+                exit=Exit.USAGE,
+                where=str(self._file(name)),
+            ) from None
 
     def _file(self, name: str) -> Path:
         return self.state / "secrets" / f"{KEYPAIR}{name}"

@@ -124,10 +124,12 @@ class Revealer:
             raise _error(reference, f"{path} does not exist")
         return Secret(text.removesuffix("\n"))
 
-    def _generated(self, reference: Reference) -> Secret:
+    def _generated(self, reference: Reference) -> Secret | None:
         if self._state is None:
             raise _error(reference, f"{reference} needs the local state, and there is none")
         text = read_private(self._state / "secrets" / reference.name)
+        if text is None and reference.optional:
+            return None
         if text is None:
             raise _error(
                 reference,

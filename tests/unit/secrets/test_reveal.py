@@ -200,6 +200,7 @@ def test_state(env: dict[str, Environment], tmp_path: Path) -> None:
         values.find(url)
     assert caught.value.fix == "cbctl deploy local"
     assert caught.value.exit is Exit.USAGE
+    assert values.find(Reference("state", "redis-url", optional=True)) is None
     private(tmp_path / "secrets" / "redis-url", "redis://:p@127.0.0.1:1/0\n")
     assert revealed(values.find(url)) == "redis://:p@127.0.0.1:1/0"
 
