@@ -38,9 +38,28 @@ def main() -> None:
         # whoever read our output has gone; the work is done or was never begun
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(Exit.FAILED) from None
+    except Exception as error:
+        if os.environ.get("CBCTL_DEBUG"):
+            raise
+        _show_defect(error)
+        raise SystemExit(Exit.FAILED) from None
     if code == _TYPER_INTERRUPTED:
         raise SystemExit(Exit.CANCELLED)
     raise SystemExit(code if isinstance(code, int) else Exit.DONE)
+
+
+def _show_defect(error: Exception) -> None:
+    """A defect of cbctl, without a traceback: its place, not its message, which may quote what
+    must not be seen."""
+    from cbctl.engine.world import place
+    from cbctl.render.failure import show as show_error
+
+    defect = CbctlError(
+        f"unexpected {type(error).__name__}: this is a defect of cbctl",
+        where=place(error),
+        fix="CBCTL_DEBUG=1 shows the traceback; what a run had done is kept: cbctl runs list",
+    )
+    show_error(defect, sys.stderr)
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ def job(
         identity=identity,
         selection=selection,
         left_out=left_out,
-        parts=partial(_parts, book.release, view) if book.release else None,
+        parts=partial(_parts, book.release, roots) if book.release else None,
         undo=work.env.policy.undo_on_failure,
         replaces=replaces,
     )
@@ -495,13 +495,13 @@ def _left_out(ids: list[str], only: tuple[str, ...], skip: tuple[str, ...]) -> f
 
 
 def _parts(
-    wanted: Mapping[str, Any], view: Mapping[str, Any], outcomes: Outcomes
+    wanted: Mapping[str, Any], roots: Mapping[str, Any], outcomes: Outcomes
 ) -> dict[str, Json]:
     def value(item: Any) -> Any:
         path = expression.reference(item) if isinstance(item, str) else None
         if path and path.root == "steps" and path.parts[0] not in outcomes:
             return None  # a step that this environment does not have
-        return expression.resolve(item, {"steps": outcomes, "env": view})
+        return expression.resolve(item, {**roots, "steps": outcomes})
 
     return {name: plain(value(item)) for name, item in wanted.items()}
 

@@ -125,7 +125,7 @@ def guarded(world: World, step: str, phase: str, work: Callable[[], T]) -> Calla
             # a defect of the step: its place is named, so that it can be mended
             raise CbctlError(
                 world.scrub(f"unexpected {type(error).__name__} in {phase}: {error}"),
-                where=f"{step} ({_place(error)})",
+                where=f"{step} ({place(error)})",
                 fix="this is a defect of cbctl; nothing is lost: cbctl resume goes on",
                 exit=Exit.FAILED,
             ) from error
@@ -133,12 +133,13 @@ def guarded(world: World, step: str, phase: str, work: Callable[[], T]) -> Calla
     return run
 
 
-def _place(error: BaseException) -> str:
+def place(error: BaseException) -> str:
+    """module:line of ours in which an exception was raised."""
     trace = error.__traceback__
-    place = "?"
+    found = "?"
     while trace is not None:
         name = trace.tb_frame.f_globals.get("__name__", "?")
         if str(name).startswith("cbctl"):
-            place = f"{name}:{trace.tb_lineno}"
+            found = f"{name}:{trace.tb_lineno}"
         trace = trace.tb_next
-    return place
+    return found
