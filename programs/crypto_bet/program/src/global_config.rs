@@ -23,6 +23,7 @@ pub const SYSTEM_PROGRAM: Address = Address::new_from_array(seeds::SYSTEM_PROGRA
 /// * `UnsupportedVersion`: another layout of the configuration
 /// * `AccountDidNotDeserialize`: other length, or an invalid value
 /// * `ConstraintSeeds`: not at the derived address
+#[inline(never)] // one copy of the code, whoever calls
 pub fn load(account: &AccountView, program_id: &Address) -> Result<GlobalConfig, ProgramError> {
     if account.owned_by(&SYSTEM_PROGRAM) && account.lamports() == 0 {
         return Err(framework(FrameworkError::AccountNotInitialized));
@@ -55,6 +56,7 @@ pub fn load(account: &AccountView, program_id: &Address) -> Result<GlobalConfig,
 /// # Errors
 /// `InvariantViolated`, `AccountDidNotDeserialize` (the account has another length); nothing the
 /// caller did before remains, as for every error of a program.
+#[inline(never)] // one copy of the code, whoever calls
 pub fn store(account: &mut AccountView, config: &GlobalConfig) -> ProgramResult {
     if !config.invariants_hold() {
         return Err(own(CryptoBetError::InvariantViolated));

@@ -12,9 +12,10 @@ use crate::{event_log, global_config};
 ///
 /// # Errors
 /// Those of [`global_config::store`] and [`global_config::next_event`].
+#[inline(never)] // one copy of the code, whoever calls
 pub fn change_scope(
     account: &mut AccountView,
-    mut config: GlobalConfig,
+    config: &mut GlobalConfig,
     actor: Key,
     new_scope: PauseScope,
 ) -> ProgramResult {
@@ -23,8 +24,8 @@ pub fn change_scope(
         return Ok(());
     }
     config.pause_scope = new_scope;
-    let sequence = global_config::next_event(&mut config)?;
-    global_config::store(account, &config)?;
+    let sequence = global_config::next_event(config)?;
+    global_config::store(account, config)?;
     event_log::write(&PauseChanged {
         sequence,
         timestamp: event_log::now()?,

@@ -36,9 +36,9 @@ pub fn process(
         return Err(framework(FrameworkError::AccountNotEnoughKeys));
     };
     let actor = checks::key(authority);
-    let config = global_config::load(account, program_id)?;
+    let mut config = global_config::load(account, program_id)?;
     validate(&config, actor, scope)?;
-    pause::change_scope(account, config, actor, scope)
+    pause::change_scope(account, &mut config, actor, scope)
 }
 
 /// Whether `actor` may set `scope`. Who holds both roles has the authority's rights.

@@ -32,9 +32,9 @@ pub fn process(
         return Err(framework(FrameworkError::AccountNotEnoughKeys));
     };
     let actor = checks::key(authority);
-    let config = global_config::load(account, program_id)?;
+    let mut config = global_config::load(account, program_id)?;
     validate(&config, actor)?;
-    pause::change_scope(account, config, actor, PauseScope::None)
+    pause::change_scope(account, &mut config, actor, PauseScope::None)
 }
 
 /// Whether `actor` may unpause.

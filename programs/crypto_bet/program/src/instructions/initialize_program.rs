@@ -44,9 +44,9 @@ pub fn process(
     let [authority, account, program_data, ..] = accounts else {
         return Err(framework(FrameworkError::AccountNotEnoughKeys));
     };
-    let config = validate(program_id, authority, account, program_data, &settings)?;
+    let mut config = validate(program_id, authority, account, program_data, &settings)?;
     create(program_id, authority, account, config.bump)?;
-    take_effect(account, config, settings)
+    take_effect(account, &mut config, settings)
 }
 
 /// The account's first content, once everything about the call is right.
@@ -108,11 +108,11 @@ fn create(
 /// Writes the configuration and the first event.
 fn take_effect(
     account: &mut AccountView,
-    mut config: GlobalConfig,
+    config: &mut GlobalConfig,
     settings: InitializeConfig,
 ) -> ProgramResult {
-    let sequence = global_config::next_event(&mut config)?;
-    global_config::store(account, &config)?;
+    let sequence = global_config::next_event(config)?;
+    global_config::store(account, config)?;
     event_log::write(&ProgramInitialized {
         sequence,
         timestamp: event_log::now()?,

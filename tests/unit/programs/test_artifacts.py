@@ -1,0 +1,76 @@
+"""The committed files belong together."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.unit.programs.crypto_bet import ARTIFACTS, ELF, ROOT
+
+HASH_FILE = ARTIFACTS / "crypto_bet.so.sha256"
+LOCK = ARTIFACTS / "toolchain.lock"
+
+
+def test_the_hash_is_the_elfs() -> None:
+    digest, name = HASH_FILE.read_text().split()
+    assert name == ELF.name
+    assert hashlib.sha256(ELF.read_bytes()).hexdigest() == digest
+
+
+def test_the_elf_is_sbpf_v3() -> None:
+    elf = ELF.read_bytes()
+    assert elf[:4] == b"\x7fELF"
+    (machine,) = struct.unpack_from("<H", elf, 18)
+    (flags,) = struct.unpack_from("<I", elf, 48)
+    assert machine == 247  # BPF
+    assert flags == 3
+
+
+def test_the_elf_names_no_folder_and_no_host() -> None:
+    texts = re.findall(rb"[\x20-\x7e]{6,}", ELF.read_bytes())
+    for text in texts:
+        assert not re.search(rb"^/|\.cargo|registry|https?:|index\.", text), text
+
+
+@pytest.mark.parametrize(
+    "name", ["crypto_bet.idl.json", "crypto_bet.idl-0.29.json", "toolchain.lock"]
+)
+def test_text_files_name_no_folder_and_no_host(name: str) -> None:
+    text = (ARTIFACTS / name).read_text()
+    assert not re.search(r"https?:|/home/|/root/|/var/|/tmp/", text)
+
+
+def test_the_lock_is_that_of_the_crates() -> None:
+    digest = hashlib.sha256((ROOT / "Cargo.lock").read_bytes()).hexdigest()
+    assert f"{digest}  Cargo.lock" in LOCK.read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("form", "path"),
+    [
+        ("current", ARTIFACTS / "crypto_bet.idl.json"),
+        ("legacy", ARTIFACTS / "crypto_bet.idl-0.29.json"),
+    ],
+    ids=["0.1.0", "0.29"],
+)
+def test_the_idl_is_what_the_sources_print(form: str, path: Path) -> None:
+    cargo = shutil.which("cargo")
+    if cargo is None:
+        pytest.skip("cargo is not on PATH: the IDLs are not compared with the Rust sources")
+    printed = subprocess.run(
+        [
+            *(cargo, "run", "--quiet", "--locked", "--package", "crypto_bet_interface"),
+            *("--features", "idl", "--bin", "crypto-bet-idl", "--", form),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert printed.returncode == 0, printed.stderr
+    assert printed.stdout == path.read_text()
