@@ -32,7 +32,7 @@ class History:
         self._all: list[Landed] = []
         self._slots: list[int] = []
         self._by_signature: dict[str, int] = {}
-        self._by_address: dict[bytes, list[int]] = {}
+        self._by_address: dict[Pubkey, list[int]] = {}
 
     def add(
         self, signature: str, slot: int, unix_time: int, place: Place, outcome: Outcome
@@ -43,7 +43,7 @@ class History:
         self._slots.append(slot)
         self._by_signature[signature] = index
         for key in outcome.keys:
-            self._by_address.setdefault(bytes(key), []).append(index)
+            self._by_address.setdefault(key, []).append(index)
 
     def get(self, signature: str) -> Landed | None:
         """By signature."""
@@ -52,7 +52,7 @@ class History:
 
     def of_address(self, address: Pubkey) -> list[Landed]:
         """Newest first."""
-        return [self._all[i] for i in reversed(self._by_address.get(bytes(address), []))]
+        return [self._all[i] for i in reversed(self._by_address.get(address, []))]
 
     def in_slot(self, slot: int) -> list[Landed]:
         """In the order in which they ran."""

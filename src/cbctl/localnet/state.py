@@ -8,8 +8,9 @@ import secrets
 import struct
 import time
 import zlib
-from importlib.metadata import version
 from pathlib import Path
+
+import solders
 
 from cbctl.localnet.errors import EXIT_LOCKED, EXIT_USAGE, Stop
 from cbctl.localnet.ledger import Genesis, Ledger, create
@@ -23,7 +24,7 @@ _MARK = struct.Struct("<QI")
 
 def vm_version() -> str:
     """The version of the library that holds the VM; another one may run a program differently."""
-    return f"solders {version('solders')}"
+    return f"solders {solders.__version__}"
 
 
 class StateFolder:

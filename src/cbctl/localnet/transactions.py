@@ -6,13 +6,14 @@ Limits: agave, rpc/src/rpc.rs `decode_and_deserialize` and packet size; 4,096 by
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from solders.compute_budget import ID as COMPUTE_BUDGET
 from solders.message import Message, MessageV0, MessageV1, from_bytes_versioned, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.signature import Signature
-from solders.transaction import VersionedTransaction
+from solders.transaction import SanitizeError, VersionedTransaction
 
 MAX_LEGACY_BYTES = 1_232
 MAX_V1_BYTES = 4_096
@@ -23,6 +24,10 @@ _UNITS_PER_INSTRUCTION = 200_000
 _UNITS_PER_BUILTIN = 3_000  # SIMD-0170
 
 _TABLE_PROGRAM = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
+_SLOT_HASHES_READERS = {
+    _TABLE_PROGRAM,
+    Pubkey.from_string("SysvarS1otHashes111111111111111111111111111"),
+}
 _TABLE_META_BYTES = 56  # address-lookup-table-interface, LOOKUP_TABLE_META_SIZE
 
 _BUILTINS = {
@@ -68,7 +73,10 @@ def parse_transaction(raw: bytes) -> VersionedTransaction:
     transaction = VersionedTransaction.from_bytes(raw)
     if bytes(transaction) != raw:
         raise ValueError("bytes left over after the transaction")
-    transaction.sanitize()
+    try:
+        transaction.sanitize()
+    except SanitizeError as error:
+        raise ValueError(str(error)) from None
     if not transaction.signatures:
         raise ValueError("no signature")
     return transaction
@@ -80,7 +88,10 @@ def parse_message(raw: bytes) -> AnyMessage:
     if to_bytes_versioned(message) != raw:
         raise ValueError("bytes left over after the message")
     unsigned = [Signature.default()] * message.header.num_required_signatures
-    VersionedTransaction.populate(message, unsigned).sanitize()
+    try:
+        VersionedTransaction.populate(message, unsigned).sanitize()
+    except SanitizeError as error:
+        raise ValueError(str(error)) from None
     return message
 
 
@@ -94,14 +105,9 @@ def table_lookup(table: bytes, indexes: bytes) -> list[Pubkey]:
     return keys
 
 
-def uses_slot_hashes(message: AnyMessage) -> bool:
+def uses_slot_hashes(message: AnyMessage, keys: Sequence[Pubkey]) -> bool:
     """Whether running this message can read the SlotHashes sysvar."""
-    return isinstance(message, MessageV0) or any(
-        key in (_TABLE_PROGRAM, _SLOT_HASHES) for key in message.account_keys
-    )
-
-
-_SLOT_HASHES = Pubkey.from_string("SysvarS1otHashes111111111111111111111111111")
+    return isinstance(message, MessageV0) or not _SLOT_HASHES_READERS.isdisjoint(keys)
 
 
 def fee_of(message: AnyMessage) -> int:

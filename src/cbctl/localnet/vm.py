@@ -6,9 +6,8 @@ checking them once is what makes running a long log again fast.
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from solders.account import Account
@@ -59,15 +58,25 @@ class Simulation(NamedTuple):
     accounts: dict[Pubkey, Account]
 
 
-@contextlib.contextmanager
-def panics_named() -> Iterator[None]:
-    """Turns pyo3's PanicException, which is no Exception, into VmPanic."""
-    try:
-        yield
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":
-            raise
-        raise VmPanic(str(error)) from None
+class PanicsNamed:
+    """Turns pyo3's PanicException, which is no Exception, into VmPanic.
+
+    A class, because it wraps every transaction and contextlib's generator costs three times more.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        if kind is not None and kind.__name__ == "PanicException":
+            raise VmPanic(str(error)) from None
+
+
+panics_named = PanicsNamed()
 
 
 def _new_vm(unix_time: int) -> LiteSVM:
@@ -104,7 +113,7 @@ class Vm:
     def __init__(self, genesis_time: int, blockhash_at: Callable[[int], Hash]) -> None:
         self._genesis_time = genesis_time
         self._blockhash_at = blockhash_at
-        with panics_named():
+        with panics_named:
             self._svm = _new_vm(genesis_time)
         self._programs = ProgramVisibility(self._svm)
         self._slot = -1
@@ -116,7 +125,7 @@ class Vm:
         """Sets the clock; code that was deployed in an earlier slot becomes callable."""
         if (slot, unix_time) == (self._slot, self._unix_time):
             return
-        with panics_named():
+        with panics_named:
             self._svm.set_clock(_clock(slot, unix_time, self._genesis_time))
             if slot != self._slot:
                 self._programs.enter_slot()
@@ -124,18 +133,21 @@ class Vm:
 
     def execute(self, transaction: VersionedTransaction) -> Outcome:
         """Runs a transaction for good."""
-        with panics_named():
+        with panics_named:
             if self._nonce_slot != self._slot:
                 # Durable nonces take their value from here. Moved only by transactions, so that
                 # running the log again moves it just as often.
                 self._svm.expire_blockhash()
                 self._nonce_slot = self._slot
-            self._provide_slot_hashes(transaction)
-            loaded = self._loaded(transaction)
-            keys = [*transaction.message.account_keys, *loaded.writable, *loaded.readonly]
+            # Each of these attributes makes a copy, so they are taken once.
+            message = transaction.message
+            static = message.account_keys
+            self._provide_slot_hashes(message, static)
+            loaded = self._loaded(message)
+            keys = [*static, *loaded.writable, *loaded.readonly]
             balance = self._svm.get_balance
             before = [balance(key) or 0 for key in keys]
-            priority = self._take_priority_fee(transaction.message, keys[0], before[0])
+            priority = self._take_priority_fee(message, keys[0], before[0])
             result = self._svm.send_transaction(transaction)
             if priority and balance(keys[0]) == before[0] - priority:
                 self._set_lamports(keys[0], before[0])  # not even the base fee was taken
@@ -151,8 +163,9 @@ class Vm:
 
     def simulate(self, transaction: VersionedTransaction) -> Simulation:
         """Runs a transaction without a trace."""
-        with panics_named():
-            self._provide_slot_hashes(transaction)
+        with panics_named:
+            message = transaction.message
+            self._provide_slot_hashes(message, message.account_keys)
             result = self._svm.simulate_transaction(transaction)
             if isinstance(result, SimulatedTransactionInfo):
                 return Simulation(None, result.meta(), dict(result.post_accounts()))
@@ -178,7 +191,7 @@ class Vm:
 
     def fund(self, address: Pubkey, lamports: int) -> None:
         """Creates an account out of nothing; only the genesis does that."""
-        with panics_named():
+        with panics_named:
             self._svm.set_account(address, Account(lamports, b"", Pubkey.default()))
 
     def _take_priority_fee(self, message: AnyMessage, payer: Pubkey, lamports: int) -> int:
@@ -201,9 +214,9 @@ class Vm:
             )
             self._svm.set_account(address, changed)
 
-    def _provide_slot_hashes(self, transaction: VersionedTransaction) -> None:
+    def _provide_slot_hashes(self, message: AnyMessage, keys: Sequence[Pubkey]) -> None:
         """Fills SlotHashes for those who read it: 512 hashes per slot are too many for everyone."""
-        if self._hashes_slot == self._slot or not uses_slot_hashes(transaction.message):
+        if self._hashes_slot == self._slot or not uses_slot_hashes(message, keys):
             return
         newest = self._slot - 1
         self._svm.set_slot_hashes(
@@ -211,9 +224,8 @@ class Vm:
         )
         self._hashes_slot = self._slot
 
-    def _loaded(self, transaction: VersionedTransaction) -> Loaded:
+    def _loaded(self, message: AnyMessage) -> Loaded:
         loaded = Loaded([], [])
-        message = transaction.message
         if isinstance(message, MessageV0):
             for lookup in message.address_table_lookups:
                 table = self._svm.get_account(lookup.account_key)

@@ -162,6 +162,9 @@ def test_transactions_that_are_none(net: Localnet) -> None:
     refused(raw + b"\0" * 1_200, "too large: 1\\d\\d\\d bytes \\(max: 1232 bytes\\)")
     refused(b"\x81" + b"\0" * 4_200, "too large")
     refused(b"", "failed to deserialize")
+    outside = bytearray(raw)
+    outside[-15] = 99  # the program's index points outside of the accounts
+    refused(bytes(outside), "failed to deserialize")
     broken = bytearray(raw)
     broken[5] ^= 1
     refused(bytes(broken), "signature verification failure", -32003)

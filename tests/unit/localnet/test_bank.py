@@ -83,7 +83,7 @@ def test_a_panic_costs_only_the_transaction_that_caused_it(
     broken = bank.vm
 
     def panic(_: object) -> Any:
-        with panics_named():
+        with panics_named:
             raise PanicException("index out of bounds")
 
     monkeypatch.setattr(broken, "execute", panic)
