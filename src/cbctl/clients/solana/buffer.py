@@ -106,13 +106,10 @@ def creation(place: Place, payer: Pubkey, authority: Pubkey, size: int, rent: in
         )
     else:
         # CreateAccount refuses an address that has lamports, whoever sent them
-        missing = rent - place.lamports
-        if missing > 0:
-            instructions.append(
-                transfer(
-                    TransferParams(from_pubkey=payer, to_pubkey=place.address, lamports=missing)
-                )
-            )
+        missing = max(0, rent - place.lamports)
+        instructions.append(
+            transfer(TransferParams(from_pubkey=payer, to_pubkey=place.address, lamports=missing))
+        )
         instructions.append(
             allocate_with_seed(
                 AllocateWithSeedParams(

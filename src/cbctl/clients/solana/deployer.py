@@ -38,8 +38,9 @@ SLOT_POLL = 0.05
 class OnChain:
     """A program as the chain has it.
 
-    state      "absent", "deployed", "closed" (its address can never be used again), or
-               "foreign" (the account is something else)
+    state      "absent", "deployed", "closed" (its address can never be used again), "foreign"
+               (the account is something else), or "spoiled" (somebody has sent lamports to the
+               address of its ProgramData, and the loader cannot make that any more)
     hash       of its bytes without trailing zeros; "" unless deployed
     capacity   bytes that an ELF may have without extension
     lamports   of the program account and of ProgramData
@@ -65,20 +66,21 @@ def look(rpc: Rpc, program: Pubkey) -> OnChain:
 def judge(program: Pubkey, account: Account | None, data: Account | None, slot: int) -> OnChain:
     lamports = (account.lamports if account else 0, data.lamports if data else 0)
     if account is None or (account.owner == SYSTEM and not account.data):
-        return OnChain("absent", lamports=lamports, read_at=slot)
+        state = "spoiled" if data is not None else "absent"
+        return OnChain(state, lamports=lamports, read_at=slot)
     if account.owner != loader.LOADER:
         return OnChain("foreign", lamports=lamports, read_at=slot)
     if not isinstance(loader.parse(account.data), loader.Program):
         return OnChain("foreign", lamports=lamports, read_at=slot)
-    state = loader.parse(data.data) if data is not None and data.owner == loader.LOADER else None
-    if not isinstance(state, loader.ProgramData):
+    code = loader.parse(data.data) if data is not None and data.owner == loader.LOADER else None
+    if not isinstance(code, loader.ProgramData):
         return OnChain("closed", lamports=lamports, read_at=slot)
     return OnChain(
         state="deployed",
-        hash=executable_hash(state.elf),
-        authority=state.authority,
-        slot=state.slot,
-        capacity=len(state.elf),
+        hash=executable_hash(code.elf),
+        authority=code.authority,
+        slot=code.slot,
+        capacity=len(code.elf),
         lamports=lamports,
         read_at=slot,
     )
@@ -210,10 +212,9 @@ def _program_account(
                 )
             ),
         )
-    missing = rent - lamports
-    top_up = transfer(TransferParams(from_pubkey=payer, to_pubkey=program, lamports=missing))
+    missing = max(0, rent - lamports)
     return (
-        *((top_up,) if missing > 0 else ()),
+        transfer(TransferParams(from_pubkey=payer, to_pubkey=program, lamports=missing)),
         allocate(AllocateParams(pubkey=program, space=loader.PROGRAM_SIZE)),
         assign(AssignParams(pubkey=program, owner=loader.LOADER)),
     )

@@ -29,7 +29,8 @@ def problem(elf: Elf) -> str | None:
     """
     try:
         done = subprocess.run(
-            [sys.executable, "-m", __name__],
+            # -P: nothing from the folder that the operator happens to stand in
+            [sys.executable, "-P", "-m", __name__],
             input=elf.data,
             capture_output=True,
             timeout=TIMEOUT,

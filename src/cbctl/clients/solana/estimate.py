@@ -58,8 +58,7 @@ def estimate(
     in_buffer = max(place.lamports, buffer_rent)
     if chain.state == "absent":
         account = max(0, rpc.rent(loader.PROGRAM_SIZE) - chain.lamports[0])
-        data = max(0, rpc.rent(loader.PROGRAMDATA_HEADER + max_len) - chain.lamports[1])
-        locked = account + data
+        locked = account + rpc.rent(loader.PROGRAMDATA_HEADER + max_len)
         signatures += 1  # the program's own
         # The program account is paid while the money is still in the buffer.
         peak = max(outlay + account, outlay - in_buffer + locked)

@@ -31,6 +31,7 @@ STALL = 120.0  # seconds without any progress after which the work is given up
 THREADS = 6  # connections in use at once
 WINDOW = 48  # transactions handed over between two checks of the fence
 SIMULATION_FAILED = -32002
+EXPIRY_MARGIN = 10  # blocks: of the nodes behind one address some are further than others
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Order:
 
     what: str
     instructions: tuple[Instruction, ...]
-    signers: tuple[Keypair, ...] = ()
+    signers: tuple[Keypair, ...] = field(default=(), repr=False)  # their repr shows secrets
     limits: Limits | None = None
 
 
@@ -76,7 +77,7 @@ class Sender:
             for index, order in open_.items():
                 signed = self._sign(order, block.hash)
                 live[signed.signature] = (index, signed.wire)
-            self._hand_over(live, orders, preflight)
+            arrived = self._hand_over(live, orders, preflight)
             last, expired = self._pace.monotonic(), False
             while live and not expired:
                 self._pace.sleep(POLL)
@@ -91,11 +92,10 @@ class Sender:
                 elif now - alive > STALL:
                     raise self._stalled(orders, open_)
                 if live and not expired and now - last > RESEND:
-                    self._hand_over(live, orders, False)
+                    arrived = self._hand_over(live, orders, preflight and not arrived) or arrived
                     sent.resent += len(live)
                     last = now
-            if expired:
-                sent.resent += len(live)
+            sent.resent += len(open_)  # expired: these are signed anew
         return sent
 
     def _sign(self, order: Order, blockhash: str) -> Signed:
@@ -103,15 +103,14 @@ class Sender:
 
     def _hand_over(
         self, live: dict[str, tuple[int, bytes]], orders: Sequence[Order], preflight: bool
-    ) -> None:
+    ) -> bool:
         """Sends what is in `live`, a window at a time. What does not get through is not an error:
-        it is sent again later."""
+        it is sent again later. True when a node has answered, so that a simulation is done."""
         waiting = list(live.values())
         if len(waiting) == 1:
             self._pace.fence()
             index, wire = waiting[0]
-            self._first(wire, orders[index], preflight)
-            return
+            return self._first(wire, orders[index], preflight)
         with ThreadPoolExecutor(THREADS) as threads:
             while waiting:
                 self._pace.fence()
@@ -124,12 +123,13 @@ class Sender:
                     self._pace.sleep(max(1.0, *(limit.retry_after for limit in limited)))
                 else:
                     self._window = min(WINDOW, self._window + 1)
+        return True
 
-    def _first(self, wire: bytes, order: Order, preflight: bool) -> None:
+    def _first(self, wire: bytes, order: Order, preflight: bool) -> bool:
         try:
             self._rpc.send(wire, preflight=preflight)
         except Unreachable:
-            return  # it may have arrived all the same: the status tells
+            return False  # it may have arrived all the same: the status tells
         except RpcRefusal as refusal:
             data = refusal.data if isinstance(refusal.data, dict) else {}
             err = data.get("err")
@@ -138,11 +138,12 @@ class Sender:
             if err in ("AlreadyProcessed", "BlockhashNotFound"):
                 # processed: the status tells. Not found: a node that is behind, or too old by
                 # now: resent, and signed anew in the end.
-                return
+                return bool(err == "AlreadyProcessed")
             logs = data.get("logs") or ()
             raise TransactionFailed(
                 f"could not {order.what}", err, logs, where=self._rpc.host
             ) from None
+        return True
 
     def _try(self, wire: bytes) -> RateLimited | None:
         """Runs in a thread of the pool: one try, no waiting, no word to the pace."""
@@ -159,7 +160,7 @@ class Sender:
 
     def _passed(self, height: int) -> bool:
         try:
-            return self._rpc.block_height() > height
+            return self._rpc.block_height() > height + EXPIRY_MARGIN
         except Unreachable:
             return False  # unknown counts as still valid: nothing is signed anew on a guess
 
@@ -194,7 +195,6 @@ class Sender:
                 sent.slot = max(sent.slot, status.slot)
             elif history:
                 # Carried out but not confirmed yet: it must neither be forgotten nor repeated.
-                sent.resent -= 1
                 self._await(signature, index, live, open_, sent)
 
     def _await(

@@ -21,7 +21,7 @@ class Facts:
     """
     answers      the cluster is there
     program_id   None: its keypair is still to be made; the same for `wallet`
-    state        absent, deployed, closed, foreign
+    state        absent, deployed, closed, foreign, spoiled (see `deployer.OnChain`)
     chain_hash   of the bytes on chain, without trailing zeros; "" unless deployed
     capacity     bytes that fit without extension
     slot         of the last deploy
@@ -76,10 +76,7 @@ def on_chain(
     }
     if chain.hash == elf.hash:
         return facts
-    if keys.address is None or keys.wallet is None or keys.payer is None:
-        # Keys that are still to be made have no money: the faucet pays, as far as it may.
-        return facts | {"short_by": 1}
-    made = material.MadeKeys(keys.wallet, keys.payer, keys.program, keys.address)
+    made = material.stand_ins(keys)
     found, balance, begun = material.cost(node, made, elf, chain, max_len_of(inputs, elf), evidence)
     return facts | {"buffer": begun, "short_by": max(0, found.needed - balance)}
 
@@ -103,6 +100,12 @@ def blocked_by(inputs: Inputs, facts: Facts) -> Blocked | None:
     if facts.state == "closed":
         return Blocked(
             f"{facts.program_id} was closed, and its address can never be used again",
+            "make a new program keypair",
+        )
+    if facts.state == "spoiled":
+        return Blocked(
+            f"somebody has sent lamports to the address where the code of {facts.program_id} "
+            "belongs, and the loader cannot use that any more",
             "make a new program keypair",
         )
     if facts.state == "foreign":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cbctl.config.types import Reference
@@ -33,7 +33,7 @@ class Plan:
     """
 
     program: Program
-    wallet: Keypair
+    wallet: Keypair = field(repr=False)  # its own repr shows the secret
     instruction: str
     account: str
     values: Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,19 +76,19 @@ class Sources:
 
 @dataclass(frozen=True)
 class Keys:
-    """None where a file is still to be made."""
+    """None where a file is still to be made. A keypair's own repr shows its secret."""
 
-    wallet: Keypair | None
-    payer: Keypair | None
-    program: Keypair | None
+    wallet: Keypair | None = field(repr=False)
+    payer: Keypair | None = field(repr=False)
+    program: Keypair | None = field(repr=False)
     address: Pubkey | None
 
 
 @dataclass(frozen=True)
 class MadeKeys:
-    wallet: Keypair
-    payer: Keypair
-    program: Keypair | None
+    wallet: Keypair = field(repr=False)
+    payer: Keypair = field(repr=False)
+    program: Keypair | None = field(repr=False)
     address: Pubkey
 
 
@@ -105,13 +105,23 @@ def made_keys(ctx: Context, sources: Sources, generate: bool) -> MadeKeys:
     from cbctl.clients.solana.keypair import read_or_create
 
     if generate:
-        for source in (sources.wallet, sources.payer, sources.program):
+        program = None if sources.program_id else sources.program  # a new one would not fit the id
+        for source in (sources.wallet, sources.payer, program):
             if isinstance(source, Path):
                 read_or_create(source)
     found = keys(ctx, sources, generate=False)
     if found.wallet is None or found.payer is None or found.address is None:
         raise CbctlError("a keypair vanished while it was used", exit=Exit.REFUSED)
     return MadeKeys(found.wallet, found.payer, found.program, found.address)
+
+
+def stand_ins(keys: Keys) -> MadeKeys:
+    """Any keys in the place of those that are still to be made: what it costs is the same."""
+    from solders.keypair import Keypair
+
+    wallet = keys.wallet or Keypair()
+    address = keys.address or Keypair().pubkey()
+    return MadeKeys(wallet, keys.payer or wallet, keys.program, address)
 
 
 def _one(ctx: Context, source: Source, generate: bool) -> Keypair | None:

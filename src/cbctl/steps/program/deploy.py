@@ -102,10 +102,10 @@ class Deploy(Step[Inputs, Facts, Outcome]):
                 facts |= {"answers": True, "genesis_hash": genesis}
                 if target.wrong_cluster(inputs.genesis_hash, genesis) is None:
                     facts |= on_chain(node, inputs, keys, elf, evidence)
-                    if facts["elf_problem"] is None and facts["chain_hash"] != elf.hash:
-                        facts["elf_problem"] = dry_deploy.problem(elf)
         finally:
             node.close()
+        if facts["elf_problem"] is None and facts.get("chain_hash") != elf.hash:
+            facts["elf_problem"] = dry_deploy.problem(elf)
         return Observation(Facts(**facts), evidence)  # type: ignore[arg-type]
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:

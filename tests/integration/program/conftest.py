@@ -1,0 +1,16 @@
+"""Starts real localnet processes and ends every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.integration.program.support import Localnet
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
+    """One cluster for all tests of a module: each makes keys of its own."""
+    localnet = Localnet(tmp_path_factory.mktemp("localnet"))
+    yield localnet
+    localnet.stop()
