@@ -102,10 +102,15 @@ def notify(
     worker = threading.Thread(target=delivery.run, name="webhook", daemon=True)
     worker.start()
     worker.join(within)
-    if worker.is_alive():
-        raise _failed(host, delivery.last or f"no answer within {within:g} s", Exit.TIMEOUT)
-    if delivery.refused or not delivery.done:
-        raise _failed(host, delivery.last, Exit.FAILED)
+    if not delivery.done:
+        late = worker.is_alive() or now() >= delivery.until
+        why = delivery.last or f"no answer within {within:g} s"
+        raise CbctlError(
+            f"the webhook could not be told: {why}",
+            exit=Exit.TIMEOUT if late and not delivery.refused else Exit.FAILED,
+            where=host,
+            fix="the run itself is not affected; check the receiver and the webhook's settings",
+        )
 
 
 @dataclass
@@ -141,6 +146,8 @@ class _Delivery:
             self._judge(connection.getresponse().status)
         except ssl.SSLCertVerificationError as error:
             self.refused, self.last = True, f"its certificate is not valid: {error.verify_message}"
+        except (http.client.InvalidURL, ValueError):
+            self.refused, self.last = True, "its address cannot be used in a request"
         except TimeoutError:
             self.last = "it did not answer in time"
         except OSError as error:
@@ -148,8 +155,6 @@ class _Delivery:
             self.last = f"no connection: {reason}"
         except http.client.HTTPException as error:
             self.last = f"its answer is not HTTP ({type(error).__name__})"
-        except ValueError:
-            self.refused, self.last = True, "its address cannot be used in a request"
         finally:
             if connection:
                 connection.close()
@@ -203,12 +208,3 @@ def _loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _failed(host: str, why: str, exit: Exit) -> CbctlError:
-    return CbctlError(
-        f"the webhook could not be told: {why or 'its time was over'}",
-        exit=exit,
-        where=host,
-        fix="the run itself is not affected; check the receiver and the webhook's settings",
-    )

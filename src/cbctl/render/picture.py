@@ -39,7 +39,7 @@ class Painter:
     def __init__(self, columns: int, environ: Mapping[str, str], unicode: bool) -> None:
         self.columns = columns
         self.names = 0
-        self._width = max(20, columns - 1)
+        self._width = max(10, columns - 1)
         self._unicode = unicode
         self._console = Console(
             file=io.StringIO(),
@@ -118,10 +118,10 @@ class Painter:
                 right.append(duration(max(0.0, now - step.since)), "dim")
                 return Text(said), right
             case "changed":
-                first, *more = changed(step.changes, self._width - self._names() - 14) or [
-                    "changed"
-                ]
-                return Text(first + (f", and {len(more)} more" if more else "")), took
+                more = f", and {len(step.changes) - 1} more" if len(step.changes) > 1 else ""
+                room = self._width - self._names() - 6 - took.cell_len - len(more)
+                first, *_ = changed(step.changes[:1], room) or ["changed"]
+                return Text(first + more), took
             case "unchanged":
                 return Text("already right", "dim"), took
             case "failed":

@@ -53,7 +53,7 @@ def _lines(data: object) -> list[str]:
             return _fields(data)
         case list() | tuple() if data and all(isinstance(row, Mapping) for row in data):
             return table(data)
-        case list() | tuple():
+        case list() | tuple() if data:
             return [line for inner in data for line in _lines(inner)]
         case _:
             return [_cell(data)]

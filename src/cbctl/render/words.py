@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from cbctl.render.clean import clean
 
-_SHORTEST = 16
+_SHORTEST = 9
 
 
 def duration(seconds: float) -> str:
