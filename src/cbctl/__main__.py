@@ -17,6 +17,10 @@ def main() -> None:
 
     from cbctl.app import app
 
+    if "_CBCTL_COMPLETE" in os.environ:
+        from typer._completion_classes import completion_init
+
+        completion_init()
     try:
         code = app(standalone_mode=False)
     except TyperException as error:

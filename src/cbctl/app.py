@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lock": ("lock", "See who holds an environment's lock, or break it"),
     "local": ("local", "Logs, restart, stop and reset of the local platform"),
     "config": ("config", "Check, show and describe cbctl.yaml"),
+    "completion": ("completion", "Print the script that completes commands in a shell"),
 }
 
 
@@ -44,6 +45,12 @@ class Lazy(TyperGroup):
         loaded = typer.main.get_command(importlib.import_module(f"cbctl.cli.{module}").app)
         loaded.name = cmd_name
         return loaded
+
+    def get_help_option(self, ctx: Any) -> Any:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.default = False  # an absent value is converted, and that imports pydantic
+        return option
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         self._listing = True
@@ -69,6 +76,7 @@ app = typer.Typer(
     cls=Lazy,
     name="cbctl",
     no_args_is_help=True,
+    add_completion=False,  # its two options would import pydantic; see `cbctl completion`
     rich_markup_mode=None,  # rich help costs 200 ms
     pretty_exceptions_enable=False,  # its tracebacks print local variables
     context_settings={"help_option_names": ["-h", "--help"]},
