@@ -62,10 +62,10 @@ class Ports:
     def _ours(self, service: str, port: int) -> bool:
         record = read_json(self.state.path / "records" / f"{service}.json") or {}
         leader = processes.Identity.of_json(record.get("process"))
-        if leader is not None and processes.listens(processes.session_members(leader), port):
+        if leader is not None and processes.listens(leader, port):
             return True
         orphans = [found for found, _ in processes.marked(self.state.marker(service))]
-        return processes.listens(orphans, port)
+        return processes.listening(orphans, port)
 
     def _free(self, count: int) -> int:
         ports = read_json(self.state.path / "ports.json") or {}

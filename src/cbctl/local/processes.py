@@ -164,12 +164,21 @@ def folder_of(pid: int) -> str | None:
         return None
 
 
-def listens(members: Iterable[Identity], port: int) -> bool:
+def listens(leader: Identity, port: int) -> bool:
+    """Whether `leader` or another process of its session has `port` open for listening."""
+    return listening([leader], port) or listening(session_members(leader), port)
+
+
+def listening(members: Iterable[Identity], port: int) -> bool:
     """Whether one of these processes has `port` open for listening."""
-    pids = [member.pid for member in members]
+    pids = [member.pid for member in members if alive(member)]
     if _LINUX:
-        sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
-        return any(link in sockets for pid in pids for link in _descriptors(pid))
+        # The kernel takes 10 ms and more to write such a table: the second only when needed.
+        for table in ("tcp", "tcp6"):
+            sockets = {f"socket:[{inode}]" for inode in _listening_inodes(table, port)}
+            if sockets and any(link in sockets for pid in pids for link in _descriptors(pid)):
+                return True
+        return False
     import psutil
 
     for pid in pids:
@@ -251,18 +260,13 @@ def _environ(pid: int) -> list[bytes]:
         return []
 
 
-def _listening_inodes(port: int) -> set[str]:
-    wanted, found = f":{port:04X}", set()
-    for table in ("tcp", "tcp6"):
-        try:
-            lines = (_PROC / "net" / table).read_text().splitlines()[1:]
-        except OSError:
-            continue  # no IPv6 in this kernel
-        for line in lines:
-            fields = line.split()
-            if fields[3] == "0A" and fields[1].endswith(wanted):
-                found.add(fields[9])
-    return found
+def _listening_inodes(table: str, port: int) -> set[str]:
+    try:
+        lines = (_PROC / "net" / table).read_text().splitlines()[1:]
+    except OSError:
+        return set()  # no IPv6 in this kernel
+    rows = (line.split() for line in lines)
+    return {row[9] for row in rows if row[3] == "0A" and row[1].endswith(f":{port:04X}")}
 
 
 def _descriptors(pid: int) -> Iterator[str]:

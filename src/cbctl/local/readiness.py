@@ -36,7 +36,7 @@ def wait_ready(services: Services, spec: ServiceSpec) -> None:
             path = logs.log_file(services.state, spec.name)
             raise CbctlError(
                 with_log(
-                    f"waited {ready.seconds:.0f} s for {spec.name} ({ready}): {said}",
+                    f"waited {ready.seconds:g} s for {spec.name} ({ready}): {said}",
                     logs.last_lines(path, 12),
                 ),
                 exit=Exit.TIMEOUT,
@@ -58,7 +58,7 @@ def not_ready(services: Services, spec: ServiceSpec) -> str:
 
 def _stranger(part: Part, port: int) -> str:
     leader = processes.identify(part.pid) if part.pid else None
-    if leader is not None and processes.listens(processes.session_members(leader), port):
+    if leader is not None and processes.listens(leader, port):
         return ""
     return f"port {port} is answered by another process"
 

@@ -81,14 +81,15 @@ class LocalVerify(Step[Inputs, Facts, Outcome]):
 
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
         state = State.open(inputs.platform, inputs.env)
-        until = ctx.monotonic() + inputs.seconds
+        until, told = ctx.monotonic() + inputs.seconds, ""
         while True:
             evidence, wrong = _look(ctx, inputs, state)
             if not wrong:
                 return Verified(evidence)
             if ctx.monotonic() >= until:
                 return NotVerified("; ".join(wrong), "cbctl status local", evidence)
-            ctx.progress(f"waiting for: {'; '.join(wrong)}")
+            if told != (told := "; ".join(wrong)):
+                ctx.progress(f"waiting for {told}")
             ctx.sleep(_PAUSE)
 
     def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
@@ -161,7 +162,7 @@ def _ready(inputs: Inputs) -> str:
         told = json.loads(body)
         checks = told["checks"]
         bad = [
-            f"{check['service']} is {check['status']}"
+            f"{check['service']} is {check['status']}{_reason(check.get('details'))}"
             for check in checks
             if check["status"] != "healthy"
         ]
@@ -171,6 +172,11 @@ def _ready(inputs: Inputs) -> str:
         reason = ", ".join(bad) or f"it says {told.get('status')}"
         raise OSError(f"{inputs.ready} answers with HTTP {status}: {reason}")
     return f"200, {len(checks)} checks healthy"
+
+
+def _reason(details: object) -> str:
+    reason = details.get("reason") if isinstance(details, dict) else None
+    return f" ({str(reason)[:100]})" if reason else ""
 
 
 STEP = LocalVerify()

@@ -1,0 +1,169 @@
+"""The state folder: where it is, who may use it, what is in it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from cbctl.errors import CbctlError, Exit
+from cbctl.local.state import State, reference_name, root_folder
+
+
+def test_root_folder_follows_the_environment() -> None:
+    assert root_folder({"CBCTL_STATE_DIR": "/x/y"}) == Path("/x/y")
+    assert root_folder({"XDG_STATE_HOME": "/s", "HOME": "/h"}) == Path("/s/cbctl")
+    assert root_folder({"XDG_STATE_HOME": "relative", "HOME": "/h"}) == Path(
+        "/h/.local/state/cbctl"
+    )
+    assert root_folder({"HOME": "/h"}) == Path("/h/.local/state/cbctl")
+
+
+def test_a_new_state_is_private_and_opens_again(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        state = State.open("plat", "local", root=tmp_path / "a" / "b")
+        state.write_secret("x", "value")
+    finally:
+        os.umask(old)
+    for path in [state.path, *state.path.rglob("*")]:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        assert mode == (0o700 if path.is_dir() else 0o600), path
+    again = State.open("plat", "local", root=tmp_path / "a" / "b")
+    assert again == state
+    assert again.secret("x") == "value"
+
+
+def test_without_create_nothing_is_made(tmp_path: Path) -> None:
+    with pytest.raises(CbctlError) as error:
+        State.open("plat", "local", root=tmp_path / "none", create=False)
+    assert error.value.exit is Exit.REFUSED
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_side_by_side_openings_agree_on_the_key(tmp_path: Path) -> None:
+    keys: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: keys.append(State.open("p", "e", root=tmp_path).key))
+        for _ in range(16)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(keys) == 16
+    assert len(set(keys)) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_state_of_another_user_is_refused(tmp_path: Path) -> None:
+    state = State.open("plat", "local", root=tmp_path)
+    os.chown(state.path, 12345, 12345)
+    with pytest.raises(CbctlError, match="belongs to uid 12345") as error:
+        State.open("plat", "local", root=tmp_path)
+    assert error.value.exit is Exit.REFUSED
+    assert "CBCTL_STATE_DIR" in error.value.fix
+
+
+def test_state_of_another_user_is_refused_without_being_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    State.open("plat", "local", root=tmp_path)
+    me = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    with pytest.raises(CbctlError) as error:
+        State.at(tmp_path / "plat" / "local")
+    assert error.value.exit is Exit.REFUSED
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
+def test_a_folder_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> None:
+    state = State.open("plat", "local", root=tmp_path)
+    state.path.chmod(mode)
+    with pytest.raises(CbctlError, match="other users can write") as error:
+        State.open("plat", "local", root=tmp_path)
+    assert error.value.exit is Exit.REFUSED
+    state.path.chmod(0o700)
+    tmp_path.chmod(mode)
+    with pytest.raises(CbctlError, match="others can replace"):
+        State.open("plat", "local", root=tmp_path)
+    tmp_path.chmod(0o700)
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    State.open("plat", "real", root=tmp_path)
+    (tmp_path / "plat" / "local").symlink_to(tmp_path / "plat" / "real")
+    with pytest.raises(CbctlError, match="not a folder"):
+        State.open("plat", "local", root=tmp_path)
+
+
+@pytest.mark.parametrize("version", ["2\n", "", "old"])
+def test_another_version_is_refused(tmp_path: Path, version: str) -> None:
+    state = State.open("plat", "local", root=tmp_path)
+    (state.path / "version").write_text(version)
+    with pytest.raises(CbctlError, match="works with version 1") as error:
+        State.open("plat", "local", root=tmp_path)
+    assert error.value.exit is Exit.REFUSED
+
+
+def test_data_without_a_version_is_refused_and_an_interrupted_creation_is_completed(
+    tmp_path: Path,
+) -> None:
+    state = State.open("plat", "local", root=tmp_path)
+    (state.path / "version").unlink()
+    assert State.open("plat", "local", root=tmp_path) == state
+    (state.path / "services" / "x.json").write_text("{}")
+    (state.path / "version").unlink()
+    with pytest.raises(CbctlError, match="version unknown"):
+        State.open("plat", "local", root=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "a" * 64, "-x", "a\n"])
+def test_names_cannot_lead_elsewhere(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CbctlError) as error:
+        State.open(name, "local", root=tmp_path)
+    assert error.value.exit is Exit.USAGE
+    with pytest.raises(CbctlError):
+        State.open("plat", "local", root=tmp_path).secret_file(name)
+
+
+def test_generated_secrets_stay_and_are_written_once(tmp_path: Path) -> None:
+    state = State.open("plat", "local", root=tmp_path)
+    found: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(state.generate_secret("k"))) for _ in range(16)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == 1
+    assert len(found[0]) >= 32
+    assert not state.write_secret("k", found[0])
+    assert state.write_secret("k", "other")
+    assert [p.name for p in (state.path / "secrets").iterdir()] == ["k"]
+
+
+def test_references(tmp_path: Path) -> None:
+    state = State.open("plat", "local", root=tmp_path)
+    state.write_secret("db", "postgres://x")
+    assert state.resolve("${state:db}") == "postgres://x"
+    assert state.resolve("plain ${HOME}") == "plain ${HOME}"
+    assert reference_name("x") is None
+    for bad in ("a${state:db}", "${state:db}${state:db}", "${state:../id}", "${state:db"):
+        with pytest.raises(CbctlError):
+            state.resolve(bad)
+    with pytest.raises(CbctlError, match="has no secret 'none'"):
+        state.resolve("${state:none}")
+
+
+def test_marker_and_digest_tell_nothing_and_differ(tmp_path: Path) -> None:
+    one = State.open("plat", "one", root=tmp_path)
+    two = State.open("plat", "two", root=tmp_path)
+    markers = {one.marker("api"), one.marker("redis"), two.marker("api"), one.key}
+    assert len(markers) == 4
+    assert one.digest("a", "1") == one.digest("a", "1")
+    assert len({one.digest("a", "1"), one.digest("a", "2"), two.digest("a", "1")}) == 3
