@@ -79,6 +79,13 @@ def open_workplace(
     """create  make the local state folder if there is none (only commands that change)"""
     everything = settings(config)
     env = environment(everything, name_of(everything, given))
+    if not env.is_local:
+        raise CbctlError(
+            "this cbctl works only on environments that run on this machine (on: local); the steps "
+            "for Kubernetes are not part of it yet",
+            exit=Exit.REFUSED,
+            where=env.name,
+        )
     state = State.open(env.platform, env.name, create=create)
     scrubber = Scrubber()
     keys = LocalKeys(state.path)
@@ -246,16 +253,6 @@ def parts_health(work: Workplace) -> list[dict[str, Any]]:
         )
     checked = job(work, "rollback", target=current)
     return run.health(work.world, checked, make_plan(work, checked))
-
-
-def require_local(work: Workplace) -> None:
-    """Raises CbctlError (7) for an environment that does not run on this machine."""
-    if work.env.api.on != "local":
-        raise CbctlError(
-            "this cbctl looks only at environments that run on this machine (on: local)",
-            exit=Exit.REFUSED,
-            where=work.env.name,
-        )
 
 
 def restart_services(work: Workplace, names: list[str]) -> Iterator[str]:

@@ -38,9 +38,6 @@ def gathered(work: Workplace) -> dict[str, Any]:
     from cbctl.engine import release
     from cbctl.engine.canonical import plain
     from cbctl.report.status import parts
-    from cbctl.wiring import require_local
-
-    require_local(work)
     current = release.current(release.history(work.store))
     return {
         "environment": work.env.name,
