@@ -98,7 +98,7 @@ def test_errors_name_the_host_and_not_the_password(
 ) -> None:
     assert callable(change)
     with pytest.raises(CbctlError) as caught:
-        ping(change(url), seconds=2)
+        ping(change(url), seconds=0.5)
     assert caught.value.exit == exit_code
     assert str(caught.value).startswith("Redis at ")
     assert "canary" not in "".join(traceback.format_exception(caught.value)) + caught.value.fix

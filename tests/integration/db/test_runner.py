@@ -14,7 +14,7 @@ import pytest
 from cbctl.clients.postgres.compare import SchemaRange
 from cbctl.clients.postgres.connect import connect
 from cbctl.clients.postgres.job import Job
-from cbctl.clients.postgres.ledger import Marker, survey
+from cbctl.clients.postgres.ledger import Marker, record_marker, survey
 from cbctl.clients.postgres.lock import KEY
 from cbctl.clients.postgres.migrations import read_folder
 from cbctl.clients.postgres.runner import migrate
@@ -287,7 +287,7 @@ def test_readers_go_on_while_an_alter_waits(one_database: Any, folder: Callable[
         )
         runner.start()
         with one_database.connect() as other:
-            end = time.monotonic() + 3
+            end = time.monotonic() + 2
             while time.monotonic() < end:
                 started = time.monotonic()
                 other.execute("select * from a")
@@ -415,3 +415,28 @@ def test_a_role_without_rights_is_a_permission_error(
     with pytest.raises(CbctlError, match="permission denied") as caught:
         migrate(job(one_database, folder(m1_a="select 1;"), address=guest))
     assert caught.value.exit == Exit.CREDENTIALS
+
+
+def test_a_database_that_was_marked_before_counts_as_new(
+    one_database: Any, folder: Callable[..., Path]
+) -> None:
+    record_marker(one_database.address, MARKER)
+    record_marker(one_database.address, MARKER)
+    with pytest.raises(CbctlError, match="belongs to testing/local"):
+        record_marker(one_database.address, Marker("testing", "production"))
+    assert migrate(job(one_database, folder(), create_marker=False)) == ()
+    path = folder(m1_a="create table a ();", m2_b="-- cbctl: phase=post\ndrop table a;")
+    assert len(migrate(job(one_database, path, create_marker=False))) == 2
+    folder(m3_c="-- cbctl: phase=post\nselect 1;")
+    assert migrate(job(one_database, path)) == ()
+
+
+def test_a_used_database_can_be_taken_over_by_its_marker(
+    one_database: Any, folder: Callable[..., Path]
+) -> None:
+    one_database.do("create table legacy ()")
+    path = folder(m1_a="create table a ();", m2_b="-- cbctl: phase=post\ndrop table legacy;")
+    with pytest.raises(CbctlError, match="not empty"):
+        migrate(job(one_database, path))
+    record_marker(one_database.address, MARKER)
+    assert titles(migrate(job(one_database, path))) == ["0001_a"]

@@ -50,7 +50,8 @@ class Survey:
     server_major  15, 16, …
     schema        where our tables are (the first of search_path)
     table         state of schema_migrations: "none", "ours", "golang-migrate" or "other"
-    empty         no table, view, function or type of anybody, extensions aside
+    empty         nothing was applied, and there is no table, view, function or type; extensions
+                  and cbctl's own tables aside
     building      the first build of a new database has begun and not ended
     pooled        a pooler in transaction mode is in between
     replica       read only copy
@@ -98,7 +99,17 @@ def _survey(connection: Connection, address: Address) -> Survey:
     if table == "ours":
         rows = connection.execute(query("applied", schema), {}).fetchall()
         applied = tuple(Applied(*each) for each in rows)
-    return Survey(major, schema, table, empty, marker, building, pooled, bool(replica), applied)
+    return Survey(
+        server_major=major,
+        schema=schema,
+        table=table,
+        empty=empty and not applied,
+        marker=marker,
+        building=building,
+        pooled=pooled,
+        replica=replica,
+        applied=applied,
+    )
 
 
 def _kind(columns: set[str]) -> str:
@@ -137,12 +148,26 @@ def read_marker(connection: Connection, schema: str) -> tuple[Marker | None, boo
     return (Marker(row[0], row[1]), bool(row[2])) if row else (None, False)
 
 
-def write_marker(
-    connection: Connection, schema: str, marker: Marker, *, building: bool = False
-) -> None:
-    """Creates the marker's table and its one row; inside the caller's transaction if there is one.
+def record_marker(address: Address, marker: Marker) -> None:
+    """Says whose database this is, whatever is in it: for an operator who knows.
 
-    Raises CbctlError (7) when the database has a marker already, unless it is the same one.
+    Raises CbctlError (7) when it belongs to another environment.
+    """
+    import psycopg
+
+    with connect(address) as connection:
+        found = survey(connection, address)
+        try:
+            with connection.transaction():
+                write_marker(connection, found.schema, marker)
+        except psycopg.Error as error:
+            raise failed(error, address, "cannot write the marker") from None
+
+
+def write_marker(connection: Connection, schema: str, marker: Marker) -> None:
+    """Creates the marker's table and its one row, inside the caller's transaction.
+
+    Raises psycopg.Error, and CbctlError (7) when the database has another marker.
     """
     connection.execute(query("create_marker", schema), {})
     found, _ = read_marker(connection, schema)
@@ -151,11 +176,7 @@ def write_marker(
     if found is None:
         connection.execute(
             query("insert_marker", schema),
-            {
-                "platform": marker.platform,
-                "environment": marker.environment,
-                "building": building,
-            },
+            {"platform": marker.platform, "environment": marker.environment},
         )
 
 

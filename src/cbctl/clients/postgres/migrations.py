@@ -26,15 +26,15 @@ _FILE = re.compile(r"(?P<version>[0-9]{1,18})_(?P<name>[A-Za-z0-9_.-]+)\.(?P<way
 _HEADER = re.compile(r"--\s*cbctl:(?P<keys>.*)")
 _LATER_HEADER = re.compile(r"^--\s*cbctl:", re.MULTILINE)
 _KEYS: Final = {"phase": ("pre", "post"), "transaction": ("none",)}
-_TRANSACTION_WORDS = re.compile(
-    r"(BEGIN|START TRANSACTION|COMMIT|END|ROLLBACK|ABORT|PREPARE TRANSACTION)\b", re.IGNORECASE
+# Texts, not compiled: `re` keeps them once they are used, and most runs use none.
+_TRANSACTION_WORDS: Final = (
+    r"(BEGIN|START TRANSACTION|COMMIT|END|ROLLBACK|ABORT|PREPARE TRANSACTION)\b"
 )
-_NO_TRANSACTION = re.compile(
+_NO_TRANSACTION: Final = (
     r"(CREATE (UNIQUE )?INDEX CONCURRENTLY|DROP INDEX CONCURRENTLY|REINDEX .*\bCONCURRENTLY|VACUUM|"
-    r"CREATE DATABASE|DROP DATABASE|ALTER SYSTEM|CREATE TABLESPACE|DROP TABLESPACE)\b",
-    re.IGNORECASE | re.DOTALL,
+    r"CREATE DATABASE|DROP DATABASE|ALTER SYSTEM|CREATE TABLESPACE|DROP TABLESPACE)\b"
 )
-_NAMELESS_INDEX = re.compile(r"CREATE (UNIQUE )?INDEX CONCURRENTLY ON\b", re.IGNORECASE)
+_NAMELESS_INDEX: Final = r"CREATE (UNIQUE )?INDEX CONCURRENTLY ON\b"
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,13 @@ class Migration:
                 blank = re.sub(r"[^\n]", " ", script[wrapper.start : wrapper.end])
                 script = script[: wrapper.start] + blank + script[wrapper.end :]
         for statement in statements:
-            if _TRANSACTION_WORDS.match(statement.words) and not _savepoint(statement):
+            if _starts(_TRANSACTION_WORDS, statement) and not _savepoint(statement):
                 raise self._wrong(
                     statement.line,
                     "controls the transaction itself",
                     "leave BEGIN and COMMIT out: each migration runs in one transaction",
                 )
-            if _NO_TRANSACTION.match(statement.words):
+            if _starts(_NO_TRANSACTION, statement):
                 raise self._wrong(
                     statement.line,
                     "has a statement that Postgres does not run in a transaction",
@@ -98,7 +98,7 @@ class Migration:
                 f"has transaction=none and {len(statements)} statements",
                 "exactly one statement per file can be repeated safely after a crash: split it",
             )
-        if _NAMELESS_INDEX.match(statements[0].words):
+        if _starts(_NAMELESS_INDEX, statements[0]):
             raise self._wrong(
                 statements[0].line,
                 "creates an index without a name",
@@ -238,8 +238,11 @@ def _commits(statement: Statement) -> bool:
 
 def _savepoint(statement: Statement) -> bool:
     """ROLLBACK TO SAVEPOINT stays inside the transaction."""
-    words = r"ROLLBACK( (WORK|TRANSACTION))? TO\b"
-    return re.match(words, statement.words, re.IGNORECASE) is not None
+    return _starts(r"ROLLBACK( (WORK|TRANSACTION))? TO\b", statement)
+
+
+def _starts(pattern: str, statement: Statement) -> bool:
+    return re.match(pattern, statement.words, re.IGNORECASE | re.DOTALL) is not None
 
 
 def _wrong(path: Path, line: int, what: str, fix: str) -> CbctlError:

@@ -98,25 +98,20 @@ class _Runner:
             self._one(migration, script, last=number == len(todo))
         return tuple(self.applied)
 
-    def _prepare(self, found: Survey, building: bool) -> None:
-        """Tables, marker and the end of an empty first build, in one transaction."""
+    def _prepare(self, found: Survey, anything: bool) -> None:
+        """Tables, marker, and whether the first build goes on, in one transaction."""
         create = found.table == "none" or found.marker is None
-        end_building = found.building and not building
-        if not create and not end_building:
+        building = anything and (found.empty or found.building)
+        if not create and building == found.building:
             return
         self.job.fence()
         with self.work.transaction(self.job.patience.lock_timeout_ms):
             if create:
                 self.work.execute("create_tables")
-                write_marker(
-                    self.work.connection,
-                    self.work.schema,
-                    self.job.marker,
-                    building=building and found.empty,
-                )
+                write_marker(self.work.connection, self.work.schema, self.job.marker)
             self._claim()
-            if end_building:
-                self.work.execute("end_building")
+            if building != found.building:
+                self.work.execute("begin_building" if building else "end_building")
 
     def _one(self, migration: Migration, script: str, *, last: bool) -> None:
         import psycopg
@@ -216,7 +211,8 @@ class _Runner:
                 f"{self.job.token}) is no longer valid",
                 where=str(self.job.address),
                 exit=Exit.LOCKED,
-                fix="look at the newer run with cbctl lock status",
+                fix="look at the newer run with cbctl lock status; if the store of the locks was "
+                "made anew, so that tokens began again, delete the row in cbctl_fence",
             )
         return row[0], row[1]
 

@@ -35,8 +35,8 @@ class WorkSession:
 
         try:
             self.connection.execute(query("session_settings"))
-        except psycopg.errors.InvalidParameterValue:
-            return  # the server's system cannot see a client go; it finds out when it next writes
+        except (psycopg.errors.InvalidParameterValue, psycopg.errors.UndefinedObject):
+            return  # this server cannot see a client go; it finds out when it next writes
 
     @contextmanager
     def transaction(self, lock_timeout_ms: int) -> Iterator[None]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_TOKEN = re.compile(
-    r"""
+_GRAMMAR = r"""
       (?P<space>\s+)
     | (?P<line>--[^\n]*)
     | (?P<block>/\*)
@@ -20,9 +19,7 @@ _TOKEN = re.compile(
     | (?P<end>;)
     | (?P<word>[^\W\d][\w$]*)
     | (?P<other>.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+    """
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
@@ -47,6 +44,7 @@ def split(script: str) -> list[Statement]:
     pieces: list[str] = []
     heads: list[str] = []  # the first words, in upper case
     first = depth = parens = at = 0
+    tokens = re.compile(_GRAMMAR, re.VERBOSE | re.DOTALL)  # here: most runs need none
 
     def finish(end: int) -> None:
         words = "".join(pieces).strip()
@@ -54,7 +52,7 @@ def split(script: str) -> list[Statement]:
             found.append(Statement(words, script.count("\n", 0, first) + 1, first, end))
 
     while at < len(script):
-        token = _TOKEN.match(script, at)
+        token = tokens.match(script, at)
         if token is None:  # cannot happen: `other` takes any character
             break
         kind, text, begin = token.lastgroup, token.group(), at

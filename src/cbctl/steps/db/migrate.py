@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING
 from cbctl.clients.postgres.address import Address, parse
 from cbctl.clients.postgres.compare import Choice, Due, SchemaRange, compare
 from cbctl.clients.postgres.connect import DatabaseDown, connect
-from cbctl.clients.postgres.job import Job
 from cbctl.clients.postgres.ledger import Applied, Marker, Survey, obstacle, survey
 from cbctl.clients.postgres.migrations import Entry, gaps, read_folder
-from cbctl.clients.postgres.runner import migrate
-from cbctl.clients.postgres.waiting import Patience
 from cbctl.config.types import Reference
 from cbctl.engine.step import (
     After,
@@ -141,6 +138,11 @@ class Migrate(Step[Inputs, Facts, Outcome]):
     def apply(
         self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
     ) -> Outcome:
+        # Here, since most runs find nothing to do.
+        from cbctl.clients.postgres.job import Job
+        from cbctl.clients.postgres.runner import migrate
+        from cbctl.clients.postgres.waiting import Patience
+
         migrations = read_folder(inputs.folder)
         works_with = read_range(inputs.schema, tuple(m.entry for m in migrations))
         agreed = {change.what for change in changes} | _intended(intent)

@@ -1,2 +1,2 @@
-insert into {schema}.cbctl_marker (platform, environment, building)
-values (%(platform)s, %(environment)s, %(building)s)
+insert into {schema}.cbctl_marker (platform, environment)
+values (%(platform)s, %(environment)s)

@@ -25,6 +25,14 @@ select
         where n.nspname not in ('pg_catalog', 'information_schema')
             and n.nspname not like 'pg\_toast%'
             and n.nspname not like 'pg\_temp%'
+            and not (
+                n.nspname = current_schema()
+                and c.relname in (
+                    'schema_migrations', 'schema_migrations_pkey', 'cbctl_fence',
+                    'cbctl_fence_pkey', 'cbctl_marker', 'cbctl_marker_pkey',
+                    'cbctl_marker_only_one'
+                )
+            )
             and not exists (
                 select from pg_depend d
                 where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'

@@ -1,0 +1,1 @@
+update {schema}.cbctl_marker set building = true
