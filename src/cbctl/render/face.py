@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from cbctl.render.ndjson import Ndjson
 
 if TYPE_CHECKING:
     from cbctl.engine.event import Event
+    from cbctl.render.story import Story
 
 Mode = Literal["auto", "plain", "ndjson", "quiet"]
 
@@ -40,9 +42,9 @@ class Face:
     close   stops the timer and leaves the terminal in order; more events are still taken
     """
 
-    def __init__(self, drawings: list[Drawing], spare: Callable[[], Drawing]) -> None:
+    def __init__(self, drawings: list[Drawing], spare: Callable[[Story | None], Drawing]) -> None:
         self._drawings = drawings
-        self._spare: Callable[[], Drawing] | None = spare
+        self._spare = spare
         self._timer: Repeating | None = None
         self._lock = threading.Lock()
 
@@ -75,13 +77,22 @@ class Face:
             try:
                 do(drawing)
             except Exception:
-                # A defect of a drawing ends that drawing, not the run: plain lines go on for it.
-                with self._lock:
-                    if drawing in self._drawings:
-                        self._drawings.remove(drawing)
-                        if self._spare:
-                            self._drawings.append(self._spare())
-                            self._spare = None
+                # A defect of a drawing ends that drawing, not the run.
+                if spare := self._replaced(drawing):
+                    with contextlib.suppress(Exception):
+                        do(spare)
+
+    def _replaced(self, broken: Drawing) -> Drawing | None:
+        """Plain lines go on where a live view broke; what they were told already they know."""
+        with self._lock:
+            if broken not in self._drawings:
+                return None
+            self._drawings.remove(broken)
+            story = getattr(broken, "story", None)
+            if story is None:
+                return None
+            self._drawings.append(self._spare(story))
+            return self._drawings[-1]
 
 
 def face(
@@ -110,7 +121,7 @@ def face(
         drawings.append(Terminal(stderr, environ))
     elif mode in ("auto", "plain"):
         drawings.append(Lines(stderr, environ))
-    found = Face(drawings, lambda: Lines(stderr, environ))
+    found = Face(drawings, lambda story: Lines(stderr, environ, story=story))
     if every and drawings:
         found.keep_time(every, 0.125 if live else 1.0)
     return found

@@ -120,7 +120,8 @@ class Story:
                 step.state, step.error = "failed", str(data.get("error") or "")
                 step.fix, step.evidence = str(data.get("fix") or ""), data.get("evidence")
                 step.seconds = max(0.0, now - step.since) if step.since else None
-                self.failed.append(step)
+                if not any(step is known for known in self.failed):
+                    self.failed.append(step)
             case "step.undone":
                 step.cannot = str(data.get("cannot") or "")
                 step.state = "not undone" if step.cannot else "undone"

@@ -39,7 +39,7 @@ class Terminal:
         self._environ, self._now = environ, now
         self._out = Output(stderr)
         self._screen = Screen(self._out, size or size_of(stderr))
-        self._story = Story()
+        self.story = Story()
         self._painter: Painter | None = None
         self._lock = threading.RLock()
         self._plain: Lines | None = None
@@ -53,7 +53,7 @@ class Terminal:
                 plain(event)
                 return
             now = self._now()
-            self._story.tell(event, now)
+            self.story.tell(event, now)
             match event.type:
                 case "plan.ready":
                     self._settle([])  # the plan itself is shown next, and maybe a question
@@ -84,7 +84,7 @@ class Terminal:
     def _given_up(self) -> Lines | None:
         if self._plain is None and (self._hung_up or self._out.dead):
             self._live = False
-            self._plain = Lines(self._out, self._environ, now=self._now, story=self._story)
+            self._plain = Lines(self._out, self._environ, now=self._now, story=self.story)
         return self._plain
 
     def _draw(self, now: float, *, soon: bool = False) -> None:
@@ -100,12 +100,12 @@ class Terminal:
     def _steps(self, now: float, *, clipped: bool) -> list[str]:
         columns, rows = self._screen.size
         painter = self._paint(columns)
-        lines = [painter.holder(self._story.holder)] if self._story.holder else []
-        room = max(1, rows - 2 - len(lines)) if clipped else len(self._story.steps)
-        steps = list(self._story.steps.values())
+        lines = [painter.holder(self.story.holder)] if self.story.holder else []
+        room = max(1, rows - 2 - len(lines)) if clipped else len(self.story.steps)
+        steps = list(self.story.steps.values())
         shown = painter.choose(steps, room)
         painter.names = max((len(step.id) for step in steps), default=0)
-        looking = self._story.phase == "plan"
+        looking = self.story.phase == "plan"
         lines += [painter.step(step, now, looking) for step in shown]
         if len(shown) < len(steps):
             rest = [step for step in steps if step not in shown]
@@ -119,10 +119,10 @@ class Terminal:
         columns, rows = self._screen.size
         painter = self._paint(columns)
         lines: list[str] = []
-        if any(step.state != "waiting" for step in self._story.steps.values()):
+        if any(step.state != "waiting" for step in self.story.steps.values()):
             lines = [*self._steps(self._now(), clipped=False), ""]
         # what happened must not be scrolled away by what explains it
-        last = ending(self._story, max(40, columns - 12), evidence=max(6, rows - 14))
+        last = ending(self.story, max(40, columns - 12), evidence=max(6, rows - 14))
         self._settle(lines + painter.rows(last))
 
     def _paint(self, columns: int) -> Painter:

@@ -55,7 +55,7 @@ def test_the_end_of_a_run_that_succeeds() -> None:
     assert tty.seen == [
         " = postgres  already right                                                0.2 s",
         " ✓ program   ~ program bytes: 3f9a3f9a3…3f9a → 77b077b07…77b0, and 1 more  12 s",
-        " ✓ api       + process: cbapi                                        1 min 5 s",
+        " ✓ api       + process: cbapi                                         1 min 5 s",
         "",
         "deploy succeeded in 8.0 s: 3 changes in 2 steps, 1 step already right",
         "changed  program  ~ program bytes: 3f9a3f9a3f9a…9a3f9a → 77b077b077b0…b077b0",
@@ -258,9 +258,9 @@ class Session:
     def resize(self, columns: int, rows: int = 24) -> None:
         fcntl.ioctl(self.main, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
-    def read(self, seconds: float = 60.0) -> str:
-        """What is written until the end, or for so many seconds."""
-        found, until = b"", time.monotonic() + seconds
+    def read(self, upto: str = "") -> str:
+        """What is written until the end, or until `upto` was."""
+        found, until = b"", time.monotonic() + 60
         while (left := until - time.monotonic()) > 0:
             if not select.select([self.main], [], [], left)[0]:
                 break
@@ -271,6 +271,8 @@ class Session:
             if not more:
                 break
             found += more
+            if upto and upto.encode() in found:
+                break
         return found.decode()
 
     def hang_up(self) -> None:
@@ -314,7 +316,7 @@ def test_a_dumb_terminal_gets_plain_lines(tmp_path: Path) -> None:
 
 def test_a_terminal_that_is_resized_while_it_runs(tmp_path: Path) -> None:
     session = Session(tmp_path / "proof", 0.2, columns=120)
-    session.read(0.8)
+    session.read("writing 300/1000")
     session.resize(40, 10)
     session.process.send_signal(signal.SIGWINCH)
     rest = session.read()
@@ -328,7 +330,7 @@ def test_a_terminal_that_is_resized_while_it_runs(tmp_path: Path) -> None:
 
 def test_a_terminal_that_dies_does_not_stop_the_run(tmp_path: Path) -> None:
     session = Session(tmp_path / "proof", 0.1)
-    session.read(0.5)
+    session.read("writing 300/1000")
     assert session.process.poll() is None
     session.hang_up()
     assert session.wait() == 0
