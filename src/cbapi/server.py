@@ -29,7 +29,8 @@ from cbapi.services import Services
 from cbapi.settings import Settings
 
 FINISH_SECONDS = 25.0
-"""Kubernetes kills after 30: requests still running then are cut, and that is logged."""
+"""After DRAIN_SECONDS. Requests still running then are cut, and that is logged. Kubernetes' grace
+period (30 s unless told) must be longer than both together."""
 CUT_SECONDS = 0.5
 
 _QUIET = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propagate": True}}}

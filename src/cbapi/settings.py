@@ -2,7 +2,7 @@
 
 | variable | default | |
 |---|---|---|
-| HOST | 127.0.0.1 | address to listen on |
+| HOST | 127.0.0.1 | IP address to listen on |
 | PORT | 3000 | |
 | DATABASE_URL | required | postgresql://…, see `cbapi.urls` |
 | REDIS_URL | required | redis:// or rediss:// (TLS) |
@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
 
@@ -152,9 +153,11 @@ def _program_id(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9.:_-]+", text):
-        raise Unreadable("not an address", _EXPECTED["HOST"])
-    return text
+    # No names: the server takes none, and localhost means two addresses on many machines.
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise Unreadable("not an IP address", _EXPECTED["HOST"]) from None
 
 
 def _port(text: str) -> int:
@@ -186,7 +189,7 @@ _EXPECTED = {
     "REDIS_URL": RedisUrl.EXPECTED,
     "SOLANA_RPC_URL": RpcUrl.EXPECTED,
     "PROGRAM_ID": "the program's address in base58, 32 to 44 characters",
-    "HOST": "an IP address or host name to listen on",
+    "HOST": "the IP address to listen on, such as 127.0.0.1, 0.0.0.0 or ::",
     "PORT": "a number from 1 to 65535",
     "LOG_LEVEL": "one of " + ", ".join(LOG_LEVELS),
     "CBAPI_VERSION": "up to 128 letters, digits and .+_:@/-",

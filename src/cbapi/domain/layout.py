@@ -83,6 +83,6 @@ def unpack(data: bytes) -> Mapping[str, int | bytes]:
         found[name] = int.from_bytes(value, "little") if kind == _U128 else value
     if found["version"] != VERSION:
         raise NotThisLayout(f"layout version {found['version']!r}, this code reads {VERSION}")
-    if not found["pause_scope"] < len(PAUSE_SCOPES):  # type: ignore[operator]
+    if found["pause_scope"] not in range(len(PAUSE_SCOPES)):
         raise NotThisLayout("a pause scope that this version does not know")
     return found

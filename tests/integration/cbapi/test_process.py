@@ -130,6 +130,12 @@ def test_port_taken(service: Service) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_all_addresses(make_service: MakeService) -> None:
+    service = make_service(HOST="0.0.0.0").start()
+    assert service.ready()[0] == 200
+    assert _run(service.environ | {"HOST": "127.0.0.1"}).returncode == 1  # the port is taken
+
+
 def test_values_from_files(make_service: MakeService, tmp_path: Path) -> None:
     service = make_service()
     for name in ("DATABASE_URL", "REDIS_URL", "SOLANA_RPC_URL", "PROGRAM_ID"):

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -42,7 +43,7 @@ async def _echo(request: Request) -> Response:
     return Response(str(len(await request.body())))
 
 
-def _get(path: str, **kwargs: object) -> tuple[httpx.Response, Services]:
+def _get(path: str, **kwargs: Any) -> tuple[httpx.Response, Services]:
     services = Services(load(NOWHERE))
     app = create_app(services)
     app.router.routes += [
@@ -55,7 +56,7 @@ def _get(path: str, **kwargs: object) -> tuple[httpx.Response, Services]:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://x") as http:
             method = "POST" if kwargs else "GET"
-            return await http.request(method, path, **kwargs)  # type: ignore[arg-type]
+            return await http.request(method, path, **kwargs)
 
     return asyncio.run(call()), services
 

@@ -62,6 +62,7 @@ def test_defaults() -> None:
         ("PROGRAM_ID", CANARY),
         ("PROGRAM_ID", "1" * 44),
         ("HOST", f"{CANARY}/"),
+        ("HOST", "localhost"),
         ("PORT", "0"),
         ("PORT", "65536"),
         ("PORT", CANARY),
