@@ -50,7 +50,7 @@ class Localnet:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "cbctl.localnet", *command], stderr=subprocess.DEVNULL
         )
-        self.rpc = Rpc(self.url, patience=20)
+        self.rpc = Rpc(self.url, patience=20, waits=True)
         self.genesis = self.rpc.genesis_hash()
 
     def stop(self) -> None:

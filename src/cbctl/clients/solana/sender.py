@@ -70,13 +70,15 @@ class Sender:
         self, orders: Sequence[Order], preflight: bool, confirmed: Callable[[int], None]
     ) -> Sent:
         sent, open_ = Sent(), dict(enumerate(orders))
-        alive = self._pace.monotonic()
+        alive, expired = self._pace.monotonic(), False
         while open_:
             block = self._rpc.blockhash()
             live: dict[str, tuple[int, bytes]] = {}
             for index, order in open_.items():
                 signed = self._sign(order, block.hash)
                 live[signed.signature] = (index, signed.wire)
+            if expired and not preflight:
+                self._rehearse(live, orders)
             arrived = self._hand_over(live, orders, preflight)
             last, expired = self._pace.monotonic(), False
             while live and not expired:
@@ -144,6 +146,14 @@ class Sender:
                 f"could not {order.what}", err, logs, where=self._rpc.host
             ) from None
         return True
+
+    def _rehearse(self, live: dict[str, tuple[int, bytes]], orders: Sequence[Order]) -> None:
+        """Asks why nothing arrived before it is all sent once more: the money may be gone."""
+        index, wire = next(iter(live.values()))
+        answer = self._rpc.simulate(wire)
+        if answer.err is not None and answer.err != "BlockhashNotFound":
+            what = f"could not {orders[index].what}"
+            raise TransactionFailed(what, answer.err, answer.logs, where=self._rpc.host)
 
     def _try(self, wire: bytes) -> RateLimited | None:
         """Runs in a thread of the pool: one try, no waiting, no word to the pace."""

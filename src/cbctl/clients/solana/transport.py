@@ -28,6 +28,7 @@ class Transport:
     url       http or https, with whatever keys it carries
     timeout   seconds that one request may take, connecting included
     patience  seconds during which a call without a usable answer is tried again
+    waits     be patient also where nobody listens: a node that is starting anew
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Transport:
         *,
         timeout: float = 10.0,
         patience: float = 0.0,
+        waits: bool = False,
         sleep: Sleep = time.sleep,
         now: Clock = time.monotonic,
     ) -> None:
@@ -58,7 +60,8 @@ class Transport:
         if parts.username:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             self._headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        self._timeout, self.patience, self._sleep, self._now = timeout, patience, sleep, now
+        self._timeout, self._patience, self._waits = timeout, patience, waits
+        self._sleep, self._now = sleep, now
         self._idle: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
 
@@ -88,7 +91,7 @@ class Transport:
         fresh  on a new connection, because the request must not arrive twice
         Errors: Unreachable, RateLimited, RpcRefusal, CbctlError (credentials)
         """
-        until = self._now() + (self.patience if patience is None else patience)
+        until = self._now() + (self._patience if patience is None else patience)
         wait = 0.25
         while True:
             try:
@@ -96,7 +99,7 @@ class Transport:
             except Unreachable as error:
                 asked = error.retry_after if isinstance(error, RateLimited) else 0.0
                 pause = max(asked, wait)
-                if self._now() + pause > until:
+                if self._now() + pause > until or (error.refused and not self._waits):
                     raise
                 self._sleep(pause)
                 wait = min(wait * 2, 4.0)

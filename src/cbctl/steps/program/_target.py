@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from cbctl.clients.solana.rpc import Rpc
 
-LOOK_PATIENCE = 3.0  # seconds that looking goes on when a distant node does not answer
+LOOK_PATIENCE = 3.0  # seconds that looking goes on when a node does not answer as it should
 WORK_PATIENCE = 30.0  # the same while something is being changed
 
 Source = Path | Reference
@@ -25,10 +25,8 @@ def connect(ctx: Context, rpc: Reference | str, *, working: bool = False) -> Rpc
     from cbctl.clients.solana.rpc import Rpc
 
     url = ctx.reveal(rpc).reveal() if isinstance(rpc, Reference) else rpc
-    node = Rpc(url, sleep=ctx.sleep, now=ctx.monotonic)
-    if working or not node.loopback:
-        node.patience = WORK_PATIENCE if working else LOOK_PATIENCE
-    return node
+    patience = WORK_PATIENCE if working else LOOK_PATIENCE
+    return Rpc(url, patience=patience, waits=working, sleep=ctx.sleep, now=ctx.monotonic)
 
 
 def genesis_or_none(node: Rpc, waits_for: str) -> str | None:
