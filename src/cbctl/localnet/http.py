@@ -1,7 +1,7 @@
 """HTTP in front of the dispatcher: granian inside this process, one event loop, no worker.
 
-Granian was the fastest of what the product already installs (see docs of the measurements); its
-hyper core parses HTTP, we see only whole requests.
+Granian was the fastest of what the product already installs: 64 connections got 9,500 answers a
+second from it and 3,200 from h11. Its hyper core parses HTTP, we see only whole requests.
 """
 
 from __future__ import annotations

@@ -107,7 +107,8 @@ def table_lookup(table: bytes, indexes: bytes) -> list[Pubkey]:
 
 def uses_slot_hashes(message: AnyMessage, keys: Sequence[Pubkey]) -> bool:
     """Whether running this message can read the SlotHashes sysvar."""
-    return isinstance(message, MessageV0) or not _SLOT_HASHES_READERS.isdisjoint(keys)
+    tables = isinstance(message, MessageV0) and message.address_table_lookups
+    return bool(tables) or not _SLOT_HASHES_READERS.isdisjoint(keys)
 
 
 def fee_of(message: AnyMessage) -> int:

@@ -16,7 +16,8 @@ from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 from solders.transaction import Legacy, VersionedTransaction
 from solders.transaction_status import EncodedConfirmedTransactionWithStatusMeta
-from tests.integration.localnet.support import MEMO, SOL, Localnet, in_loop
+from tests.integration.localnet.loader import MEMO
+from tests.integration.localnet.support import SOL, Localnet, in_loop
 
 OPTS = TxOpts(preflight_commitment=Confirmed)
 

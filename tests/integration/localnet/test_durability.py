@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import signal
 import subprocess
@@ -15,17 +16,13 @@ from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
-from tests.integration.localnet.support import (
-    SOL,
-    Localnet,
-    RpcFailure,
-    Start,
+from tests.integration.localnet.loader import (
     call_instruction,
     deploy_instructions,
-    free_port,
     memo_elf,
     upload,
 )
+from tests.integration.localnet.support import SOL, Localnet, RpcFailure, Start, free_port
 
 FINAL = {"commitment": "confirmed", "maxSupportedTransactionVersion": 1}
 
@@ -161,6 +158,22 @@ def test_a_torn_last_record_is_cut_and_said(start: Start, tmp_path: Path) -> Non
     last = start()
     assert not any("torn" in line for line in last.lines)
     assert last.balance(torn) == 2 * SOL
+
+
+def test_a_disk_that_takes_no_more_ends_the_chain_with_a_sentence(start: Start) -> None:
+    net, to = start(), Pubkey.new_unique()
+    net.confirm(net.call("requestAirdrop", str(to), SOL))
+    size = (net.state / "ledger").stat().st_size
+    # A limit on the size of files is what a full disk looks like to the process.
+    resource.prlimit(net.process.pid, resource.RLIMIT_FSIZE, (size + 100, size + 100))
+    body = {"jsonrpc": "2.0", "id": 1, "method": "requestAirdrop", "params": [str(to), SOL]}
+    assert net.http.post(net.url, json=body).status_code == 503
+    assert net.process.wait(timeout=20) == 1
+    net.stop()
+    assert "cannot write the ledger" in net.lines[-1]
+    again = start()
+    assert again.balance(to) == SOL
+    assert not any("torn" in line for line in again.lines)
 
 
 def test_damage_in_the_middle_is_refused(start: Start, tmp_path: Path) -> None:

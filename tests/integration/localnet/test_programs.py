@@ -6,10 +6,7 @@ from pathlib import Path
 
 import pytest
 from solders.keypair import Keypair
-from tests.integration.localnet.support import (
-    Localnet,
-    RpcFailure,
-    Start,
+from tests.integration.localnet.loader import (
     call_instruction,
     close_instruction,
     deploy_instructions,
@@ -18,6 +15,7 @@ from tests.integration.localnet.support import (
     upgrade_instruction,
     upload,
 )
+from tests.integration.localnet.support import Localnet, RpcFailure, Start
 
 CRYPTO_BET = Path(__file__).parents[3] / "programs/crypto_bet/artifacts/crypto_bet.so"
 
@@ -53,7 +51,7 @@ def _same_slot(net: Localnet, first: str, program: Keypair, caller: Keypair) -> 
 
 
 def test_new_code_is_callable_from_the_next_slot(start: Start, elf: bytes) -> None:
-    net = start(slot_ms=2_000)  # long enough to do several things in one slot
+    net = start(slot_ms=1_000)  # long enough to do several things in one slot
     payer, program = net.funded(1_000), Keypair()
     buffer = upload(net, payer, elf)
     net.next_slot()
@@ -74,7 +72,7 @@ def test_new_code_is_callable_from_the_next_slot(start: Start, elf: bytes) -> No
 
 
 def test_a_call_too_early_lands_as_failed_and_pays_without_preflight(start: Start) -> None:
-    net = start(slot_ms=2_000)
+    net = start(slot_ms=1_000)
     payer, program, elf = net.funded(), Keypair(), memo_elf()
     buffer = upload(net, payer, elf)
     net.next_slot()

@@ -128,6 +128,16 @@ def test_a_body_over_the_limit_is_refused_and_the_next_is_served(net: Localnet) 
     assert net.call("getHealth") == "ok"
 
 
+def test_clients_that_hang_up_do_no_harm(net: Localnet) -> None:
+    head = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    for sent in (b"", b"GARBAGE\r\n\r\n", head, head + b"content-length: 100\r\n\r\n{"):
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", net.port)) as connection:
+                connection.sendall(sent)
+    assert net.call("getHealth") == "ok"
+    assert not [line for line in net.lines if "Traceback" in line or "rror" in line]
+
+
 def test_nothing_listens_beyond_this_machine_or_on_the_next_port(net: Localnet) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", net.port + 1))  # reserved for the WebSocket, not bound yet

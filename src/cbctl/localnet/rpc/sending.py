@@ -123,7 +123,7 @@ def _simulate(bank: Bank, transaction: VersionedTransaction, config: SimulateCon
         }
     elif not bank.hashes.is_valid(str(transaction.message.recent_blockhash)):
         return _not_run("BlockhashNotFound")
-    if bank.history.get(str(transaction.signatures[0])) is not None:
+    elif bank.history.get(str(transaction.signatures[0])) is not None:
         return _not_run("AlreadyProcessed")
     addresses = [to_pubkey(a) for a in config.accounts.addresses] if config.accounts else []
     if len(addresses) > len(transaction.message.account_keys) + 256:
