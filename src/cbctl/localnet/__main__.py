@@ -87,16 +87,22 @@ async def _run(state: StateFolder, port: int, slot_ms: int) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
+
+    def serve_body(body: bytes) -> bytes:
+        reserve.cover(bank.clock.slot() + 1)  # the clock may tick before the answer is made
+        return answer(bank, body)
+
     reserving = asyncio.ensure_future(reserve.keep(bank.clock, fatal))
     try:
-        await serve(RpcApp(lambda body: answer(bank, body), fatal), port, stop)
+        await serve(RpcApp(serve_body, fatal), port, stop)
     finally:
         reserving.cancel()
+        await asyncio.wait({reserving})
         await commit.finish()
         ledger.close()
     if failure:
         raise failure[0]
-    state.reserve_slots(bank.tick() + 1)
+    reserve.close(bank.tick() + 1)
     log.info("stopped at slot %d", bank.slot)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 from cbctl.localnet.errors import EXIT_FAILED, Stop
@@ -50,9 +51,11 @@ class SlotReserve:
 
     def __init__(self, state: StateFolder, slot_ms: int) -> None:
         self._state = state
-        # Fewer than blockhashes live: what was signed before a crash can still land after it.
-        self._ahead = max(64, 10_000 // slot_ms)
+        # 64 is less than the 150 slots that a blockhash lives: what was signed before a crash can
+        # still land after it. Only slots far shorter than a cluster's need more than 64.
+        self._ahead = max(64, 3_000 // slot_ms)
         self._until = 0
+        self._lock = threading.Lock()
 
     def first_slot(self, ledger: Ledger) -> int:
         """Where the clock starts: after every slot that a client may have seen."""
@@ -60,10 +63,23 @@ class SlotReserve:
         return max(ledger.genesis.first_slot, after_last, self._state.reserved_slot())
 
     def extend(self, slot: int) -> None:
-        """Reserves further slots when less than half of them are left."""
-        if self._until - slot < self._ahead // 2:
-            self._until = slot + self._ahead
-            self._state.reserve_slots(self._until)
+        """Reserves further slots when less than half of them are left. From any thread."""
+        with self._lock:
+            if self._until - slot < self._ahead // 2:
+                until = slot + self._ahead
+                self._state.reserve_slots(until)
+                self._until = until
+
+    def cover(self, slot: int) -> None:
+        """To be called before a slot is shown: `keep` comes late after a SIGSTOP, say."""
+        if slot >= self._until:
+            self.extend(slot)
+
+    def close(self, next_slot: int) -> None:
+        """An orderly end: the next start goes on exactly here."""
+        with self._lock:
+            self._until = next_slot
+            self._state.reserve_slots(next_slot)
 
     async def keep(self, clock: SlotClock, fatal: Callable[[Stop], None]) -> None:
         """Extends forever."""

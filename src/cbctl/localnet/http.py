@@ -96,7 +96,9 @@ class RpcApp:
             return
         try:
             response = self._answer(body)
-        except Stop as stop:
+        except (Stop, OSError) as error:
+            # OSError: the state folder took no reservation of slots.
+            stop = error if isinstance(error, Stop) else Stop(f"cannot go on: {error}", EXIT_FAILED)
             self._fatal(stop)
             protocol.response_empty(503, [])
             return

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -245,3 +247,13 @@ def test_wrong_usage_exits_with_64(arguments: list[str]) -> None:
         [sys.executable, "-m", "cbctl.localnet", *arguments], capture_output=True, timeout=20
     )
     assert done.returncode == 64
+
+
+def test_a_stopped_process_reserves_before_it_shows_later_slots(start: Start) -> None:
+    net = start(slot_ms=1)
+    os.kill(net.process.pid, signal.SIGSTOP)
+    time.sleep(4)  # longer than what was reserved
+    os.kill(net.process.pid, signal.SIGCONT)
+    seen = net.call("getSlot")
+    net.stop(signal.SIGKILL)
+    assert start(slot_ms=1).call("getSlot") > seen
