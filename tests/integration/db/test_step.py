@@ -114,6 +114,13 @@ def test_a_database_that_is_not_there_yet(one_server: Any, inputs: Inputs, broke
     assert "canary" not in f"{caught.value} {caught.value.fix}"
 
 
+def test_a_database_elsewhere_is_not_waited_for(inputs: Inputs) -> None:
+    ctx = FakeContext("postgresql://u:canary@no-such-host.invalid/d")
+    with pytest.raises(CbctlError, match="no such host") as caught:
+        STEP.observe(ctx, inputs)
+    assert caught.value.where == "database d on no-such-host.invalid:5432 as u"
+
+
 def test_a_refused_login_is_an_error_of_credentials(one_database: Any, inputs: Inputs) -> None:
     ctx = FakeContext(one_database.url.replace(":canary", ":canary-wrong-canary"))
     with pytest.raises(CbctlError, match="login is refused") as caught:

@@ -118,7 +118,8 @@ def _failed(address: Address, text: str) -> CbctlError:
     fix = "see the server's log for the reason"
     if re.search(r"SSL|certificate|sslrootcert", text):
         fix = (
-            "the URL needs sslmode=verify-full and sslrootcert=FILE with the authority that signed "
+            f"the connection is made with sslmode={address.option('sslmode') or 'verify-full'}; "
+            "sslmode=verify-full needs sslrootcert=FILE in the URL, with the authority that signed "
             "the server's certificate"
         )
     return CbctlError(f"cannot connect: {_last_line(text)}", where=str(address), fix=fix)

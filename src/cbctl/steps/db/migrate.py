@@ -47,8 +47,8 @@ class Inputs:
     phase           pre: before new code, post: what old code could not bear, all: both, auto: pre,
                     and on a new, empty database both
     create_marker   an empty database may be taken for this environment
-    database_step   id of the step that brings the database up; "" when none does, and then an
-                    unreachable database is an error
+    database_step   id of the step that brings the database up, "" when none does. It counts only
+                    for a database on this machine: one elsewhere that is down is an error
     """
 
     url: Reference
@@ -97,13 +97,13 @@ class Migrate(Step[Inputs, Facts, Outcome]):
         folder = tuple(migration.entry for migration in read_folder(inputs.folder))
         works_with = read_range(inputs.schema, folder)
         started = ctx.monotonic()
-        down, found = "", None
+        down, found, address = "", None, None
         try:
             address = _address(ctx, inputs)
             with connect(address) as connection:
                 found = survey(connection, address)
         except DatabaseDown as error:
-            if not inputs.database_step:
+            if not inputs.database_step or (address and not address.loopback):
                 raise
             down = error.kind
         evidence: dict[str, Json] = {"seconds": round(ctx.monotonic() - started, 3)}
@@ -128,7 +128,7 @@ class Migrate(Step[Inputs, Facts, Outcome]):
             changes = (_marker_change(inputs), *changes)
         if changes:
             return Changes(changes)
-        waiting = f", {len(due.waiting)} wait for a later phase" if due.waiting else ""
+        waiting = f"; waiting for a later phase: {len(due.waiting)}" if due.waiting else ""
         return Nothing(f"the schema is at {_reached(facts.survey.applied):04d}{waiting}")
 
     def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
@@ -188,7 +188,7 @@ class Migrate(Step[Inputs, Facts, Outcome]):
 
     def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
         return CannotUndo(
-            "migrations of the phase pre are made so that the code before them works too; they stay"
+            "they stay: migrations of the phase pre leave the code before them working"
         )
 
 

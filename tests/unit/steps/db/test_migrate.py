@@ -42,7 +42,9 @@ FACTS = Facts("", (ONE, TWO), SchemaRange(1, 2), USED)
 
 
 def test_nothing_says_what_waits() -> None:
-    assert STEP.plan(INPUTS, FACTS) == Nothing("the schema is at 0001, 1 wait for a later phase")
+    assert STEP.plan(INPUTS, FACTS) == Nothing(
+        "the schema is at 0001; waiting for a later phase: 1"
+    )
 
 
 def test_a_new_database_gets_both_phases_and_the_marker() -> None:
