@@ -30,6 +30,7 @@ class Drawing(Protocol):
     """What every kind of face can do."""
 
     def __call__(self, event: Event, /) -> None: ...
+    def say(self, text: str) -> None: ...
     def tick(self) -> None: ...
     def hangup(self) -> None: ...
     def close(self) -> None: ...
@@ -38,8 +39,9 @@ class Drawing(Protocol):
 class Face:
     """A Sink that never raises: no picture is worth a run.
 
+    say     a line of talk between the events; safe in a signal handler, as is `hangup`
     hangup  for the handler of SIGHUP: from now on plain lines
-    close   stops the timer and leaves the terminal in order; more events are still taken
+    close   stops the timer and leaves the terminal in order; what comes later is not shown
     """
 
     def __init__(self, drawings: list[Drawing], spare: Callable[[Story | None], Drawing]) -> None:
@@ -47,9 +49,19 @@ class Face:
         self._spare = spare
         self._timer: Repeating | None = None
         self._lock = threading.Lock()
+        self._over = self._closed = False
 
     def __call__(self, event: Event) -> None:
+        # A step that is still busy after the last word must not speak after it.
+        if event.type in ("plan.started", "run.started"):
+            self._over = False
+        if self._over or self._closed:
+            return
+        self._over = event.type == "run.ended"
         self._each(lambda drawing: drawing(event))
+
+    def say(self, text: str) -> None:
+        self._each(lambda drawing: drawing.say(text))
 
     def tick(self) -> None:
         self._each(lambda drawing: drawing.tick())
@@ -61,6 +73,7 @@ class Face:
         timer, self._timer = self._timer, None
         if timer:
             timer.cancel()
+        self._closed = True
         self._each(lambda drawing: drawing.close())
 
     def keep_time(self, every: Every, seconds: float) -> None:
@@ -97,7 +110,7 @@ class Face:
 
 def face(
     mode: Mode,
-    stderr: TextIO,
+    stderr: TextIO | None,
     environ: Mapping[str, str],
     *,
     stdout: TextIO | None = None,
@@ -127,7 +140,7 @@ def face(
     return found
 
 
-def lively(stream: TextIO, environ: Mapping[str, str]) -> bool:
+def lively(stream: TextIO | None, environ: Mapping[str, str]) -> bool:
     """True where lines can be redrawn."""
     return (
         _is_terminal(stream)
@@ -136,8 +149,8 @@ def lively(stream: TextIO, environ: Mapping[str, str]) -> bool:
     )
 
 
-def _is_terminal(stream: TextIO) -> bool:
+def _is_terminal(stream: TextIO | None) -> bool:
     try:
-        return stream.isatty()
+        return stream is not None and stream.isatty()
     except (OSError, ValueError):
         return False

@@ -25,7 +25,7 @@ def text(error: CbctlError) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def show(error: CbctlError, stderr: TextIO) -> None:
+def show(error: CbctlError, stderr: TextIO | None) -> None:
     """Writes it; a stream that is gone is no second failure."""
     Output(stderr).write(text(error))
 

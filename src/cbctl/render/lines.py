@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
@@ -31,7 +32,7 @@ class Lines:
 
     def __init__(
         self,
-        stderr: TextIO | Output,
+        stderr: TextIO | Output | None,
         environ: Mapping[str, str],
         *,
         now: Callable[[], float] = time.monotonic,
@@ -46,11 +47,13 @@ class Lines:
         self._story = story or Story()
         self._lock = threading.RLock()
         self._spoke = now()
+        self._said: deque[str] = deque()
         self._heard: dict[str, tuple[float, str]] = {}
 
     def __call__(self, event: Event) -> None:
         with self._lock:
             now = self._now()
+            self._speak(now)
             self._remind(now)
             held = self._story.holder
             step = self._story.tell(event, now)
@@ -64,8 +67,13 @@ class Lines:
             if event.type == "run.ended":
                 self._end()
 
+    def say(self, text: str) -> None:
+        """May be called from a signal handler: it is written with the next tick or event."""
+        self._said.append(text)
+
     def tick(self) -> None:
         with self._lock:
+            self._speak(self._now())
             self._remind(self._now())
 
     def hangup(self) -> None:
@@ -73,8 +81,16 @@ class Lines:
 
     def close(self) -> None:
         with self._lock:
+            self._speak(self._now())
             if self._github:
                 self._github.close()
+
+    def _speak(self, now: float) -> None:
+        while self._said:
+            self._say(self._clock(), clean(self._said.popleft()), now)
+
+    def _clock(self) -> str:
+        return datetime.fromtimestamp(self._wall(), UTC).strftime("%H:%M:%S")
 
     def _text(self, event: Event, step: StepStory | None, now: float, held: str) -> str:
         story, data = self._story, event.data
@@ -142,8 +158,7 @@ class Lines:
                 if (not s.verdict if self._story.phase == "plan" else s.state == "waiting")
             ]
         if waited:
-            at = datetime.fromtimestamp(self._wall(), UTC).strftime("%H:%M:%S")
-            self._say(at, "still waiting for " + ", ".join(waited), now)
+            self._say(self._clock(), "still waiting for " + ", ".join(waited), now)
 
     def _say(self, at: str, text: str, now: float) -> None:
         self._spoke = now

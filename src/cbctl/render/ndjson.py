@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Ndjson:
     """Lines `{"type", "at", "run", "data"}`, pure ASCII, each flushed."""
 
-    def __init__(self, stdout: TextIO) -> None:
+    def __init__(self, stdout: TextIO | None) -> None:
         self._out = Output(stdout)
         self._lock = threading.Lock()
 
@@ -27,6 +27,9 @@ class Ndjson:
         )
         with self._lock:
             self._out.line(line)
+
+    def say(self, text: str) -> None:
+        """Talk is no event."""
 
     def tick(self) -> None:
         """Nothing here depends on time."""

@@ -17,9 +17,10 @@ class Output:
     dead     the other end is gone
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | None) -> None:
+        # None: the process was started with this stream closed
         self._stream = stream
-        self.dead = False
+        self.dead = stream is None
         encoding = getattr(stream, "encoding", None) or "utf-8"
         self._encoding = encoding
         try:
@@ -29,7 +30,7 @@ class Output:
             self.unicode = False
 
     def write(self, text: str) -> None:
-        if self.dead:
+        if self.dead or self._stream is None:
             return
         if not self.unicode:
             text = text.translate(_PLAIN).encode("ascii", "replace").decode("ascii")
@@ -42,17 +43,17 @@ class Output:
                 os.set_blocking(self._stream.fileno(), True)
                 self._stream.flush()
         except (OSError, ValueError):  # ValueError: the stream was closed
-            self._die()
+            self._die(self._stream)
 
     def line(self, text: str = "") -> None:
         self.write(text + "\n")
 
-    def _die(self) -> None:
+    def _die(self, stream: TextIO) -> None:
         self.dead = True
         # What is still buffered would fail again when the interpreter ends (exit code 120).
         try:
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
+            os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
         except (OSError, ValueError):
             return

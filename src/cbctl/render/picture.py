@@ -41,6 +41,7 @@ class Painter:
         self.names = 0
         self._width = max(10, columns - 1)
         self._unicode = unicode
+        self._known: dict[tuple[object, ...], str] = {}
         self._console = Console(
             file=io.StringIO(),
             force_terminal=True,
@@ -162,7 +163,13 @@ class Painter:
         return found or [self._ansi(head)]
 
     def _ansi(self, line: Text) -> str:
-        line.truncate(self._width, overflow="ellipsis")
-        with self._console.capture() as captured:
-            self._console.print(line, end="", soft_wrap=True)
-        return captured.get()
+        # most lines of a picture are those of the picture before
+        key = (line.plain, str(line.style), tuple(line.spans))
+        if key not in self._known:
+            if len(self._known) > 500:
+                self._known.clear()
+            line.truncate(self._width, overflow="ellipsis")
+            with self._console.capture() as captured:
+                self._console.print(line, end="", soft_wrap=True)
+            self._known[key] = captured.get()
+        return self._known[key]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TextIO
 
 from cbctl.render.output import Output
@@ -12,10 +12,10 @@ Size = Callable[[], tuple[int, int]]
 """Columns and rows, asked again for every picture."""
 
 
-def size_of(stream: TextIO) -> Size:
+def size_of(stream: TextIO | None) -> Size:
     def ask() -> tuple[int, int]:
         try:
-            size = os.get_terminal_size(stream.fileno())
+            size = os.get_terminal_size(stream.fileno() if stream else -1)
         except (OSError, ValueError):
             return 80, 24
         return size.columns or 80, size.lines or 24
@@ -38,15 +38,18 @@ class Screen:
     def size(self) -> tuple[int, int]:
         return self._size()
 
-    def draw(self, lines: list[str]) -> None:
-        """Puts `lines` in the place of the last picture, in one write so that nothing flickers."""
-        body = "".join(f"{line}\x1b[K\n" for line in lines)
+    def draw(self, lines: list[str], above: Iterable[str] = ()) -> None:
+        """Puts `lines` in the place of the last picture, in one write so that nothing flickers.
+
+        Lines `above` it are written once and stay.
+        """
+        body = "".join(f"{line}\x1b[K\n" for line in (*above, *lines))
         self._out.write(f"{self._back()}{body}\x1b[J")
         self._drawn = len(lines)
 
-    def settle(self, lines: list[str]) -> None:
+    def settle(self, lines: list[str], above: Iterable[str] = ()) -> None:
         """Draws for the last time: these lines belong to the scrollback from now on."""
-        self.draw(lines)
+        self.draw(lines, above)
         self._drawn = 0
 
     def _back(self) -> str:

@@ -57,6 +57,8 @@ class Story:
             self.began = now
         match event.type:
             case "plan.started":
+                self.run = self.kind = self.holder = ""
+                self.failed, self.ended = [], None
                 ids = [str(id) for id in data.get("steps") or []]
                 self.phase, self.began = "plan", now
                 self.steps = {id: StepStory(id) for id in ids}

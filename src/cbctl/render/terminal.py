@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TextIO
 
+from cbctl.render.clean import clean
 from cbctl.render.ending import ending
 from cbctl.render.lines import Lines
 from cbctl.render.output import Output
@@ -30,7 +33,7 @@ class Terminal:
 
     def __init__(
         self,
-        stderr: TextIO,
+        stderr: TextIO | None,
         environ: Mapping[str, str],
         *,
         now: Callable[[], float] = time.monotonic,
@@ -42,6 +45,7 @@ class Terminal:
         self.story = Story()
         self._painter: Painter | None = None
         self._lock = threading.RLock()
+        self._said: deque[str] = deque()
         self._plain: Lines | None = None
         self._hung_up = False
         self._live = False
@@ -70,6 +74,12 @@ class Terminal:
                 plain.tick()
             elif self._live:
                 self._draw(self._now())
+            elif self._said:
+                self._screen.settle([], self._above())
+
+    def say(self, text: str) -> None:
+        """May be called from a signal handler: the next picture has it above itself."""
+        self._said.append(text)
 
     def hangup(self) -> None:
         """May be called from a signal handler: the next event goes on as plain lines."""
@@ -78,24 +88,33 @@ class Terminal:
     def close(self) -> None:
         """Leaves the last picture standing, for what is written next to come below it."""
         with self._lock:
-            if self._live and not self._given_up():
-                self._settle(self._steps(self._now(), clipped=False))
+            if plain := self._given_up():
+                plain.close()
+            elif self._live or self._said:
+                self._settle(self._steps(self._now(), clipped=False) if self._live else [])
 
     def _given_up(self) -> Lines | None:
         if self._plain is None and (self._hung_up or self._out.dead):
             self._live = False
             self._plain = Lines(self._out, self._environ, now=self._now, story=self.story)
+            while self._said:
+                self._plain.say(self._said.popleft())
         return self._plain
 
     def _draw(self, now: float, *, soon: bool = False) -> None:
         self._live = True
         if not soon:
-            self._screen.draw(self._steps(now, clipped=True))
+            self._screen.draw(self._steps(now, clipped=True), self._above())
             self._drawn_at = now
 
     def _settle(self, lines: list[str]) -> None:
-        self._screen.settle(lines)
+        self._screen.settle(lines, self._above())
         self._live = False
+
+    def _above(self) -> list[str]:
+        width = max(20, self._screen.size[0] - 1)
+        said = [clean(self._said.popleft()) for _ in range(len(self._said))]
+        return [line for text in said for line in textwrap.wrap(text, width)]
 
     def _steps(self, now: float, *, clipped: bool) -> list[str]:
         columns, rows = self._screen.size

@@ -14,7 +14,7 @@ from cbctl.render.words import value
 Format = Literal["text", "json", "yaml"]
 
 
-def show(data: object, format: Format, stdout: TextIO) -> None:
+def show(data: object, format: Format, stdout: TextIO | None) -> None:
     """Writes it; a reader that went away (`| head`) is no error."""
     Output(stdout).write(text(data, format))
 

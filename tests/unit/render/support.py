@@ -163,13 +163,15 @@ class Tty:
 
     def _put(self, text: str) -> None:
         assert not CONTROL.search(text), f"control byte in {text!r}"
-        for character in text:
+        while text:
             if self.column == self.columns:  # wraps, as terminals do
                 self.column = 0
                 self._down()
+            part, text = text[: self.columns - self.column], text[self.columns - self.column :]
             line = self.screen[self.row].ljust(self.column)
-            self.screen[self.row] = line[: self.column] + character + line[self.column + 1 :]
-            self.column += 1
+            end = self.column + len(part)
+            self.screen[self.row] = line[: self.column] + part + line[end:]
+            self.column = end
 
     def _down(self) -> None:
         self.row += 1

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TextIO
 
 import pytest
-from tests.unit.render.support import failure
+from tests.unit.render.support import event, failure
 
 from cbctl.engine.event import Event
 from cbctl.render.face import face, lively
@@ -96,6 +96,39 @@ def test_a_defect_of_the_display_is_replaced_by_plain_lines(
     assert "\ndeploy failed after " in stderr.getvalue()
 
 
+@pytest.mark.parametrize("mode", ["plain", "ndjson"])
+def test_the_result_is_the_last_word(mode: Literal["plain", "ndjson"]) -> None:
+    stream = io.StringIO()
+    shown = face(mode, stream, {}, stdout=stream)
+    for one in failure():
+        shown(one)
+    last = stream.getvalue()
+    shown(event("step.progress", step="api", message="still busy"))
+    assert stream.getvalue() == last
+    shown(event("plan.started", "", steps=["a"]))  # another run by the same command
+    assert stream.getvalue() != last
+    shown.close()
+    last = stream.getvalue()
+    shown(event("step.progress", step="api", message="still busy"))
+    shown.tick()
+    assert stream.getvalue() == last
+
+
+def test_talk_among_plain_lines() -> None:
+    stream = io.StringIO()
+    shown = face("plain", stream, {})
+    shown.say("stopping at the next safe point\x07")
+    shown.tick()
+    assert stream.getvalue()[8:] == " stopping at the next safe point\\x07\n"
+
+
+def test_a_process_without_standard_error() -> None:
+    shown = face("auto", None, {"TERM": "xterm"})
+    for one in failure():
+        shown(one)
+    shown.close()
+
+
 def test_a_stream_without_an_answer_is_no_terminal() -> None:
     stream = io.StringIO()
     stream.close()
@@ -144,7 +177,7 @@ def test_plain_lines_without_rich_even_on_a_dumb_terminal() -> None:
     code = (
         "import os, sys\n"
         "from cbctl.render.face import face\n"
-        "from tests.unit.render.support import failure\n"
+        "from tests.unit.render.support import event, failure\n"
         "shown = face('auto', sys.stderr, os.environ)\n"
         "[shown(one) for one in failure()]\n"
         "assert 'rich' not in sys.modules\n"

@@ -113,7 +113,7 @@ def test_what_stood_on_the_terminal_before_is_never_lost() -> None:
         *(event("step.done", step=s, changed=True, changes=[], seconds=1.0) for s in steps),
         event("run.ended", result="succeeded", exit=0, changes=[], release=None, error=None),
     ]
-    for rows in (2, 3, 5, 24, 100):
+    for rows in (2, 5, 24):
         tty = Tty(rows=rows)
         before = [f"$ line {n}" for n in range(30)]
         tty.feed("".join(line + "\r\n" for line in before))
@@ -211,6 +211,20 @@ def test_close_leaves_the_last_picture_for_what_is_written_next() -> None:
     face.tick()
     tty.feed("error: x\r\n")
     assert tty.seen[-1] == "error: x" and len(tty.seen) == 4
+
+
+def test_talk_comes_above_the_picture_and_stays() -> None:
+    tty = Tty()
+    face = played(tty, success()[:10])
+    face.say("stopping at the next safe point\x1b[2J")
+    face.tick()
+    face.tick()
+    assert tty.seen[0] == "stopping at the next safe point\\x1b[2J"
+    assert [line[3:10] for line in tty.seen[1:]] == ["postgre", "program", "api    "]
+    face.close()
+    face.say("bye")
+    face.tick()
+    assert tty.seen[-1] == "bye" and len(tty.seen) == 5
 
 
 # -- real pseudo-terminals --------------------------------------------------------------------
