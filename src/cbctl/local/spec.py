@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from cbctl.errors import CbctlError, Exit
 from cbctl.local.files import read_json, write_json
 from cbctl.local.state import State, checked_name, reference_name
 
@@ -103,10 +104,21 @@ def order_file(state: State, name: str) -> Path:
 
 
 def read_order(state: State, name: str) -> Order | None:
-    value = read_json(order_file(state, name))
+    """None when there is no such file; Exit.REFUSED when this cbctl does not understand it."""
+    path = order_file(state, name)
+    value = read_json(path)
     if value is None:
         return None
-    return Order(ServiceSpec.of_json(value["spec"]), value["desired"], value["generation"])
+    try:
+        spec = ServiceSpec.of_json(value["spec"])
+        return Order(spec, str(value["desired"]), int(value["generation"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CbctlError(
+            "the order of a service was not written by this version of cbctl",
+            exit=Exit.REFUSED,
+            where=str(path),
+            fix=f"use the cbctl that wrote it, or remove {path} and deploy again",
+        ) from error
 
 
 def write_order(state: State, order: Order) -> None:

@@ -34,10 +34,16 @@ def root_folder(environ: Mapping[str, str] = os.environ) -> Path:
     if chosen := environ.get("CBCTL_STATE_DIR"):
         return Path(chosen).absolute()
     base = environ.get("XDG_STATE_HOME", "")
-    home = environ.get("HOME") or str(Path("~").expanduser())
-    # The XDG standard: a relative path there is to be ignored.
-    parent = Path(base) if base.startswith("/") else Path(home) / ".local" / "state"
-    return parent / "cbctl"
+    if base.startswith("/"):  # the XDG standard: a relative path there is to be ignored
+        return Path(base) / "cbctl"
+    home = environ.get("HOME", "")
+    if not home.startswith("/"):
+        raise CbctlError(
+            "there is no home folder to keep local state in",
+            exit=Exit.USAGE,
+            fix="set CBCTL_STATE_DIR to a folder of yours",
+        )
+    return Path(home) / ".local" / "state" / "cbctl"
 
 
 def reference_name(value: str) -> str | None:

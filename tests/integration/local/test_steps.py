@@ -286,6 +286,8 @@ def test_what_is_wrong_is_seen_and_repaired(services: Services, api: api_step.In
     watcher = processes.Identity.of_json(answer["process"])
     assert watcher is not None
     processes.kill_all([watcher])
+    while processes.alive(watcher):
+        time.sleep(0.01)
     assert isinstance(api_step.STEP.verify(Situation(), api), NotVerified)
     before = pid(services, "api")
     assert changes(api_step.STEP, api) == ["api supervision"]

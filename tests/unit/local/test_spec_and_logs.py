@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cbctl.errors import CbctlError
+from cbctl.errors import CbctlError, Exit
 from cbctl.local import logs
 from cbctl.local.spec import (
     Order,
@@ -58,6 +58,16 @@ def test_an_order_survives_its_file(state: State) -> None:
     assert service_names(state) == ["api"]
     assert stat.S_IMODE(order_file(state, "api").stat().st_mode) == 0o600
     assert read_order(state, "none") is None
+
+
+@pytest.mark.parametrize(
+    "text", ['{"spec": {}}', '{"spec": {"argv": [], "new": 1}}', '{"spec": 1}']
+)
+def test_an_order_of_another_cbctl_is_refused(state: State, text: str) -> None:
+    order_file(state, "api").write_text(text)
+    with pytest.raises(CbctlError, match="not written by this version") as error:
+        read_order(state, "api")
+    assert error.value.exit is Exit.REFUSED
 
 
 def test_sealing_needs_the_secrets_and_never_writes_them(state: State) -> None:

@@ -20,6 +20,8 @@ def test_root_folder_follows_the_environment() -> None:
         "/h/.local/state/cbctl"
     )
     assert root_folder({"HOME": "/h"}) == Path("/h/.local/state/cbctl")
+    with pytest.raises(CbctlError, match="no home folder"):
+        root_folder({})
 
 
 def test_a_new_state_is_private_and_opens_again(tmp_path: Path) -> None:
