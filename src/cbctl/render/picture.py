@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from cbctl.render.clean import clean
+from cbctl.render.clean import clean, cut
 from cbctl.render.ending import Row, grouped
 from cbctl.render.lines import where_it_is
 from cbctl.render.story import State, StepStory
@@ -97,7 +97,9 @@ class Painter:
         lines = self._wrapped(Text(), Text(title, _TONES.get(tone, "bold")))
         for label, text in grouped(rows[1:]):
             if label == "|":
-                lines += [self._ansi(Text.assemble(" " * 9, ("| ", "dim"), text))]
+                # about two rows each, or what happened is scrolled away by what explains it
+                head = Text.assemble(" " * 9, ("| ", "dim"))
+                lines += self._wrapped(head, Text(cut(text, 2 * (self._width - 12))), head)
             else:
                 lines += self._wrapped(Text(f"{label:<9}", "bold"), Text(text))
         return lines
@@ -154,12 +156,14 @@ class Painter:
             bar.append(on * full, "cyan").append(off * (_BAR - full), "dim").append(" ")
         return bar
 
-    def _wrapped(self, head: Text, body: Text) -> list[str]:
+    def _wrapped(self, head: Text, body: Text, again: Text | None = None) -> list[str]:
+        """`body` beside `head`; further rows begin with `again`, or with room for it."""
         indent = cell_len(head.plain)
+        again = again or Text(" " * indent)
         found: list[str] = []
         for line in body.wrap(self._console, max(10, self._width - indent)):
             line.rstrip()
-            found.append(self._ansi(Text.assemble(head if not found else " " * indent, line)))
+            found.append(self._ansi(Text.assemble(again if found else head, line)))
         return found or [self._ansi(head)]
 
     def _ansi(self, line: Text) -> str:

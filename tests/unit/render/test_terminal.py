@@ -91,6 +91,26 @@ def test_the_end_of_a_run_that_fails() -> None:
     ]
 
 
+def test_a_long_log_line_is_wrapped_and_not_lost() -> None:
+    tty = Tty(columns=60)
+    last = failure()
+    last[-3] = event(
+        "step.failed",
+        step="api",
+        error=last[-3].data["error"],
+        evidence={"log": "panic: " + "word " * 15, "endless": "x" * 5000},
+    )
+    played(tty, last)
+    at = tty.seen.index("why      api: the API did not answer within 120 s")
+    assert tty.seen[at + 1 : at + 6] == [
+        "         | log: panic: word word word word word word word",
+        "         | word word word word word word word word",
+        "         | endless:",
+        "         | " + "x" * 48,
+        "         | " + "x" * 35 + "…",
+    ]
+
+
 def test_while_it_runs_a_line_shows_progress_bar_and_time() -> None:
     tty = Tty()
     played(tty, success()[:10])
