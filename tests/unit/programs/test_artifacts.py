@@ -50,6 +50,14 @@ def test_the_lock_is_that_of_the_crates() -> None:
     assert f"{digest}  Cargo.lock" in LOCK.read_text().splitlines()
 
 
+def test_no_crate_brings_128_bit_helpers() -> None:
+    """With such a crate a 128-bit product links and runs wrong; without it the link fails."""
+    crates = re.findall(r'^name = "(.+)"', (ROOT / "Cargo.lock").read_text(), re.MULTILINE)
+    assert "pinocchio" in crates
+    assert [name for name in crates if "builtins" in name] == []
+    assert "link-arg=--disable-math-builtins" in (ROOT / "build").read_text()
+
+
 @pytest.mark.parametrize(
     ("form", "path"),
     [

@@ -19,9 +19,7 @@ use crypto_bet_interface::errors::FrameworkError;
 use crypto_bet_interface::instructions::{EmergencyPause, EmergencyUnpause, InitializeProgram};
 use crypto_bet_interface::wire::Tagged;
 
-// Nothing is called in these crates by name: the one carries a feature, the other has memcpy.
-#[cfg(target_arch = "bpf")]
-use solana_compiler_builtins as _;
+// A dependency for its feature's sake only.
 use solana_define_syscall as _;
 
 mod checks;
