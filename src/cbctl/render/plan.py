@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from cbctl.render.clean import clean
 from cbctl.render.words import changed, count
@@ -85,14 +85,6 @@ def _wrapped(head: str, content: str, width: int) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def from_events(observed: Iterable[Mapping[str, object]]) -> list[Planned]:
-    """The steps of a plan from the data of its `step.observed` events, the last word of each."""
-    steps: dict[str, Planned] = {}
-    for data in observed:
-        steps[_id(data)] = data
-    return list(steps.values())
 
 
 def _coloured(line: str) -> str:

@@ -107,7 +107,7 @@ def test_a_long_log_line_is_wrapped_and_not_lost() -> None:
         "         | word word word word word word word word",
         "         | endless:",
         "         | " + "x" * 48,
-        "         | " + "x" * 35 + "…",
+        "         | " + "x" * 36 + "…",
     ]
 
 
