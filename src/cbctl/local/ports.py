@@ -91,6 +91,13 @@ def can_bind(port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
+        except PermissionError:
+            raise CbctlError(
+                f"this user may not use port {port}",
+                exit=Exit.CREDENTIALS,
+                where=f"{HOST}:{port}",
+                fix="choose a port from 1024 on in cbctl.yaml",
+            ) from None
         except OSError:
             return False
     return True

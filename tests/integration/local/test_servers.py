@@ -57,7 +57,7 @@ def nobody_shows(secret: str) -> None:
             continue  # it ended meanwhile
 
 
-def kinds(found: list[Binary]) -> list[object]:
+def kinds(found: list[Binary]) -> list[pytest.ParameterSet]:
     """The preferred program, and every night the other kind too."""
     each = {binary.kind: binary for binary in reversed(found)}
     first = found[:1]

@@ -74,3 +74,13 @@ def test_side_by_side_reservations_are_all_stored(ports: Ports) -> None:
     found = {name: ports.stored(name) for name in names}
     assert None not in found.values()
     assert len(set(found.values())) == 8
+
+
+def test_a_port_that_this_user_may_not_use(ports: Ports, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: socket.socket, address: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+    with pytest.raises(CbctlError, match="may not use port 80") as error:
+        ports.reserve("api", preferred=80)
+    assert error.value.exit is Exit.CREDENTIALS
