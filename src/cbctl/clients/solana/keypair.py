@@ -44,15 +44,18 @@ def read(path: Path) -> Keypair | None:
         return None
     except OSError as error:
         raise _refused(path, f"cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
-        about = os.fstat(file.fileno())
+    try:
+        about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
             raise _refused(path, "is not a regular file")
         if about.st_uid not in (os.geteuid(), 0):
             raise _refused(path, "belongs to another user")
         if about.st_mode & 0o077:
             raise _refused(path, "can be read by others", fix=f"chmod 600 {path}")
-        return parse(file.read(4096), str(path))
+        raw = os.read(descriptor, 4096)
+    finally:
+        os.close(descriptor)
+    return parse(raw.decode("utf-8", "replace"), str(path))
 
 
 def write(path: Path, keypair: Keypair) -> None:

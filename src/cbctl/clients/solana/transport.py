@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import re
 import ssl
 import threading
 import time
@@ -70,7 +71,7 @@ class Transport:
 
     @property
     def loopback(self) -> bool:
-        return self._name in ("localhost", "::1") or self._name.startswith("127.")
+        return re.fullmatch(r"localhost|::1|127(\.\d{1,3}){3}", self._name) is not None
 
     def close(self) -> None:
         with self._lock:
@@ -167,6 +168,7 @@ class Transport:
         self, connection: http.client.HTTPConnection, method: str, body: bytes, until: float
     ) -> tuple[int, float, bytes]:
         reused = connection.sock is not None
+        response: http.client.HTTPResponse | None = None
         try:
             connection.request("POST", self._target, body, self._headers)
             response = connection.getresponse()
@@ -196,6 +198,9 @@ class Transport:
             # Only the kind: what libraries write may quote the URL.
             what = f"{method} failed ({type(error).__name__})"
             raise Unreachable(what, where=self.host) from None
+        finally:
+            if response is not None:  # it holds the socket where the server ends the connection
+                response.close()
         if response.will_close:
             connection.close()
         else:
