@@ -51,6 +51,7 @@ class Workplace:
     keys: LocalKeys
     values: Revealer
     world: World
+    say: Callable[[str], None]
 
     @property
     def store(self) -> FileStore:
@@ -74,9 +75,18 @@ def name_of(settings: Settings, given: str | None) -> str:
 
 
 def open_workplace(
-    config: str | None, given: str | None, sink: Sink = lambda event: None, *, create: bool = False
+    config: str | None,
+    given: str | None,
+    sink: Sink = lambda event: None,
+    *,
+    say: Callable[[str], None] = lambda text: None,
+    create: bool = False,
 ) -> Workplace:
-    """create  make the local state folder if there is none (only commands that change)"""
+    """
+    sink    takes the events of runs
+    say     tells a person something beside them; called in signal handlers too
+    create  make the local state folder if there is none (only commands that change)
+    """
     everything = settings(config)
     env = environment(everything, name_of(everything, given))
     if not env.is_local:
@@ -106,7 +116,7 @@ def open_workplace(
         scrub=scrubber.scrub,
         stop=Stop(),
     )
-    return Workplace(everything, env, state, keys, values, world)
+    return Workplace(everything, env, state, keys, values, world, say)
 
 
 # -- from a runbook to a job ----------------------------------------------------------------
@@ -181,7 +191,7 @@ def carry_out(
     """Plans, asks through `agree` (which raises to stop) and runs; tells whom it was told to."""
     _refuse_while_locked(work)
     since = journals.newest(work.store)
-    with _signals(work.world):
+    with _signals(work):
         made = make_plan(work, job)
         if made.blocked:
             return run.refuse(work.world, made)
@@ -216,7 +226,7 @@ def resume(
         replaces=first["replaces"],
     )
     run.require_resumable(records, id, again.identity)
-    with _signals(work.world):
+    with _signals(work):
         made = make_plan(work, again)
         agree(made)
         ended = run.resume(work.world, again, made, id)
@@ -321,7 +331,7 @@ def notify(work: Workplace, ended: Ended) -> None:
             url, secret = work.world.reveal(receiver.url), work.world.reveal(receiver.secret)
             webhook.notify(url, secret, text)
         except CbctlError as error:
-            work.world.emit("notify.failed", ended.run, error=work.world.scrub(str(error)))
+            work.say(f"the notification was not delivered: {work.world.scrub(str(error))}")
 
 
 def break_lock(work: Workplace, reason: str) -> str:
@@ -511,17 +521,16 @@ def _refuse_while_locked(work: Workplace) -> None:
 
 
 @contextmanager
-def _signals(world: World) -> Iterator[None]:
-    """First Ctrl-C or SIGTERM: stop at the next safe point. Second: at once. SIGHUP: go on."""
+def _signals(work: Workplace) -> Iterator[None]:
+    """First Ctrl-C or SIGTERM: stop at the next safe point. Second: at once."""
 
     def stop(number: int, frame: object) -> None:
-        if world.stop.requested:
+        if work.world.stop.requested:
             os._exit(Exit.CANCELLED)
-        world.stop.request(signal.Signals(number).name)
-        world.emit("run.stopping", "", signal=signal.Signals(number).name)
+        work.world.stop.request(signal.Signals(number).name)
+        work.say("stopping at the next safe point; once more stops at once")
 
     before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
-    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         yield
     finally:

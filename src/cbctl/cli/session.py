@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -40,7 +41,9 @@ def run(
     mode: Mode = "ndjson" if events is Events.NDJSON else "auto"
     threads = Threads()
     with face(mode, sys.stderr, os.environ, stdout=sys.stdout, every=threads.every) as shown:
-        place = open_workplace(config, env, shown, create=True)
+        # a terminal that goes away must not take the run with it
+        signal.signal(signal.SIGHUP, lambda *_: shown.hangup())
+        place = open_workplace(config, env, shown, say=shown.say, create=True)
         ended = work(place)
     if output is not Output.TEXT:
         print_data(summary(ended), output)

@@ -38,6 +38,7 @@ def gathered(work: Workplace) -> dict[str, Any]:
     from cbctl.engine import release
     from cbctl.engine.canonical import plain
     from cbctl.report.status import parts
+
     current = release.current(release.history(work.store))
     return {
         "environment": work.env.name,
