@@ -52,6 +52,7 @@ def deploy(
         plan_only(make_plan(place, job(place, "deploy", only=chosen, skip=left)), output)
 
     def afterwards(place: Workplace) -> None:
+        print()
         print_status(place, gathered(place))
         print("next:    cbctl health local    cbctl local logs --follow    cbctl local down")
 

@@ -27,7 +27,8 @@ def ending(story: Story, width: int = 76, evidence: int = LINES_SHOWN) -> list[R
             rows.append(("undone", clean(step.id)))
         elif step.state == "not undone":
             rows.append(("stays", f"{clean(step.id)}: {clean(step.cannot)}"))
-    rows.append(("next", _next(story, result, error, changes)))
+    if result not in ("succeeded", "unchanged"):
+        rows.append(("next", _next(story, result, error, changes)))
     if data.get("release"):
         rows.append(("release", clean(data["release"])))
     if story.run:
@@ -108,8 +109,6 @@ def _next(story: Story, result: str, error: Any, changes: list[Any]) -> str:
     if fix:
         return fix
     match result:
-        case "succeeded" | "unchanged":
-            return "nothing to do"
         case "undone" | "refused":
             return "solve the cause, then run the command again"
         case _ if story.run and (changes or result == "cancelled"):

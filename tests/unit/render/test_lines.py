@@ -44,7 +44,6 @@ def test_a_run_that_succeeds() -> None:
         "77b077b077b077b077b077b…7b077b077b0\n"
         "         program  + authority: 9xQeWvG816bUx9EPjHmaT23yvVM2ZWbr\n"
         "         api  + process: cbapi\n"
-        "next:    nothing to do\n"
         "release: 7\n"
         "run:     20261122T193348-9f3a1c\n"
     )
@@ -139,7 +138,6 @@ def test_only_checked() -> None:
         "19:33:48 a: already right\n"
         "\n"
         "nothing to do: 1 step checked in 3.0 s\n"
-        "next:    nothing to do\n"
         "release: 7\n"
     )
 

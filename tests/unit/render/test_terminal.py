@@ -61,7 +61,6 @@ def test_the_end_of_a_run_that_succeeds() -> None:
         "changed  program  ~ program bytes: 3f9a3f9a3f9a…9a3f9a → 77b077b077b0…b077b0",
         "         program  + authority: 9xQeWvG816bUx9EPjHmaT23yvVM2ZWbr",
         "         api  + process: cbapi",
-        "next     nothing to do",
         "release  7",
         "run      20261122T193348-9f3a1c",
     ]
@@ -141,7 +140,7 @@ def test_what_stood_on_the_terminal_before_is_never_lost() -> None:
         assert tty.seen[:30] == before
         assert sum("step-" in line for line in tty.seen) >= 60
         if rows >= 5:
-            assert len(tty.seen) == 30 + 60 + 4
+            assert len(tty.seen) == 30 + 60 + 3
 
 
 def test_more_steps_than_rows_shows_those_that_matter() -> None:
