@@ -193,12 +193,12 @@ def _seed(item: dict[str, Any], path: str) -> Seed:
                 raise IdlError(path, "a number needs its type")
             return ConstSeed(value.to_bytes(width, "little"))
         return ConstSeed(_bytes(value, f"{path}.value"))
+    if kind not in ("arg", "account"):
+        raise IdlError(f"{path}.kind", f"{shown(kind)} is not known")
     parts = tuple(snake(part) for part in _need(item, "path", str, path).split("."))
     if kind == "arg":
         return ArgSeed(parts)
-    if kind == "account":
-        return AccountSeed(parts, str(item.get("account") or ""))
-    raise IdlError(f"{path}.kind", f"{shown(kind)} is not known")
+    return AccountSeed(parts, str(item.get("account") or ""))
 
 
 # ---- types
