@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from cbctl.engine.executor import Repeating, Task
 from cbctl.engine.store import Owner
+from cbctl.local.processes import boot_id, identify
 
 T = TypeVar("T")
 
@@ -66,35 +67,6 @@ class _Every:
         self._thread.join()
 
 
-def boot_id() -> str:
-    """Changes with every start of the machine."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        import psutil
-
-        return f"boot-{int(psutil.boot_time())}"
-
-
-def started(pid: int) -> str | None:
-    """When the process with this id began, in a form that differs for a reused id; None: gone."""
-    try:
-        # field 22, after the name, which may itself hold spaces and brackets
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if fields[0] == "Z" else fields[19]
-    except FileNotFoundError:
-        if Path("/proc/self").exists():
-            return None
-    except (OSError, IndexError):
-        return None
-    import psutil
-
-    try:
-        return str(psutil.Process(pid).create_time())
-    except psutil.NoSuchProcess:
-        return None
-
-
 def owner() -> Owner:
     """This process, as the lock and the audit name it: what the system says, never $USER."""
     import pwd
@@ -104,19 +76,57 @@ def owner() -> Owner:
         name = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         name = f"uid {os.getuid()}"
-    return Owner(boot_id(), pid, started(pid) or "", platform.node(), name)
+    return Owner(_here(), pid, _started(pid) or "", platform.node(), name)
 
 
 def owner_state(owner: Owner) -> str:
-    """Whether the process that took a lock on this machine is still there."""
-    if owner.host == platform.node() and owner.boot != boot_id():
-        return "dead"
-    if owner.boot != boot_id():
-        return "unknown"  # another machine, or this one under another name
-    if started(owner.pid) != owner.started:
-        return "dead"
+    """Whether the process that took a lock on this machine is still there: "dead" only when that
+    is beyond doubt, else its renewals tell."""
+    boot, _, numbering = owner.boot.partition("+")
+    if boot != boot_id():
+        # started again since; under another name it may as well be another machine
+        return "dead" if owner.host == platform.node() else "unknown"
+    if numbering != _numbering():
+        return "unknown"  # in another container: its pid means nothing here
+    started = _started(owner.pid)
+    if started != owner.started:
+        return "unknown" if started is None and _hidden(owner.pid) else "dead"
+    return "unknown" if _stopped(owner.pid) else "alive"
+
+
+def _here() -> str:
+    return f"{boot_id()}+{_numbering()}"
+
+
+def _numbering() -> str:
+    """Which numbering of processes a pid belongs to: containers on one kernel have their own."""
     try:
-        state = Path(f"/proc/{owner.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
     except OSError:
-        return "unknown"
-    return "unknown" if state in "Tt" else "alive"  # stopped: let its renewals tell
+        return ""
+
+
+def _started(pid: int) -> str | None:
+    identity = identify(pid)
+    return str(identity.start) if identity else None
+
+
+def _hidden(pid: int) -> bool:
+    """Another user's process may be there although it is not shown (hidepid)."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+def _stopped(pid: int) -> bool:
+    """By SIGSTOP or a debugger: it runs, but does not work."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+    except psutil.Error:
+        return True  # gone just now, or not ours to see

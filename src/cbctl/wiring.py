@@ -190,7 +190,7 @@ def carry_out(
 ) -> Ended:
     """Plans, asks through `agree` (which raises to stop) and runs; tells whom it was told to."""
     _refuse_while_locked(work)
-    since = journals.newest(work.store)
+    since = run.moment(work.store)
     with _signals(work):
         made = make_plan(work, job)
         if made.blocked:
@@ -208,6 +208,7 @@ def resume(
 ) -> Ended:
     """Goes on with the run of that id, or with the newest one that did not end well."""
     _refuse_while_locked(work)
+    since = run.moment(work.store)
     id = id or _newest_open(work)
     records = journals.read(work.store, journals.RUNS + id)
     if not records or records[0].type != "run.started":
@@ -229,7 +230,7 @@ def resume(
     with _signals(work):
         made = make_plan(work, again)
         agree(made)
-        ended = run.resume(work.world, again, made, id)
+        ended = run.resume(work.world, again, made, id, since)
     notify(work, ended)
     return ended
 
@@ -340,7 +341,7 @@ def break_lock(work: Workplace, reason: str) -> str:
     before = work.store.read_lock()
     if before is None or not before.held:
         raise CbctlError("nobody holds the lock", exit=Exit.USAGE, fix="cbctl lock status")
-    id = journals.new_run(world.clock, world.random)
+    id = journals.new_run(work.store, world.clock, world.random)
     held = lock.break_lock(work.store, world.clock, world.owner, id, reason)
     try:
         log = journals.Journal(work.store, world.clock, journals.RUNS + id, held.token)

@@ -38,6 +38,13 @@ def canonical(value: Any) -> bytes:
     return msgspec.json.encode(plain(value), order="deterministic")
 
 
+def recordable(value: Any) -> Json:
+    """The value as plain JSON. Raises when it could not be written to a record."""
+    made = plain(value)
+    msgspec.json.encode(made)
+    return made
+
+
 def sha256(value: Any) -> str:
     """Hex digest of the canonical JSON."""
     return hashlib.sha256(canonical(value)).hexdigest()

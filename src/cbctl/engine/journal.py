@@ -5,15 +5,17 @@ before it (64 zeros for the first). The first record of a run also names the end
 it (`data.parent`), so that a run that was removed or cut leaves a gap that an audit finds.
 
 Types: run.started, run.resumed, step.intent, step.outcome, step.verified, step.failed,
-step.undone, release.recorded, release.marked, lock.broken, run.ended.
+run.undoing, step.undone, release.recorded, release.marked, lock.broken, run.ended. A step that is
+tried again has a second step.intent when it has more to change than its first one said.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -26,6 +28,7 @@ from cbctl.errors import CbctlError, Exit
 
 GENESIS = "0" * 64
 RUNS = "runs/"
+_SECOND = "%Y%m%dT%H%M%S"
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -54,6 +57,8 @@ class Journal:
         self._store, self._clock, self._token = store, clock, token
         self.stream = stream
         lines = store.read(stream)
+        for _ in check(stream, lines):
+            pass  # nothing is ever added to a chain that is broken
         self._count = len(lines)
         self._hash = _hash(lines[-1]) if lines else GENESIS
 
@@ -109,9 +114,17 @@ def newest(store: Store) -> Head | None:
     return head(store, streams[-1]) if streams else None
 
 
-def new_run(clock: Clock, random: Random) -> str:
-    """An id that sorts by time: 20261122T193348-9f3a1c."""
-    return f"{datetime.fromtimestamp(clock.wall(), UTC):%Y%m%dT%H%M%S}-{random.token(3)}"
+def new_run(store: Store, clock: Clock, random: Random) -> str:
+    """An id that sorts by time: 20261122T193348-9f3a1c.
+
+    It also sorts after every run that is there: with two runs in a second, and when the clock was
+    set back, the order of runs is still that of their ids."""
+    at = datetime.fromtimestamp(clock.wall(), UTC).replace(microsecond=0)
+    for stream in store.streams(RUNS)[-1:]:
+        with suppress(ValueError, OverflowError):
+            last = datetime.strptime(stream.removeprefix(RUNS)[:15], _SECOND).replace(tzinfo=UTC)
+            at = max(at, last + timedelta(seconds=1))
+    return f"{at:{_SECOND}}-{random.token(3)}"
 
 
 def _hash(line: bytes) -> str:

@@ -8,7 +8,10 @@ lost the lock is refused by `Store.append` and by `Held.fence`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+
+import msgspec
 
 from cbctl.engine.clock import Clock, stamp
 from cbctl.engine.store import Conflict, Fenced, LockRecord, Owner, Store
@@ -31,31 +34,35 @@ class Held:
         return self._record.token
 
     def fence(self) -> None:
-        """Raises Fenced unless the token is still ours."""
+        """Raises Fenced unless the lock is still ours."""
         now = self._store.read_lock()
-        if now is None or now.token != self.token or not now.held:
+        if now is None or not self._ours(now):
             raise Fenced(_taken(now))
 
     def renew(self) -> None:
-        """Shows others that the holder lives. Losing the lock is found by the next fence."""
-        now = self._store.read_lock()
-        if now is None or now.token != self.token or not now.held:
-            return
-        try:
-            self._store.swap_lock(now, replace(now, renewals=now.renewals + 1))
-        except Conflict:
-            return
+        """Shows others that the holder lives. Losing the lock is found by the next fence, and a
+        store that does not answer now is asked again at the next renewal."""
+        with suppress(Exception):
+            now = self._store.read_lock()
+            if now is not None and self._ours(now):
+                self._store.swap_lock(now, replace(now, renewals=now.renewals + 1))
 
     def release(self) -> None:
-        while True:
-            now = self._store.read_lock()
-            if now is None or now.token != self.token or not now.held:
-                return
-            try:
-                self._store.swap_lock(now, replace(now, held=False))
-                return
-            except Conflict:
-                continue  # our own renewal came between
+        """A lock that cannot be released (its disk is full) is left to expire."""
+        with suppress(Exception):
+            while True:
+                now = self._store.read_lock()
+                if now is None or not self._ours(now):
+                    return
+                try:
+                    self._store.swap_lock(now, replace(now, held=False))
+                    return
+                except Conflict:
+                    continue  # our own renewal came between
+
+    def _ours(self, now: LockRecord) -> bool:
+        # the owner too: whoever removes the record by hand may bring a token back
+        return now.held and now.token == self.token and now.owner == self._record.owner
 
 
 def acquire(
@@ -65,14 +72,19 @@ def acquire(
     run: str,
     reason: str,
     waiting: Callable[[LockRecord], None] = lambda holder: None,
+    check: Callable[[], None] = lambda: None,
 ) -> Held:
     """Takes the lock, or raises CbctlError (exit 6) naming the holder.
+
+    waiting  told of a holder whose renewal is awaited
+    check    raises to give up
 
     A holder that is certainly dead is replaced at once; one that is alive is respected at once; of
     any other a renewal is awaited for the time to live before the lock is taken from it."""
     watched: LockRecord | None = None
     since = clock.monotonic()
     while True:
+        check()
         now = store.read_lock()
         if now is None or not now.held or store.owner_state(now.owner) == "dead":
             taken = _take(store, clock, now, owner, run, reason)
@@ -103,6 +115,12 @@ def break_lock(store: Store, clock: Clock, owner: Owner, run: str, reason: str) 
             return taken
 
 
+def last_token(store: Store) -> int:
+    """That of the newest holder so far."""
+    now = store.read_lock()
+    return now.token if now else _journalled_token(store)
+
+
 def held_by(record: LockRecord) -> CbctlError:
     owner = record.owner
     return CbctlError(
@@ -118,7 +136,7 @@ def _take(
     store: Store, clock: Clock, now: LockRecord | None, owner: Owner, run: str, reason: str
 ) -> Held | None:
     new = LockRecord(
-        token=(now.token if now else 0) + 1,
+        token=(now.token if now else _journalled_token(store)) + 1,
         held=True,
         owner=owner,
         run=run,
@@ -131,6 +149,20 @@ def _take(
     except Conflict:
         return None
     return Held(store, new)
+
+
+def _journalled_token(store: Store) -> int:
+    """The highest token in the journals: the lock's record was removed by hand, and a token must
+    never come back."""
+    tokens = [0]
+    for stream in store.streams("runs/"):
+        with suppress(msgspec.MsgspecError):
+            tokens.append(msgspec.json.decode(store.read(stream)[-1], type=_Numbered).token)
+    return max(tokens)
+
+
+class _Numbered(msgspec.Struct):
+    token: int
 
 
 def _taken(now: LockRecord | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from cbctl.engine.canonical import plain, sha256
+from cbctl.engine.canonical import recordable, sha256
 from cbctl.engine.executor import Task
 from cbctl.engine.step import (
     After,
@@ -19,7 +19,7 @@ from cbctl.engine.step import (
     PlanVerdict,
     Step,
 )
-from cbctl.engine.world import Situation, World, guarded
+from cbctl.engine.world import Situation, Stopped, World, guarded
 from cbctl.errors import CbctlError, Exit
 
 
@@ -39,6 +39,7 @@ Outcomes = Mapping[str, Any]
 class Node:
     """A step in its place in a runbook.
 
+    needs   ids of the steps that must be done before it
     refers  ids of the steps whose outcomes its inputs need
     bind    makes the inputs once those outcomes are there
     """
@@ -49,6 +50,11 @@ class Node:
     needs: tuple[str, ...]
     refers: tuple[str, ...]
     bind: Callable[[Outcomes], Any]
+
+    @property
+    def after(self) -> frozenset[str]:
+        """All that it comes after: what it refers to it needs, whether that was written or not."""
+        return frozenset(self.needs) | frozenset(self.refers)
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,11 @@ def look(node: Node, situation: Situation, outcomes: Outcomes) -> Planned:
         return _later(node, unknown.needs)
     observation = node.step.observe(situation, inputs)
     verdict = node.step.plan(inputs, observation.facts)
+    if not isinstance(verdict, Nothing | Changes | Blocked | After):
+        raise TypeError(f"{type(verdict).__name__} is no verdict of a plan")
+    if isinstance(verdict, Changes) and not verdict.changes:
+        verdict = Nothing()
+    recordable(describe(verdict))
     outcome = None
     if isinstance(verdict, Nothing):
         outcome = node.step.outcome(situation, inputs, observation.facts)
@@ -131,8 +142,8 @@ def look(node: Node, situation: Situation, outcomes: Outcomes) -> Planned:
         node.name,
         node.step.summary,
         verdict,
-        plain(observation.facts),
-        dict(observation.evidence),
+        recordable(observation.facts),
+        situation.world.shown(observation.evidence),
         outcome,
     )
 
@@ -140,12 +151,24 @@ def look(node: Node, situation: Situation, outcomes: Outcomes) -> Planned:
 def make(world: World, nodes: tuple[Node, ...], identity: Mapping[str, Json]) -> Plan:
     """Observes all nodes concurrently; those that need another's outcome as soon as it is known.
 
-    Raises the first CbctlError of a step that could not even be observed."""
+    Raises the first CbctlError of a step that could not even be observed, and CbctlError (exit 8)
+    when it is told to stop."""
+    try:
+        return _make(world, nodes, identity)
+    except Stopped as why:
+        raise CbctlError(
+            f"stopped while looking: {why}; nothing was changed", exit=Exit.CANCELLED
+        ) from None
+
+
+def _make(world: World, nodes: tuple[Node, ...], identity: Mapping[str, Json]) -> Plan:
+    _require_order(nodes)
     world.emit("plan.started", "", steps=[n.id for n in nodes])
     done: dict[str, Planned] = {}
     waiting = list(nodes)
     active: dict[Task[Planned], Node] = {}
     while waiting or active:
+        world.stop.check()
         for node in list(waiting):
             unknown = [
                 r for r in node.refers if r in done and not isinstance(done[r].verdict, Nothing)
@@ -160,12 +183,6 @@ def make(world: World, nodes: tuple[Node, ...], identity: Mapping[str, Json]) ->
                 work = partial(look, node, world.situation("", node.id), outcomes)
                 active[world.executor.submit(guarded(world, node.id, "observe", work))] = node
         if not active:
-            if waiting and not _progress(waiting, done):
-                raise CbctlError(
-                    "these steps wait for each other or for a step that was left out: "
-                    + ", ".join(n.id for n in waiting),
-                    exit=Exit.USAGE,
-                )
             continue
         for finished in world.executor.wait(list(active)):
             node = active.pop(finished)
@@ -228,5 +245,16 @@ def _observed(world: World, planned: Planned) -> None:
     )
 
 
-def _progress(waiting: list[Node], done: Mapping[str, Planned]) -> bool:
-    return any(all(r in done for r in n.refers) for n in waiting)
+def _require_order(nodes: tuple[Node, ...]) -> None:
+    """Raises (exit 64) for steps that could never begin: in a circle, or after one that is not
+    there."""
+    waiting, ordered = list(nodes), set[str]()
+    while ready := [n for n in waiting if n.after <= ordered]:
+        ordered |= {n.id for n in ready}
+        waiting = [n for n in waiting if n.id not in ordered]
+    if waiting:
+        raise CbctlError(
+            "these steps wait for each other or for a step that is not there: "
+            + ", ".join(n.id for n in waiting),
+            exit=Exit.USAGE,
+        )

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import msgspec
+
 from cbctl.engine.clock import Clock
 from cbctl.engine.journal import Head, Journal, read
 from cbctl.engine.step import Json
@@ -44,12 +46,27 @@ def history(store: Store) -> list[Release]:
     releases: dict[str, Release] = {}
     for record in read(store, HISTORY):
         data = record.data
-        if record.type == "release.recorded":
-            releases[data["id"]] = Release(at=record.at, **data)
-        elif record.type == "release.marked":
-            old = releases[data["id"]]
-            releases[data["id"]] = replace(old, state=data["state"], reason=data["reason"])
+        try:
+            if record.type == "release.recorded":
+                # by name, so that what a newer minor version adds is passed over
+                releases[data["id"]] = msgspec.convert({"at": record.at, **data}, Release)
+            elif record.type == "release.marked":
+                old = releases[data["id"]]
+                releases[data["id"]] = replace(old, state=data["state"], reason=data["reason"])
+        except (KeyError, msgspec.ValidationError) as error:
+            raise CbctlError(
+                f"record {record.seq} is no release that this cbctl knows: {error}",
+                exit=Exit.DIFFERS,
+                where=HISTORY,
+                fix="use the cbctl version that wrote it",
+            ) from None
     return list(releases.values())
+
+
+def differs(store: Store, parts: dict[str, Json]) -> bool:
+    """Whether a release of these parts would be another one than the current."""
+    now = current(history(store))
+    return now is None or now.state == "bad" or now.parts != parts
 
 
 def current(releases: Iterable[Release]) -> Release | None:
@@ -86,8 +103,9 @@ def record(
 ) -> str:
     """Adds a release and returns its id; a run that was killed after it did, finds it again."""
     known = history(store)
-    if known and known[-1].run == run:
-        return known[-1].id
+    for release in known:
+        if release.run == run:
+            return release.id
     id = f"r{len(known) + 1}"
     Journal(store, clock, HISTORY, token).write(
         "release.recorded",

@@ -56,7 +56,7 @@ class Store(Protocol):
         """All complete records; [] when there is no such stream."""
 
     def streams(self, prefix: str) -> list[str]:
-        """Names of streams, oldest first."""
+        """Names of the streams that hold a record, in the order of their names."""
 
     def put_blob(self, data: bytes) -> str:
         """Keeps the bytes under their sha256 (hex), which is returned."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cbctl.config.types import Reference, Secret
 from cbctl.engine.clock import Clock, Random, stamp
@@ -54,7 +55,30 @@ class World:
     stop: Stop = field(default_factory=Stop)
 
     def emit(self, type: str, run: str, /, **data: Json) -> None:
-        self.sink(Event(type, stamp(self.clock.wall()), run, data))
+        # a face that broke (its terminal is gone) must not stop a run half-way
+        with suppress(Exception):
+            self.sink(Event(type, stamp(self.clock.wall()), run, data))
+
+    def text(self, text: object) -> str:
+        """Fit to be shown and journalled: scrubbed, and writable as UTF-8."""
+        return self.scrub(str(text)).encode("utf-8", "replace").decode()
+
+    def shown(self, evidence: Mapping[str, Any]) -> dict[str, Json]:
+        """Evidence fit to be shown and journalled. It explains a failure, so nothing in it may
+        cause another one: what is no JSON value becomes text."""
+        return {self.text(k): self._legible(v) for k, v in evidence.items()}
+
+    def _legible(self, value: Any) -> Json:
+        match value:
+            case None | bool() | float():
+                return value
+            case int():
+                return int(value) if -(2**63) <= value < 2**64 else str(value)
+            case Mapping():
+                return {self.text(k): self._legible(v) for k, v in value.items()}
+            case list() | tuple():
+                return [self._legible(v) for v in value]
+        return self.text(value)
 
     def situation(self, run: str, step: str, held: Held | None = None) -> Situation:
         return Situation(self, run, step, held)
@@ -77,7 +101,7 @@ class Situation:
             "step.progress",
             self.run,
             step=self.step,
-            message=self.world.scrub(message),
+            message=self.world.text(message),
             done=done,
             total=total,
         )
@@ -115,16 +139,17 @@ def guarded(world: World, step: str, phase: str, work: Callable[[], T]) -> Calla
             raise
         except CbctlError as error:
             raise CbctlError(
-                world.scrub(error.what),
+                world.text(error.what),
                 exit=error.exit,
-                where=error.where or step,
-                fix=world.scrub(error.fix),
-                evidence=error.evidence,
+                where=world.text(error.where or step),
+                fix=world.text(error.fix),
+                evidence=world.shown(error.evidence),
             ) from error
-        except Exception as error:
-            # a defect of the step: its place is named, so that it can be mended
+        except BaseException as error:
+            # A defect of the step: its place is named, so that it can be mended. Also what is no
+            # Exception: a panic of an extension, or a library's sys.exit, must not end the engine.
             raise CbctlError(
-                world.scrub(f"unexpected {type(error).__name__} in {phase}: {error}"),
+                world.text(f"unexpected {type(error).__name__} in {phase}: {error}"),
                 where=f"{step} ({place(error)})",
                 fix="this is a defect of cbctl; nothing is lost: cbctl resume goes on",
                 exit=Exit.FAILED,

@@ -1,25 +1,26 @@
 """The store in a folder of this machine.
 
-    lock.json            state of the lock, changed under a short flock of lock.guard
+    lock.json            state of the lock
     runs/ID.ndjson       journal of a run
     releases/*.ndjson    history of releases
     blobs/SHA256         anything large
 
-A record is on disk (file and folder synced) when `append` returns. A line without its newline was
-cut by a crash before it counted; it is removed by the next append and never read.
+Every change is made under a short flock of lock.guard. A record is on disk (file and folder synced)
+when `append` returns. A line without its newline was cut by a crash before it counted; it is
+removed by the next append and never read.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -27,13 +28,16 @@ from cbctl.engine.store import Conflict, Fenced, LockRecord, Owner
 from cbctl.errors import CbctlError, Exit
 
 _NAME = re.compile(r"[a-z]+/[A-Za-z0-9][A-Za-z0-9._-]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class FileStore:
     """A Store. Safe between processes and threads of one machine, not on a network file system."""
 
-    def __init__(self, folder: Path, owner_state: Any) -> None:
-        """owner_state: Callable[[Owner], str], "dead" | "alive" | "unknown"."""
+    def __init__(self, folder: Path, owner_state: Callable[[Owner], str]) -> None:
+        """owner_state: "dead" | "alive" | "unknown"."""
         self._folder = folder
         self._owner_state = owner_state
 
@@ -42,55 +46,53 @@ class FileStore:
     def append(self, stream: str, expected: int, token: int, line: bytes) -> None:
         if b"\n" in line:
             raise ValueError("a record is one line")
+        path = self._path(stream)
         with self._guard():
             lock = self.read_lock()
             if lock is None or not lock.held or lock.token != token:
                 raise Fenced(f"token {token} is not the lock's ({lock.token if lock else 'none'})")
-            path = self._path(stream)
-            new = not path.exists()
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                whole = _complete(_read(fd))
-                count = whole.count(b"\n")
-                if count != expected:
-                    raise Conflict(f"{stream} has {count} records, not {expected}")
-                os.ftruncate(fd, len(whole))
-                _write(fd, line + b"\n", len(whole))
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-            if new:
-                _sync_folder(path.parent)
+            with _told(path):
+                self._make(path.parent)
+                self._add(path, stream, expected, line + b"\n")
 
     def read(self, stream: str) -> list[bytes]:
-        try:
-            data = self._path(stream).read_bytes()
-        except FileNotFoundError:
-            return []
-        return _complete(data).splitlines()
+        path = self._path(stream)
+        with _told(path):
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                return []
+        return _complete(data).split(b"\n")[:-1]
 
     def streams(self, prefix: str) -> list[str]:
         folder = self._folder / prefix
-        if not folder.is_dir():
-            return []
-        return sorted(f"{prefix}{p.stem}" for p in folder.iterdir() if p.suffix == ".ndjson")
+        with _told(folder):
+            if not folder.is_dir():
+                return []
+            found = [p for p in folder.iterdir() if p.suffix == ".ndjson"]
+            names = [f"{prefix}{p.stem}" for p in found if _has_record(p)]
+        return sorted(n for n in names if _NAME.fullmatch(n))
 
     # -- blobs ------------------------------------------------------------------------------
 
     def put_blob(self, data: bytes) -> str:
         name = hashlib.sha256(data).hexdigest()
         path = self._folder / "blobs" / name
-        if not path.exists():
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            _replace(path, data)
+        with self._guard(), _told(path):
+            self._make(path.parent)
+            if not path.is_file() or path.read_bytes() != data:
+                _replace(path, data)
         return name
 
     def get_blob(self, sha256: str) -> bytes:
-        try:
-            data = (self._folder / "blobs" / sha256).read_bytes()
-        except FileNotFoundError:
-            raise CbctlError(f"blob {sha256} is not in the store", where="store") from None
+        if not _SHA256.fullmatch(sha256):
+            raise CbctlError(f"{sha256!r} is no sha256", exit=Exit.USAGE, where="store")
+        path = self._folder / "blobs" / sha256
+        with _told(path):
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                raise CbctlError(f"blob {sha256} is not in the store", where="store") from None
         if hashlib.sha256(data).hexdigest() != sha256:
             raise CbctlError(
                 f"blob {sha256} was changed after it was written",
@@ -102,28 +104,32 @@ class FileStore:
     # -- lock -------------------------------------------------------------------------------
 
     def read_lock(self) -> LockRecord | None:
-        try:
-            data = (self._folder / "lock.json").read_bytes()
-        except FileNotFoundError:
-            return None
+        path = self._folder / "lock.json"
+        with _told(path):
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                return None
         try:
             return msgspec.json.decode(data, type=LockRecord)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             raise CbctlError(
                 "cannot be read",
                 exit=Exit.REFUSED,
-                where=str(self._folder / "lock.json"),
+                where=str(path),
                 fix="if no cbctl is running here, remove the file",
             ) from None
 
     def swap_lock(self, expected: LockRecord | None, new: LockRecord) -> None:
+        path = self._folder / "lock.json"
         with self._guard():
             if self.read_lock() != expected:
                 raise Conflict("the lock changed meanwhile")
-            _replace(self._folder / "lock.json", msgspec.json.encode(asdict(new)))
+            with _told(path):
+                _replace(path, msgspec.json.encode(asdict(new)))
 
     def owner_state(self, owner: Owner) -> str:
-        return str(self._owner_state(owner))
+        return self._owner_state(owner)
 
     # -- details ----------------------------------------------------------------------------
 
@@ -132,10 +138,38 @@ class FileStore:
             raise CbctlError(f"{stream!r} is not a name of a run or stream", exit=Exit.USAGE)
         return self._folder / f"{stream}.ndjson"
 
+    def _make(self, folder: Path) -> None:
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700)
+            _sync_folder(self._folder)
+
+    def _add(self, path: Path, stream: str, expected: int, line: bytes) -> None:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            whole = _complete(_read(fd))
+            count = whole.count(b"\n")
+            if count != expected:
+                raise Conflict(f"{stream} has {count} records, not {expected}")
+            try:
+                os.ftruncate(fd, len(whole))
+                _write(fd, line, len(whole))
+                os.fsync(fd)
+            except BaseException:
+                # what may not be on disk must not be read either
+                with contextlib.suppress(OSError):
+                    os.ftruncate(fd, len(whole))
+                raise
+        finally:
+            os.close(fd)
+        # each time: who made the file may have been killed before this
+        _sync_folder(path.parent)
+
     @contextlib.contextmanager
     def _guard(self) -> Iterator[None]:
         """Holds the folder for the few milliseconds of one change."""
-        fd = os.open(self._folder / "lock.guard", os.O_RDWR | os.O_CREAT, 0o600)
+        path = self._folder / "lock.guard"
+        with _told(path):
+            fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             yield
@@ -143,13 +177,38 @@ class FileStore:
             os.close(fd)
 
 
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turns what the system refuses into words."""
+    try:
+        yield
+    except OSError as error:
+        exit, fix = Exit.FAILED, ""
+        if error.errno in _FORBIDDEN:
+            exit, fix = Exit.CREDENTIALS, "run cbctl as the user that owns the folder"
+        elif error.errno in _FULL:
+            fix = "make room on this disk"
+        what = os.strerror(error.errno) if error.errno else str(error)
+        raise CbctlError(what, exit=exit, where=str(path), fix=fix) from error
+
+
 def _complete(data: bytes) -> bytes:
     """Without a last line that was torn."""
     return data[: data.rfind(b"\n") + 1]
 
 
+def _has_record(path: Path) -> bool:
+    """False for a file whose first record was torn: it never counted."""
+    with path.open("rb") as file:
+        return file.readline().endswith(b"\n")
+
+
 def _read(fd: int) -> bytes:
-    return os.pread(fd, os.fstat(fd).st_size, 0)
+    parts, at = [], 0
+    while part := os.pread(fd, 1 << 20, at):
+        parts.append(part)
+        at += len(part)
+    return b"".join(parts)
 
 
 def _write(fd: int, data: bytes, at: int) -> None:
@@ -159,8 +218,9 @@ def _write(fd: int, data: bytes, at: int) -> None:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """All or nothing, also through a power cut."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    """All or nothing, also through a power cut. Under the guard: the name of the temporary file
+    is always the same, so that a killed process leaves one at most."""
+    temporary = path.with_name(f".{path.name}.new")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         _write(fd, data, 0)
