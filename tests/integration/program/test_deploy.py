@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from solders.keypair import Keypair
@@ -23,6 +24,7 @@ from cbctl.clients.solana import loader
 from cbctl.clients.solana.buffer import locate
 from cbctl.clients.solana.elf import executable_hash, parse
 from cbctl.clients.solana.keypair import read, write
+from cbctl.clients.solana.sender import Order, Sender
 from cbctl.engine.step import After, Blocked, Changes, Nothing
 from cbctl.errors import CbctlError, Exit
 from cbctl.steps.program import deploy
@@ -221,6 +223,45 @@ def test_program_id_that_is_not_the_idls(net: Localnet, wallet: Wallet, tmp_path
     assert other in blocked(wallet.inputs(net, idl=idl)).why
     with pytest.raises(CbctlError, match="its id is"):
         run(STEP, wallet.inputs(net, program_id=other))
+
+
+def test_first_deploy_without_the_programs_keypair(net: Localnet, wallet: Wallet) -> None:
+    inputs = wallet.inputs(net, program_keypair=None, program_id=str(Keypair().pubkey()))
+    assert "needs its keypair" in blocked(inputs).why
+    with pytest.raises(CbctlError, match="needs its keypair"):
+        STEP.apply(FakeContext(), inputs, (), None)
+    assert net.history(wallet.key.pubkey()) == []
+
+
+def test_upgrade_without_the_programs_keypair(
+    net: Localnet, wallet: Wallet, tmp_path: Path
+) -> None:
+    run(STEP, wallet.inputs(net))
+    given: dict[str, Any] = {
+        "program_keypair": None,
+        "program_id": str(wallet.program.pubkey()),
+    }
+    assert isinstance(run(STEP, wallet.inputs(net, **given)).verdict, Nothing)
+    upgraded = run(STEP, wallet.inputs(net, variant(tmp_path, 9), **given))
+    assert isinstance(upgraded.verdict, Changes)
+
+
+def test_authority_that_changed_after_the_plan(
+    net: Localnet, wallet: Wallet, tmp_path: Path
+) -> None:
+    run(STEP, wallet.inputs(net))
+    upgrade, key = wallet.inputs(net, variant(tmp_path, 9)), wallet.key.pubkey()
+    intent = STEP.identify(FakeContext(), upgrade, ())
+    other = Keypair().pubkey()
+    address = loader.programdata_address(wallet.program.pubkey())
+    handover = Order("hand over", (loader.set_authority(address, key, other),))
+    Sender(net.rpc, wallet.key, FakeContext()).one(handover)
+    before = net.rpc.balance(key)
+    with pytest.raises(CbctlError, match=f"authority is {other} by now") as caught:
+        STEP.apply(FakeContext(), upgrade, (), intent)
+    assert caught.value.exit == Exit.REFUSED
+    assert net.rpc.balance(key) == before
+    assert buffers(net, key) == []
 
 
 def test_address_of_something_else(net: Localnet, wallet: Wallet, tmp_path: Path) -> None:

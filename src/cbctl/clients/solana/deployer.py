@@ -116,10 +116,11 @@ class Deployer:
         if chain.state == "deployed" and chain.hash == elf.hash:
             self._wait_past(chain.slot)
             return Result(chain.slot, 0, 0, 0)
+        self._demand_possible(chain, program_key)
         place = buffer.locate(self._rpc, self._authority.pubkey(), self._program, elf)
         writer = buffer.Writer(self._rpc, self._payer, self._authority, self._pace, place)
         writer.fill(elf)
-        if chain.state == "absent":
+        if chain.state == "absent" and program_key is not None:
             self._finish(self._first(place, program_key, max_len, chain.lamports[0]), elf)
         else:
             self._make_room(elf.size)
@@ -135,13 +136,20 @@ class Deployer:
         transactions = self._transactions + writer.transactions
         return Result(after.slot, transactions, writer.resent, writer.bytes_written)
 
-    def _first(
-        self, place: buffer.Place, key: Keypair | None, max_len: int, lamports: int
-    ) -> Order:
-        if key is None or key.pubkey() != self._program:
-            raise CbctlError(
-                f"the first deploy of {self._program} needs its keypair", exit=Exit.CREDENTIALS
-            )
+    def _demand_possible(self, chain: OnChain, key: Keypair | None) -> None:
+        """Looked at again before anything is paid for: much may have happened since the plan."""
+        if chain.state == "absent":
+            if key is None or key.pubkey() != self._program:
+                raise self._refused("its first deploy needs its keypair")
+        elif chain.state != "deployed":
+            raise self._refused(f"nothing can be deployed to its address: it is {chain.state}")
+        elif chain.authority != self._authority.pubkey():
+            raise self._refused(f"its upgrade authority is {chain.authority or 'nobody'} by now")
+
+    def _refused(self, why: str) -> CbctlError:
+        return CbctlError(f"{self._program}: {why}", where=self._rpc.host, exit=Exit.REFUSED)
+
+    def _first(self, place: buffer.Place, key: Keypair, max_len: int, lamports: int) -> Order:
         payer, authority = self._payer.pubkey(), self._authority.pubkey()
         rent = self._rpc.rent(loader.PROGRAM_SIZE)
         return Order(

@@ -21,6 +21,7 @@ class Facts:
     """
     answers      the cluster is there
     program_id   None: its keypair is still to be made; the same for `wallet`
+    has_keypair  the program's own keypair is there, or will be
     state        absent, deployed, closed, foreign, spoiled (see `deployer.OnChain`)
     chain_hash   of the bytes on chain, without trailing zeros; "" unless deployed
     capacity     bytes that fit without extension
@@ -37,6 +38,7 @@ class Facts:
     genesis_hash: str | None = None
     program_id: str | None = None
     wallet: str | None = None
+    has_keypair: bool = True
     idl_address: str = ""
     state: str = "absent"
     chain_hash: str = ""
@@ -119,6 +121,11 @@ def blocked_by(inputs: Inputs, facts: Facts) -> Blocked | None:
                 f"the wallet is {facts.wallet}",
                 "give the wallet that is the authority",
             )
+    if facts.answers and facts.state == "absent" and not facts.has_keypair:
+        return Blocked(
+            f"the first deploy of {facts.program_id} needs its keypair",
+            "set `program.keypair` in cbctl.yaml",
+        )
     if facts.short_by and not inputs.airdrop:
         payer = "the payer" if inputs.payer else facts.wallet or "the wallet"
         return Blocked(material.too_little(payer, facts.short_by), material.TOP_UP)

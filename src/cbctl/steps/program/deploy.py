@@ -92,6 +92,7 @@ class Deploy(Step[Inputs, Facts, Outcome]):
             "elf_problem": material.version_problem(elf),
             "program_id": str(keys.address) if keys.address else None,
             "wallet": str(keys.wallet.pubkey()) if keys.wallet else None,
+            "has_keypair": keys.program is not None or keys.address is None,
             "idl_address": material.idl_address(inputs.idl),
         }
         evidence: dict[str, Json] = {}

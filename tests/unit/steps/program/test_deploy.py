@@ -70,6 +70,7 @@ def test_same_bytes_are_nothing_to_do_whoever_may_upgrade() -> None:
         ({"state": "foreign"}, {}, "something else"),
         ({"authority": "M"}, {}, "authority of P is M, the wallet is W"),
         ({"authority": None}, {}, "immutable"),
+        ({"state": "absent", "has_keypair": False}, {}, "first deploy of P needs its keypair"),
         ({"short_by": 1_234}, {}, "W has 1,234 lamports too little"),
         ({"short_by": 1_234}, {"payer": Path("p")}, "the payer has 1,234 lamports too little"),
     ],
