@@ -31,7 +31,6 @@ from cbctl.clients.solana.types import Account, Pace
 from cbctl.errors import CbctlError, Exit
 
 SLOT_WAIT = 60.0  # seconds that the next slot may take
-SLOT_POLL = 0.05
 
 
 @dataclass(frozen=True)
@@ -201,7 +200,7 @@ class Deployer:
                     where=self._rpc.host,
                     exit=Exit.TIMEOUT,
                 )
-            self._pace.sleep(SLOT_POLL)
+            self._pace.sleep(self._rpc.poll)
 
 
 def _program_account(

@@ -8,7 +8,6 @@ that is done here, where it is known what is still wanted.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from solders.instruction import Instruction
@@ -25,7 +24,6 @@ from cbctl.clients.solana.transaction import Limits, Signed, sign
 from cbctl.clients.solana.types import Pace, Status
 from cbctl.errors import CbctlError, Exit
 
-POLL = 0.1  # seconds between two looks at the statuses
 RESEND = 2.0  # seconds after which what is not confirmed is sent again
 STALL = 120.0  # seconds without any progress after which the work is given up
 THREADS = 6  # connections in use at once
@@ -82,7 +80,7 @@ class Sender:
             arrived = self._hand_over(live, orders, preflight)
             last, expired = self._pace.monotonic(), False
             while live and not expired:
-                self._pace.sleep(POLL)
+                self._pace.sleep(self._rpc.poll)
                 # The height is read first: what was valid then may still arrive while we look.
                 expired = self._passed(block.last_valid_height)
                 before = len(open_)
@@ -113,6 +111,8 @@ class Sender:
             self._pace.fence()
             index, wire = waiting[0]
             return self._first(wire, orders[index], preflight)
+        from concurrent.futures import ThreadPoolExecutor  # 10 ms that only sending needs
+
         with ThreadPoolExecutor(THREADS) as threads:
             while waiting:
                 self._pace.fence()
@@ -227,7 +227,7 @@ class Sender:
                 sent.signatures.append(signature)
                 sent.slot = max(sent.slot, status.slot)
                 return
-            self._pace.sleep(POLL)
+            self._pace.sleep(self._rpc.poll)
         raise CbctlError(
             f"transaction {signature} was seen and not confirmed within {STALL:g} s",
             where=self._rpc.host,

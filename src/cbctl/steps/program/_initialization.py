@@ -158,7 +158,7 @@ def _rehearse(node: Rpc, plan: Plan) -> str | None:
     from cbctl.clients.solana.transaction import sign
 
     signed = sign([_wire(plan)], plan.wallet, (), node.blockhash().hash)
-    answer = node.simulate(signed.wire)
+    answer = node.simulate(signed.wire, signed=False)  # whatever blockhash the node knows
     if answer.err is None:
         return None
     if answer.err == "AccountNotFound":

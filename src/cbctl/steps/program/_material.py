@@ -196,7 +196,7 @@ def fund(ctx: Context, node: Rpc, payer: Pubkey, needed: int, airdrop: int) -> N
         node.airdrop(payer, airdrop)
         until = ctx.monotonic() + FAUCET_WAIT
         while node.balance(payer) <= balance and ctx.monotonic() < until:
-            ctx.sleep(0.1)
+            ctx.sleep(node.poll)
     missing = needed - node.balance(payer)
     if missing > 0:
         raise CbctlError(

@@ -77,7 +77,6 @@ class Deploy(Step[Inputs, Facts, Outcome]):
     summary: ClassVar[str] = "Deploy or upgrade the on-chain program"
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
-        from cbctl.clients.solana import dry_deploy
         from cbctl.clients.solana import elf as elves
 
         try:
@@ -106,6 +105,8 @@ class Deploy(Step[Inputs, Facts, Outcome]):
         finally:
             node.close()
         if facts["elf_problem"] is None and facts.get("chain_hash") != elf.hash:
+            from cbctl.clients.solana import dry_deploy
+
             facts["elf_problem"] = dry_deploy.problem(elf)
         return Observation(Facts(**facts), evidence)  # type: ignore[arg-type]
 

@@ -165,7 +165,7 @@ def test_signed_anew_only_past_the_last_height(chain: Chain) -> None:
 
 def test_late_arrival_is_seen_by_the_last_look(chain: Chain) -> None:
     """It lands unseen, statuses say nothing until the blockhash has expired."""
-    chain.silent = [None] * 310
+    chain.silent = [None] * 620
     sent = sender(chain).one(order())
     assert len(chain.signed) == 1
     assert len(sent.signatures) == 1
@@ -173,7 +173,7 @@ def test_late_arrival_is_seen_by_the_last_look(chain: Chain) -> None:
 
 def test_without_the_last_look_nothing_is_signed_anew(chain: Chain) -> None:
     chain.outcomes = [LOST] * 100
-    chain.silent = [DOWN] * 1_000
+    chain.silent = [DOWN] * 2_000
     with pytest.raises(Unreachable):
         sender(chain).one(order())
     assert len(chain.signed) == 1
