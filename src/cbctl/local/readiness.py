@@ -43,6 +43,7 @@ def wait_ready(services: Services, spec: ServiceSpec) -> None:
                 where=str(path),
                 fix=f"cbctl local logs {spec.name}",
             )
+        services.adopt()  # without a supervisor it would not come back
         time.sleep(_PAUSE)
 
 

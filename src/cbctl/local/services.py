@@ -234,6 +234,7 @@ class Services:
             part = self.part(spec.name)
             if part is not None and done(part):
                 return part
+            self.adopt()  # it may have been killed since
             if time.monotonic() >= until:
                 raise CbctlError(
                     f"waited {limit:.0f} s for {spec.name} {what}; it is"
