@@ -65,7 +65,7 @@ def show_(
     from cbctl.cli.results import print_data
     from cbctl.config.load import environment
     from cbctl.config.show import show as shown
-    from cbctl.wiring import name_of, settings
+    from cbctl.wiring.workplace import name_of, settings
 
     everything = settings(config)
     data = shown(environment(everything, name_of(everything, env)))

@@ -43,7 +43,9 @@ def deploy(
     from cbctl.cli.session import agreement, plan_only, run
     from cbctl.cli.status import gathered, print_status
     from cbctl.engine.run import Ended
-    from cbctl.wiring import Workplace, carry_out, job, make_plan, open_workplace, require_valid
+    from cbctl.wiring.jobs import job, require_valid
+    from cbctl.wiring.runs import carry_out, make_plan
+    from cbctl.wiring.workplace import Workplace, open_workplace
 
     chosen, left = tuple(only or ()), tuple(skip or ())
     if plan:

@@ -30,7 +30,8 @@ def health(
     Example: cbctl health local --watch
     """
     from cbctl.cli.results import print_data, print_table
-    from cbctl.wiring import open_workplace, parts_health
+    from cbctl.wiring.runs import parts_health
+    from cbctl.wiring.workplace import open_workplace
 
     work = open_workplace(config, env)
     before: list[tuple[str, str]] = []

@@ -36,7 +36,7 @@ def logs(
 
     from cbctl.local.services import Services
     from cbctl.machine import Threads
-    from cbctl.wiring import open_workplace
+    from cbctl.wiring.workplace import open_workplace
 
     services = Services(open_workplace(config, env or "local").state)
     names = service or [p.name for p in services.status()]
@@ -66,7 +66,8 @@ def restart(
 
     Example: cbctl local restart api
     """
-    from cbctl.wiring import open_workplace, restart_services
+    from cbctl.wiring.services import restart_services
+    from cbctl.wiring.workplace import open_workplace
 
     work = open_workplace(config, env or "local")
     for name in restart_services(work, service or []):
@@ -79,7 +80,8 @@ def down(env: EnvOption = None, config: ConfigOption = None) -> None:
 
     Example: cbctl local down
     """
-    from cbctl.wiring import open_workplace, stop_services
+    from cbctl.wiring.services import stop_services
+    from cbctl.wiring.workplace import open_workplace
 
     work = open_workplace(config, env or "local")
     stopped = stop_services(work)
@@ -93,7 +95,8 @@ def reset(env: EnvOption = None, config: ConfigOption = None, yes: YesOption = F
     Example: cbctl local reset --yes
     """
     from cbctl.cli.ask import confirm
-    from cbctl.wiring import open_workplace, reset_state
+    from cbctl.wiring.services import reset_state
+    from cbctl.wiring.workplace import open_workplace
 
     work = open_workplace(config, env or "local")
     confirm(f"Remove all local data in {work.state.path}?", yes)

@@ -24,7 +24,7 @@ def status(
     Example: cbctl lock status local
     """
     from cbctl.cli.results import print_data
-    from cbctl.wiring import open_workplace
+    from cbctl.wiring.workplace import open_workplace
 
     work = open_workplace(config, env)
     found = work.store.read_lock()
@@ -69,7 +69,8 @@ def break_(
     """
     from cbctl.cli.ask import confirm
     from cbctl.cli.results import print_data
-    from cbctl.wiring import break_lock, open_workplace
+    from cbctl.wiring.lock import break_lock
+    from cbctl.wiring.workplace import open_workplace
 
     work = open_workplace(config, env)
     confirm(f"Take the lock of {work.env.name} from its holder?", yes)

@@ -22,7 +22,7 @@ def releases(
     from cbctl.cli.results import print_data, print_table
     from cbctl.engine import release
     from cbctl.engine.canonical import plain
-    from cbctl.wiring import open_workplace
+    from cbctl.wiring.workplace import open_workplace
 
     work = open_workplace(config, env)
     found = release.history(work.store)

@@ -40,7 +40,7 @@ def resume(
     Example: cbctl resume --env local
     """
     from cbctl.cli.session import agreement, run
-    from cbctl.wiring import resume as go_on
+    from cbctl.wiring.runs import resume as go_on
 
     run(
         config,

@@ -44,7 +44,9 @@ def rollback(
     """
     from cbctl.cli.session import agreement, plan_only, run
     from cbctl.engine.run import Ended
-    from cbctl.wiring import Workplace, carry_out, make_plan, open_workplace, rollback_job
+    from cbctl.wiring.jobs import rollback_job
+    from cbctl.wiring.runs import carry_out, make_plan
+    from cbctl.wiring.workplace import Workplace, open_workplace
 
     if plan:
         place = open_workplace(config, env, create=True)

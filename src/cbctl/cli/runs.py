@@ -23,7 +23,7 @@ def list_(
     """
     from cbctl.cli.results import print_data, print_table
     from cbctl.report.runs import summaries
-    from cbctl.wiring import open_workplace
+    from cbctl.wiring.workplace import open_workplace
 
     work = open_workplace(config, env)
     found = summaries(work.store)
@@ -49,7 +49,7 @@ def show(
     """
     from cbctl.cli.results import print_data
     from cbctl.report.runs import journal_of
-    from cbctl.wiring import open_workplace
+    from cbctl.wiring.workplace import open_workplace
 
     work = open_workplace(config, env)
     records = journal_of(work.store, run)

@@ -15,7 +15,7 @@ from cbctl.cli.results import print_data
 from cbctl.engine.plan import Plan, describe
 from cbctl.engine.run import Ended, summary
 from cbctl.errors import CbctlError, Exit
-from cbctl.wiring import Workplace, open_workplace
+from cbctl.wiring.workplace import Workplace, open_workplace
 
 
 def run(

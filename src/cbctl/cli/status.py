@@ -9,7 +9,7 @@ import typer
 from cbctl.cli.options import ConfigOption, EnvArgument, Output, OutputOption
 
 if TYPE_CHECKING:
-    from cbctl.wiring import Workplace
+    from cbctl.wiring.workplace import Workplace
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -23,7 +23,7 @@ def status(
     Example: cbctl status local --output json
     """
     from cbctl.cli.results import print_data
-    from cbctl.wiring import open_workplace
+    from cbctl.wiring.workplace import open_workplace
 
     work = open_workplace(config, env)
     data = gathered(work)

@@ -1,0 +1,1 @@
+"""The one place that joins configuration, state, store, runbooks and steps into runs."""

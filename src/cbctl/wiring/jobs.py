@@ -1,0 +1,187 @@
+"""From a runbook to a job: the steps that an environment wants, bound to its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from cbctl import __version__
+from cbctl.config.load import load_document
+from cbctl.config.show import canonical
+from cbctl.config.types import Reference, Secret
+from cbctl.config.validate import require
+from cbctl.engine import release
+from cbctl.engine.canonical import plain, sha256
+from cbctl.engine.plan import Node, NotYet, Outcomes
+from cbctl.engine.run import Job
+from cbctl.engine.step import Json
+from cbctl.errors import CbctlError, Exit
+from cbctl.runbook import catalogue, document, expression
+from cbctl.runbook.inputs import BadInput, bind
+from cbctl.secrets.keys import KEYPAIR
+from cbctl.wiring.view import view_of
+from cbctl.wiring.workplace import Workplace
+
+KEYS_STEP = "keys"
+"""Id of the step that makes the keypairs which `${key:NAME}` names."""
+
+
+def job(
+    work: Workplace,
+    kind: str,
+    *,
+    only: tuple[str, ...] = (),
+    skip: tuple[str, ...] = (),
+    target: release.Release | None = None,
+    replaces: str | None = None,
+) -> Job:
+    """The steps of a runbook that this environment wants, bound to its settings.
+
+    target  the release that the runbook's `${release.…}` means (a rollback's)
+    """
+    book = document.read(document.find(kind, work.settings.runbooks))
+    view = view_of(work)
+    roots: dict[str, Any] = {
+        "env": view,
+        "inputs": dict(book.inputs),
+        "release": target.parts if target else {},
+    }
+    for gate in book.requires:
+        if not _holds(gate.that, roots, book, gate.line):
+            raise CbctlError(
+                gate.otherwise, exit=Exit.REFUSED, where=f"{work.env.name} ({gate.that})"
+            )
+    chosen = [e for e in book.steps if not e.when or _holds(e.when, roots, book, e.line)]
+    ids = [e.id for e in chosen]
+    left_out = _left_out(ids, only, skip)
+    nodes = tuple(_node(work, book, entry, ids, roots) for entry in chosen)
+    identity: dict[str, Json] = {
+        "cbctl": __version__,
+        "runbook": book.sha256,
+        "configuration": sha256(canonical(work.env)),
+        "release": target.id if target else None,
+    }
+    selection: dict[str, Json] = {
+        "only": list(only),
+        "skip": list(skip),
+        "release": target.id if target else None,
+    }
+    return Job(
+        kind=kind,
+        environment=work.env.name,
+        reason=f"{kind} {work.env.name}",
+        nodes=nodes,
+        identity=identity,
+        selection=selection,
+        left_out=left_out,
+        parts=partial(_parts, book.release, roots) if book.release else None,
+        undo=work.env.policy.undo_on_failure,
+        replaces=replaces,
+    )
+
+
+def rollback_job(work: Workplace, to: str | None) -> Job:
+    """A rollback to the release `to`, or to the newest healthy one that fits. Raises CbctlError
+    (7) with the reason for each release when none does."""
+    from cbctl.report.rollback import choose, live_schema
+
+    known = release.history(work.store)
+    current = release.current(known)
+    if current is None:
+        raise CbctlError(
+            "there is no release to go back to: nothing was deployed yet", exit=Exit.REFUSED
+        )
+    url = work.values.find(Reference("state", "database-url", optional=True))
+    target = choose(known, to, live_schema(url or Secret(""), current))
+    return job(work, "rollback", target=target, replaces=current.id)
+
+
+def require_valid(work: Workplace) -> None:
+    """Raises ConfigError (64) for files and arguments that the environment names wrongly."""
+    require(load_document(work.settings.path), work.env)
+
+
+def _node(
+    work: Workplace,
+    book: document.Runbook,
+    entry: document.StepEntry,
+    chosen: list[str],
+    roots: Mapping[str, Any],
+) -> Node:
+    step = catalogue.step(entry.step)
+    named = {p.parts[0] for p in expression.references(entry.inputs) if p.root == "steps"}
+    refers = tuple(id for id in chosen if id in named)
+    absent = dict.fromkeys(named - set(refers))
+
+    def make_inputs(outcomes: Outcomes) -> Any:
+        try:
+            steps = {**absent, **{id: outcomes[id] for id in refers}}
+            values = expression.resolve(entry.inputs, {**roots, "steps": steps})
+            return bind(step.inputs, _addresses(work, values))
+        except (BadInput, expression.BadExpression) as error:
+            where = f"{book.path.name}:{entry.line} ({entry.id})"
+            raise CbctlError(str(error), exit=Exit.USAGE, where=where) from None
+
+    needs = tuple(n for n in entry.needs if n in chosen)
+    return Node(entry.id, entry.step, step, needs, refers, make_inputs)
+
+
+def _addresses(work: Workplace, values: Mapping[str, Any]) -> dict[str, Any]:
+    """References deep inside arguments become what they stand for: these are addresses and other
+    public values. References that are an input of their own stay, for the step to reveal."""
+
+    def deep(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {k: deep(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [deep(v) for v in value]
+        if isinstance(value, Reference):
+            if value.kind == "key" and not work.keys.has(value.name):
+                raise NotYet(KEYS_STEP)
+            return work.values.reveal(value).reveal()
+        return value
+
+    for value in values.values():
+        if isinstance(value, Reference) and _is_unmade_keypair(work, value):
+            raise NotYet(KEYS_STEP)
+    return {k: v if isinstance(v, Reference) else deep(v) for k, v in values.items()}
+
+
+def _is_unmade_keypair(work: Workplace, reference: Reference) -> bool:
+    name = reference.name.removeprefix(KEYPAIR)
+    return reference.kind == "state" and name != reference.name and not work.keys.has(name)
+
+
+def _holds(condition: str, roots: Mapping[str, Any], book: document.Runbook, line: int) -> bool:
+    try:
+        return expression.holds(condition, roots)
+    except expression.BadExpression as error:
+        raise CbctlError(str(error), exit=Exit.USAGE, where=f"{book.path.name}:{line}") from None
+
+
+def _left_out(ids: list[str], only: tuple[str, ...], skip: tuple[str, ...]) -> frozenset[str]:
+    import difflib
+
+    for id in (*only, *skip):
+        if id not in ids:
+            near = difflib.get_close_matches(id, ids, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise CbctlError(
+                f"there is no step {id!r} here{hint}",
+                exit=Exit.USAGE,
+                fix="steps: " + ", ".join(ids),
+            )
+    return frozenset(i for i in ids if (only and i not in only) or i in skip)
+
+
+def _parts(
+    wanted: Mapping[str, Any], roots: Mapping[str, Any], outcomes: Outcomes
+) -> dict[str, Json]:
+    def value(item: Any) -> Any:
+        path = expression.reference(item) if isinstance(item, str) else None
+        if path and path.root == "steps" and path.parts[0] not in outcomes:
+            return None  # a step that this environment does not have
+        return expression.resolve(item, {**roots, "steps": outcomes})
+
+    return {name: plain(value(item)) for name, item in wanted.items()}

@@ -1,0 +1,50 @@
+"""The lock of an environment, beside the runs that take it themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cbctl.engine import journal as journals
+from cbctl.engine import lock
+from cbctl.engine.canonical import plain
+from cbctl.errors import CbctlError, Exit
+from cbctl.wiring.workplace import Workplace
+
+
+@contextmanager
+def locked(work: Workplace, reason: str) -> Iterator[None]:
+    held = lock.acquire(work.store, work.world.clock, work.world.owner, "-", reason)
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def break_lock(work: Workplace, reason: str) -> str:
+    """Takes the lock from its holder, records why in a journal of its own; returns its id."""
+    world = work.world
+    before = work.store.read_lock()
+    if before is None or not before.held:
+        raise CbctlError("nobody holds the lock", exit=Exit.USAGE, fix="cbctl lock status")
+    id = journals.new_run(work.store, world.clock, world.random)
+    held = lock.break_lock(work.store, world.clock, world.owner, id, reason)
+    try:
+        log = journals.Journal(work.store, world.clock, journals.RUNS + id, held.token)
+        log.write(
+            "lock.broken",
+            reason=reason,
+            who=world.owner.who,
+            host=world.owner.host,
+            holder=plain(before),
+        )
+    finally:
+        held.release()
+    return id
+
+
+def refuse_while_locked(work: Workplace) -> None:
+    """Tells at once, before anything is looked at, that somebody else is at work."""
+    now = work.store.read_lock()
+    if now and now.held and work.store.owner_state(now.owner) == "alive":
+        raise lock.held_by(now)

@@ -1,0 +1,137 @@
+"""Plans, carries out and resumes jobs, and tells whom it was told to."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cbctl.engine import journal as journals
+from cbctl.engine import plan, release, run
+from cbctl.engine.plan import Plan
+from cbctl.engine.run import Ended, Job
+from cbctl.engine.step import Json
+from cbctl.errors import CbctlError, Exit
+from cbctl.wiring.jobs import job
+from cbctl.wiring.lock import refuse_while_locked
+from cbctl.wiring.workplace import Workplace
+
+
+def make_plan(work: Workplace, job: Job) -> Plan:
+    return plan.make(work.world, job.nodes, job.identity).without(job.left_out)
+
+
+def carry_out(
+    work: Workplace, job: Job, agree: Callable[[Plan], None] = lambda plan: None
+) -> Ended:
+    """Plans, asks through `agree` (which raises to stop) and runs; tells whom it was told to."""
+    refuse_while_locked(work)
+    since = run.moment(work.store)
+    with _signals(work):
+        made = make_plan(work, job)
+        if made.blocked:
+            return run.refuse(work.world, made)
+        if run.nothing_to_do(work.world, job, made):
+            return run.check_only(work.world, job, made)
+        agree(made)
+        ended = run.start(work.world, job, made, since)
+    notify(work, ended)
+    return ended
+
+
+def resume(
+    work: Workplace, id: str | None, agree: Callable[[Plan], None] = lambda plan: None
+) -> Ended:
+    """Goes on with the run of that id, or with the newest one that did not end well."""
+    refuse_while_locked(work)
+    since = run.moment(work.store)
+    id = id or _newest_open(work)
+    records = journals.read(work.store, journals.RUNS + id)
+    if not records or records[0].type != "run.started":
+        raise CbctlError(f"there is no run {id}", exit=Exit.USAGE, fix="cbctl runs list")
+    first = records[0].data
+    chosen = first["selection"]
+    target = None
+    if chosen["release"]:
+        target = release.find(release.history(work.store), chosen["release"])
+    again = job(
+        work,
+        first["kind"],
+        only=tuple(chosen["only"]),
+        skip=tuple(chosen["skip"]),
+        target=target,
+        replaces=first["replaces"],
+    )
+    run.require_resumable(records, id, again.identity)
+    with _signals(work):
+        made = make_plan(work, again)
+        agree(made)
+        ended = run.resume(work.world, again, made, id, since)
+    notify(work, ended)
+    return ended
+
+
+def parts_health(work: Workplace) -> list[dict[str, Any]]:
+    """Whether what the current release consists of runs, as the steps that made it see it:
+    [{name, state: healthy|unhealthy, detail, evidence}]."""
+    current = release.current(release.history(work.store))
+    if current is None:
+        raise CbctlError(
+            "nothing was deployed yet",
+            exit=Exit.REFUSED,
+            where=work.env.name,
+            fix=f"cbctl deploy {work.env.name}",
+        )
+    checked = job(work, "rollback", target=current)
+    return run.health(work.world, checked, make_plan(work, checked))
+
+
+def notify(work: Workplace, ended: Ended) -> None:
+    """Sends the end of a run to everyone in `notify:`; a failure is told, never fatal."""
+    if not ended.run or not work.env.notify:
+        return
+    from cbctl.clients import webhook
+
+    head = journals.head(work.store, journals.RUNS + ended.run)
+    end: dict[str, Json] = {"count": head.count, "hash": head.hash}
+    text = webhook.message(run.summary(ended), work.env.name, work.world.owner.who, end)
+    for receiver in work.env.notify:
+        try:
+            url, secret = work.world.reveal(receiver.url), work.world.reveal(receiver.secret)
+            webhook.notify(url, secret, text)
+        except CbctlError as error:
+            work.say(f"the notification was not delivered: {work.world.scrub(str(error))}")
+
+
+def _newest_open(work: Workplace) -> str:
+    for stream in reversed(work.store.streams(journals.RUNS)):
+        records = journals.read(work.store, stream)
+        last = records[-1]
+        if records[0].type != "run.started":
+            continue
+        if last.type == "run.ended" and last.data["result"] in ("succeeded", "undone"):
+            break  # whatever is older than a run that ended well is history
+        return stream.removeprefix(journals.RUNS)
+    raise CbctlError(
+        "there is no interrupted run to go on with", exit=Exit.USAGE, fix="cbctl runs list"
+    )
+
+
+@contextmanager
+def _signals(work: Workplace) -> Iterator[None]:
+    """First Ctrl-C or SIGTERM: stop at the next safe point. Second: at once."""
+
+    def stop(number: int, frame: object) -> None:
+        if work.world.stop.requested:
+            os._exit(Exit.CANCELLED)
+        work.world.stop.request(signal.Signals(number).name)
+        work.say("stopping at the next safe point; once more stops at once")
+
+    before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,98 @@
+"""An environment, opened: settings, state, store and the world that the engine runs in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cbctl.config.load import environment, find_config, load
+from cbctl.config.types import Environment, Reference, Secret, Settings
+from cbctl.engine.event import Sink
+from cbctl.engine.world import Stop, World
+from cbctl.errors import CbctlError, Exit
+from cbctl.local.state import State
+from cbctl.machine import SystemClock, SystemRandom, Threads, owner, owner_state
+from cbctl.secrets.keys import LocalKeys
+from cbctl.secrets.reveal import Revealer
+from cbctl.secrets.scrub import Scrubber
+from cbctl.stores.files import FileStore
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """An environment, opened: what every command on it works with."""
+
+    settings: Settings
+    env: Environment
+    state: State
+    keys: LocalKeys
+    values: Revealer
+    world: World
+    say: Callable[[str], None]
+
+    @property
+    def store(self) -> FileStore:
+        assert isinstance(self.world.store, FileStore)
+        return self.world.store
+
+
+def settings(config: str | None) -> Settings:
+    return load(find_config(Path.cwd(), config))
+
+
+def name_of(settings: Settings, given: str | None) -> str:
+    """The environment a command is meant for: ENV, else $CBCTL_ENV, else an error that lists."""
+    name = given or os.environ.get("CBCTL_ENV")
+    if name:
+        return name
+    names = ", ".join(settings.environments)
+    raise CbctlError(
+        "which environment?", exit=Exit.USAGE, fix=f"name one of {names} (or set CBCTL_ENV)"
+    )
+
+
+def open_workplace(
+    config: str | None,
+    given: str | None,
+    sink: Sink = lambda event: None,
+    *,
+    say: Callable[[str], None] = lambda text: None,
+    create: bool = False,
+) -> Workplace:
+    """
+    sink    takes the events of runs
+    say     tells a person something beside them; called in signal handlers too
+    create  make the local state folder if there is none (only commands that change)
+    """
+    everything = settings(config)
+    env = environment(everything, name_of(everything, given))
+    if not env.is_local:
+        raise CbctlError(
+            "this cbctl works only on environments that run on this machine (on: local); the steps "
+            "for Kubernetes are not part of it yet",
+            exit=Exit.REFUSED,
+            where=env.name,
+        )
+    state = State.open(env.platform, env.name, create=create)
+    scrubber = Scrubber()
+    keys = LocalKeys(state.path)
+    values = Revealer(env, state_folder=state.path, keys=keys)
+
+    def reveal(reference: Reference) -> Secret:
+        found = values.find(reference)
+        return scrubber.remember(found) if found else Secret("")
+
+    world = World(
+        store=FileStore(state.path, owner_state),
+        clock=SystemClock(),
+        random=SystemRandom(),
+        executor=Threads(),
+        sink=sink,
+        owner=owner(),
+        reveal=reveal,
+        scrub=scrubber.scrub,
+        stop=Stop(),
+    )
+    return Workplace(everything, env, state, keys, values, world, say)
