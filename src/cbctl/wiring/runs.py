@@ -14,8 +14,9 @@ from cbctl.engine.plan import Plan
 from cbctl.engine.run import Ended, Job
 from cbctl.engine.step import Json
 from cbctl.errors import CbctlError, Exit
+from cbctl.local import artifacts
 from cbctl.wiring.jobs import job
-from cbctl.wiring.lock import refuse_while_locked
+from cbctl.wiring.lock import locked, refuse_while_locked
 from cbctl.wiring.workplace import Workplace
 
 
@@ -38,7 +39,16 @@ def carry_out(
         agree(made)
         ended = run.start(work.world, job, made, since)
     notify(work, ended)
+    if ended.release:
+        _prune(work)
     return ended
+
+
+def _prune(work: Workplace) -> None:
+    """Removes kept artifacts that no release names: what runs that failed have left."""
+    with locked(work, "clean-up of artifacts"):
+        known = release.history(work.store)
+        artifacts.prune(work.state, {str(part) for r in known for part in r.parts.values()})
 
 
 def resume(
