@@ -11,7 +11,7 @@ import socket
 from dataclasses import dataclass
 
 from cbctl.errors import CbctlError, Exit
-from cbctl.local import processes
+from cbctl.local import listeners, processes
 from cbctl.local.files import exclusive, read_json, write_json
 from cbctl.local.state import State
 
@@ -52,20 +52,20 @@ class Ports:
         if stranger is not None:
             raise _taken(service, preferred, stranger)
 
-    def _stranger(self, service: str, first: int, count: int) -> processes.Listener | None:
+    def _stranger(self, service: str, first: int, count: int) -> listeners.Listener | None:
         for port in range(first, first + count):
             if can_bind(port) or self._ours(service, port):
                 continue
-            return processes.listener(port) or processes.Listener(port, None, "")
+            return listeners.listener(port) or listeners.Listener(port, None, "")
         return None
 
     def _ours(self, service: str, port: int) -> bool:
         record = read_json(self.state.path / "records" / f"{service}.json") or {}
         leader = processes.Identity.of_json(record.get("process"))
-        if leader is not None and processes.listens(leader, port):
+        if leader is not None and listeners.listens(leader, port):
             return True
         orphans = [found for found, _ in processes.marked(self.state.marker(service))]
-        return processes.listening(orphans, port)
+        return listeners.listening(orphans, port)
 
     def _free(self, count: int) -> int:
         ports = read_json(self.state.path / "ports.json") or {}
@@ -103,7 +103,7 @@ def can_bind(port: int) -> bool:
     return True
 
 
-def _taken(service: str, preferred: int, who: processes.Listener) -> CbctlError:
+def _taken(service: str, preferred: int, who: listeners.Listener) -> CbctlError:
     reason = f"port {who.port} is taken by {who}"
     if who.port != preferred:
         reason = f"{reason}; {service} needs {preferred} and the port after it"

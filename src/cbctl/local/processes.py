@@ -18,7 +18,7 @@ from cbctl.errors import CbctlError, Exit
 MARKER = "CBCTL_RUN_MARKER"  # whose process: one value per state folder and service
 SPEC = "CBCTL_RUN_SPEC"  # from what it was started: spec hash and generation
 _PROC = Path("/proc")
-_LINUX = (_PROC / "self" / "stat").exists()
+LINUX = (_PROC / "self" / "stat").exists()
 
 
 @dataclass(frozen=True)
@@ -40,21 +40,9 @@ class Identity:
         return None
 
 
-@dataclass(frozen=True)
-class Listener:
-    """Who has a port; pid None when this user may not know."""
-
-    port: int
-    pid: int | None
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.name} (pid {self.pid})" if self.pid else "a process of another user"
-
-
 @cache
 def boot_id() -> str:
-    if _LINUX:
+    if LINUX:
         return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
     import psutil
 
@@ -151,7 +139,7 @@ def kill_all(processes: Iterable[Identity]) -> int:
 
 def folder_of(pid: int) -> str | None:
     """The working folder of a process; None when it is gone or not ours to see."""
-    if _LINUX:
+    if LINUX:
         try:
             return str((_PROC / str(pid) / "cwd").readlink())
         except OSError:
@@ -164,58 +152,8 @@ def folder_of(pid: int) -> str | None:
         return None
 
 
-def listens(leader: Identity, port: int) -> bool:
-    """Whether `leader` or another process of its session has `port` open for listening."""
-    return listening([leader], port) or listening(session_members(leader), port)
-
-
-def listening(members: Iterable[Identity], port: int) -> bool:
-    """Whether one of these processes has `port` open for listening."""
-    pids = [member.pid for member in members if alive(member)]
-    if _LINUX:
-        # The kernel takes 10 ms and more to write such a table: the second only when needed.
-        for table in ("tcp", "tcp6"):
-            sockets = {f"socket:[{inode}]" for inode in _listening_inodes(table, port)}
-            if sockets and any(link in sockets for pid in pids for link in _descriptors(pid)):
-                return True
-        return False
-    import psutil
-
-    for pid in pids:
-        try:
-            connections = psutil.Process(pid).net_connections("tcp")
-        except psutil.Error:
-            continue  # gone meanwhile
-        if any(
-            c.status == psutil.CONN_LISTEN and getattr(c.laddr, "port", 0) == port
-            for c in connections
-        ):
-            return True
-    return False
-
-
-def listener(port: int) -> Listener | None:
-    """Who listens on a TCP port of this machine; None when nobody does."""
-    import psutil
-
-    try:
-        connections = psutil.net_connections("tcp")
-    except psutil.AccessDenied:  # macOS shows foreign sockets to root only
-        return Listener(port, None, "")
-    for connection in connections:
-        if connection.status != psutil.CONN_LISTEN or getattr(connection.laddr, "port", 0) != port:
-            continue
-        if connection.pid is None:
-            return Listener(port, None, "")
-        try:
-            return Listener(port, connection.pid, psutil.Process(connection.pid).name())
-        except psutil.Error:
-            return Listener(port, connection.pid, "unknown")
-    return None
-
-
 def _pids() -> Iterator[int]:
-    if _LINUX:
+    if LINUX:
         for entry in _PROC.iterdir():
             if entry.name.isdigit():
                 yield int(entry.name)
@@ -227,7 +165,7 @@ def _pids() -> Iterator[int]:
 
 def _stat(pid: int) -> tuple[str, int, int] | None:
     """State letter, session, start time; None when there is no such process."""
-    if _LINUX:
+    if LINUX:
         try:
             text = (_PROC / str(pid) / "stat").read_text(errors="replace")
         except OSError:
@@ -247,7 +185,7 @@ def _stat(pid: int) -> tuple[str, int, int] | None:
 
 def _environ(pid: int) -> list[bytes]:
     """Variables as `NAME=value`; empty when not ours to see."""
-    if _LINUX:
+    if LINUX:
         try:
             return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
         except OSError:
@@ -258,25 +196,3 @@ def _environ(pid: int) -> list[bytes]:
         return [f"{k}={v}".encode() for k, v in psutil.Process(pid).environ().items()]
     except (psutil.Error, OSError):
         return []
-
-
-def _listening_inodes(table: str, port: int) -> set[str]:
-    try:
-        lines = (_PROC / "net" / table).read_text().splitlines()[1:]
-    except OSError:
-        return set()  # no IPv6 in this kernel
-    rows = (line.split() for line in lines)
-    return {row[9] for row in rows if row[3] == "0A" and row[1].endswith(f":{port:04X}")}
-
-
-def _descriptors(pid: int) -> Iterator[str]:
-    folder = _PROC / str(pid) / "fd"
-    try:
-        entries = list(folder.iterdir())
-    except OSError:
-        return
-    for entry in entries:
-        try:
-            yield str(entry.readlink())
-        except OSError:
-            continue  # closed meanwhile

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from cbctl.errors import CbctlError, Exit
-from cbctl.local import logs, probes, processes
+from cbctl.local import listeners, logs, probes, processes
 from cbctl.local.spec import ServiceSpec
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def not_ready(services: Services, spec: ServiceSpec) -> str:
 
 def _stranger(part: Part, port: int) -> str:
     leader = processes.identify(part.pid) if part.pid else None
-    if leader is not None and processes.listens(leader, port):
+    if leader is not None and listeners.listens(leader, port):
         return ""
     return f"port {port} is answered by another process"
 

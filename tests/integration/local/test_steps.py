@@ -313,10 +313,10 @@ def test_a_stranger_on_a_port_blocks_the_plan(
         assert "cbctl.yaml" in verdict.fix
         return verdict.why
 
+    port = Ports(services.state).reserve("test-pair", count=2) + 1
     with socket.socket() as stranger:
-        stranger.bind((HOST, 0))
+        stranger.bind((HOST, port))
         stranger.listen()
-        port = stranger.getsockname()[1]
         assert f"(pid {os.getpid()})" in blocked(api_step.STEP, replace(api, port=port))
         inputs = localnet_step.Inputs(**at, port=port - 1)
         assert f"port {port} is taken" in blocked(localnet_step.STEP, inputs)
