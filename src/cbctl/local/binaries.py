@@ -31,6 +31,16 @@ class Binary:
     path: Path
 
 
+def python() -> str:
+    """This interpreter under one name, however it was called: a spec that says `python3` is not
+    another one than a spec that says `python3.11`."""
+    if sys.prefix != sys.base_prefix:  # the names of a virtual environment all lead to one
+        path = Path(sys.prefix) / "bin" / "python3"
+        if os.access(path, os.X_OK):
+            return str(path)
+    return str(Path(sys.executable).resolve())
+
+
 def postgres_binaries() -> list[Binary]:
     """All usable ones, the preferred first: 15 (the platform's), then the oldest newer one, and
     the system's before the wheel's."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,7 @@ from cbctl.engine.step import (
 )
 from cbctl.errors import CbctlError, Exit
 from cbctl.local import artifacts, postgres, redis
+from cbctl.local.binaries import python
 from cbctl.local.ports import HOST, Ports
 from cbctl.local.spec import Ready, ServiceSpec, read_order
 from cbctl.local.state import State, reference_name
@@ -178,7 +178,7 @@ def spec(
     environment = {name: value.written for name, value in values.items()}
     return ServiceSpec(
         name=NAME,
-        argv=(sys.executable, "-P", "-m", inputs.module),
+        argv=(python(), "-P", "-m", inputs.module),
         cwd=folder,
         ready=Ready("http", inputs.port, inputs.health),
         environment={

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from cbctl.engine.step import (
 )
 from cbctl.errors import CbctlError
 from cbctl.local import probes
+from cbctl.local.binaries import python
 from cbctl.local.ports import HOST, Ports
 from cbctl.local.spec import Ready, ServiceSpec
 from cbctl.local.state import State
@@ -128,7 +128,7 @@ def spec(state: State, inputs: Inputs, *, release: str = "") -> ServiceSpec:
     words = (str(word) for pair in options.items() for word in pair)
     return ServiceSpec(
         name=NAME,
-        argv=(sys.executable, "-P", "-m", "cbctl.localnet", *words),
+        argv=(python(), "-P", "-m", "cbctl.localnet", *words),
         cwd=str(chain),
         ready=Ready("rpc", inputs.port, seconds=60.0),
         # The version is there so that another cbctl's localnet replaces this one.
