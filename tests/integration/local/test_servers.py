@@ -16,6 +16,8 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis as redis_client
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from cbctl.errors import CbctlError, Exit
 from cbctl.local import binaries, postgres, processes, redis
@@ -198,7 +200,9 @@ def test_the_life_of_a_redis(
     everything_is_private(services)
     port = Ports(state).stored("redis")
     with (
-        redis_client.Redis(host="127.0.0.1", port=port or 0) as anybody,
+        redis_client.Redis(
+            host="127.0.0.1", port=port or 0, retry=Retry(NoBackoff(), 0)
+        ) as anybody,
         pytest.raises(redis_client.AuthenticationError),
     ):
         anybody.get("kept")
