@@ -71,6 +71,8 @@ def test_initialized_once(net: Localnet, wallet: Wallet) -> None:
     assert fields["authority"] == str(wallet.key.pubkey())
     assert fields["fee_bps"] == 250
     assert fields["treasury"] == inputs.arguments["config"]["treasury"]
+    logs = net.history(wallet.key.pubkey())[-1]["meta"]["logMessages"]
+    assert [event.name for event in program.events(logs)] == ["ProgramInitialized"]
 
     again = run(STEP, inputs)
     assert isinstance(again.verdict, Nothing)

@@ -166,6 +166,8 @@ class Sender:
         except RpcRefusal as refusal:
             if refusal.code != SIMULATION_FAILED:
                 raise
+            # A node that looks even without preflight, and knows the transaction or not yet its
+            # blockhash. A real failure is told by the statuses, or by `_rehearse`.
         return None
 
     def _passed(self, height: int) -> bool:
