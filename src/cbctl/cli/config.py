@@ -10,7 +10,10 @@ from cbctl.cli.options import ConfigOption, EnvArgument, Output, OutputOption
 from cbctl.errors import Exit
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Check, show and describe cbctl.yaml."
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Check, show and describe cbctl.yaml.",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Annotated, Any
 
@@ -47,6 +48,7 @@ def health(
                 _print_changes(before, parts)
             else:
                 print_table(parts, ("name", "state", "detail"))
+            sys.stdout.flush()  # whoever reads a pipe wants to know now
         before = now
         if not watch:
             raise typer.Exit(Exit.DONE if healthy else Exit.DIFFERS)
@@ -58,4 +60,4 @@ def _print_changes(before: list[tuple[str, str]], parts: list[dict[str, Any]]) -
     for part in parts:
         if part["state"] != was.get(part["name"]):
             detail = f": {part['detail']}" if part["detail"] else ""
-            print(f"{time.strftime('%H:%M:%S')} {part['name']} {part['state']}{detail}", flush=True)
+            print(f"{time.strftime('%H:%M:%S')} {part['name']} {part['state']}{detail}")

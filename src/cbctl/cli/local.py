@@ -11,6 +11,7 @@ from cbctl.render.clean import clean
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
     help="Logs, restart, stop and reset of the local platform.",
 )

@@ -10,6 +10,7 @@ from cbctl.cli.options import ConfigOption, EnvArgument, Output, OutputOption, Y
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
     help="See who holds an environment's lock, or break it.",
 )

@@ -9,7 +9,10 @@ import typer
 from cbctl.cli.options import ConfigOption, EnvOption, Output, OutputOption
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Look at past and interrupted runs."
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Look at past and interrupted runs.",
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 
 import typer
@@ -12,8 +13,10 @@ import typer
 from cbctl.cli.ask import confirm, confirm_name
 from cbctl.cli.options import Events, Output
 from cbctl.cli.results import print_data
+from cbctl.engine.clock import stamp
+from cbctl.engine.event import Event
 from cbctl.engine.plan import Plan, describe
-from cbctl.engine.run import Ended, summary
+from cbctl.engine.run import Ended, Result, summary
 from cbctl.errors import CbctlError, Exit
 from cbctl.wiring.workplace import Workplace, open_workplace
 
@@ -31,6 +34,7 @@ def run(
     afterwards  prints what a person wants to see after a success"""
     from cbctl.machine import Threads
     from cbctl.render.face import Mode, face
+    from cbctl.render.failure import show as show_error
 
     if events is Events.NDJSON and output is not Output.TEXT:
         raise CbctlError(
@@ -38,18 +42,34 @@ def run(
             exit=Exit.USAGE,
             fix="use one of them; the last event is the result",
         )
+    machine = events is Events.NDJSON or output is not Output.TEXT
     mode: Mode = "ndjson" if events is Events.NDJSON else "auto"
     threads = Threads()
     with face(mode, sys.stderr, os.environ, stdout=sys.stdout, every=threads.every) as shown:
         # a terminal that goes away must not take the run with it
         signal.signal(signal.SIGHUP, lambda *_: shown.hangup())
-        place = open_workplace(config, env, shown, say=shown.say, create=True)
-        ended = work(place)
+        try:
+            place = open_workplace(config, env, shown, say=shown.say, create=True)
+            ended = work(place)
+        except CbctlError as error:
+            if not machine:
+                raise
+            # nothing was begun; whoever reads stdout gets a result all the same
+            ended = Ended("", _result(error), error.exit, error=error)
+            if events is Events.NDJSON:
+                shown(Event("run.ended", stamp(time.time()), "", summary(ended)))
+            show_error(error, sys.stderr)
     if output is not Output.TEXT:
         print_data(summary(ended), output)
     elif ended.exit is Exit.DONE and events is Events.NONE:
         afterwards(place)
     raise typer.Exit(int(ended.exit))
+
+
+def _result(error: CbctlError) -> Result:
+    if error.exit is Exit.CANCELLED:
+        return "cancelled"
+    return "refused" if error.exit in (Exit.REFUSED, Exit.LOCKED, Exit.USAGE) else "failed"
 
 
 def agreement(

@@ -32,12 +32,15 @@ class Inputs:
     """platform, env  name the state folder
     file     to be kept
     sha256   of one that is kept already, instead of `file`
+    program  the file is a Solana program: one that no cluster would take is refused, before
+             anything is started for it
     """
 
     platform: str
     env: str
     file: Path | None = None
     sha256: str = ""
+    program: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,9 @@ class Artifact(Step[Inputs, Facts, Outcome]):
         if not inputs.file.is_file():
             return Observation(Facts("", False, f"there is no file {inputs.file}"))
         sha256 = artifacts.file_sha256(inputs.file)
-        return Observation(Facts(sha256, artifacts.is_kept(state, sha256)))
+        kept = artifacts.is_kept(state, sha256)
+        problem = _program_problem(inputs.file) if inputs.program and not kept else ""
+        return Observation(Facts(sha256, kept, problem))
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
         if facts.problem:
@@ -101,6 +106,16 @@ class Artifact(Step[Inputs, Facts, Outcome]):
 
     def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
         return None  # a kept file that no release names is in nobody's way
+
+
+def _program_problem(file: Path) -> str:
+    from cbctl.clients.solana import dry_deploy, elf
+
+    try:
+        why = dry_deploy.problem(elf.parse(file.read_bytes()))
+    except elf.BadElf as bad:
+        why = bad.why
+    return f"{file.name} is not a program that could be deployed: {why}" if why else ""
 
 
 def _outcome(state: State, sha256: str) -> Outcome:

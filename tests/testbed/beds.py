@@ -1,0 +1,60 @@
+"""Test beds: what a machine may or may not offer to the tests.
+
+CBCTL_TEST_BEDS lists the beds that must work here. One that is listed and broken fails; one that
+is not listed is used where it is there and otherwise left out with one visible reason.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+POSTGRES_15 = Path("/usr/lib/postgresql/15/bin/initdb")
+
+
+def _cargo() -> str:
+    return "" if shutil.which("cargo") else "cargo is not on PATH"
+
+
+def _ordinary_user() -> str:
+    if os.geteuid() != 0:
+        return "only root can become another user (this one is ordinary already)"
+    return "" if shutil.which("setpriv") else "setpriv is not on PATH"
+
+
+def _postgres_15() -> str:
+    return "" if POSTGRES_15.exists() else f"there is no {POSTGRES_15}"
+
+
+BEDS: dict[str, Callable[[], str]] = {
+    "cargo": _cargo,
+    "ordinary-user": _ordinary_user,
+    "postgres-15": _postgres_15,
+}
+"""name → why it cannot be used here, "" when it can"""
+
+
+def listed() -> set[str]:
+    return set(os.environ.get("CBCTL_TEST_BEDS", "").replace(",", " ").split())
+
+
+def need(bed: str, why: str | None = None) -> None:
+    """Goes on when the bed can be used; else the test fails (listed) or is skipped (not listed).
+
+    why  the reason, where the test itself has found out; None: this module looks"""
+    problem = BEDS[bed]() if why is None else why
+    if not problem:
+        return
+    if bed in listed():
+        pytest.fail(f"the test bed {bed!r} is in CBCTL_TEST_BEDS, but: {problem}")
+    pytest.skip(f"no test bed {bed!r}: {problem}")
+
+
+def absent(tool: str) -> None:
+    """Skips for a tool that is no bed of its own and is not installed here."""
+    pytest.skip(f"{tool} is not on this machine ({sys.platform})")
