@@ -32,6 +32,8 @@ _SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",  # a socket's path may have 107 bytes only
     "password_encryption": "scram-sha-256",
+    # Beside the data: /dev/shm is small in containers, and keeps what a killed server left.
+    "dynamic_shared_memory_type": "mmap",
     "shared_buffers": "32MB",
     "max_connections": "50",
     "work_mem": "4MB",
