@@ -70,10 +70,8 @@ class World:
 
     def _legible(self, value: Any) -> Json:
         match value:
-            case None | bool() | float():
+            case None | bool() | int() | float():
                 return value
-            case int():
-                return int(value) if -(2**63) <= value < 2**64 else str(value)
             case Mapping():
                 return {self.text(k): self._legible(v) for k, v in value.items()}
             case list() | tuple():
@@ -109,8 +107,8 @@ class Situation:
     def fence(self) -> None:
         if self.held is None:
             raise CbctlError("a step tried to change something while it only looks")
-        self.world.stop.check()
         self.held.fence()
+        self.world.stop.check()  # last: reading the lock takes a while
 
     @property
     def token(self) -> int:

@@ -1,0 +1,183 @@
+"""The lease: one holder, judged by renewals that were seen and never by a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.unit.engine.world import Disk, Machine, Process, held_by, machine
+
+from cbctl.engine import lock
+from cbctl.engine.journal import Journal
+from cbctl.engine.store import Fenced, LockRecord
+from cbctl.errors import CbctlError, Exit
+
+
+def taken(on: Machine, **more: Any) -> lock.Held:
+    world = on.world
+    return lock.acquire(world.store, world.clock, world.owner, "run", "deploy", **more)
+
+
+def operator(disk: Disk, pid: int, others: str = "unknown") -> Machine:
+    states = {p: others for p in range(1, 9) if p != pid}
+    return machine(disk, pid, process=Process(pid), states=states)
+
+
+def test_tokens_only_grow() -> None:
+    disk, tokens = Disk(), []
+    for pid in (1, 2, 3):
+        held = taken(operator(disk, pid))
+        tokens.append(held.token)
+        held.fence()
+        held.release()
+    assert tokens == [1, 2, 3]
+    assert disk.lock is not None and (disk.lock.token, disk.lock.held) == (3, False)
+
+
+def test_a_living_holder_is_respected_at_once() -> None:
+    disk = Disk()
+    taken(operator(disk, 1))
+    before = disk.monotonic
+    with pytest.raises(CbctlError, match="held by user1 on host") as caught:
+        taken(operator(disk, 2, "alive"))
+    assert caught.value.exit is Exit.LOCKED and disk.monotonic == before
+    assert "cbctl lock break --reason WHY" in caught.value.fix
+
+
+def test_a_dead_holder_is_replaced_at_once() -> None:
+    disk = Disk()
+    old, before = taken(operator(disk, 1)), disk.monotonic
+    assert taken(operator(disk, 2, "dead")).token == 2 and disk.monotonic == before
+    with pytest.raises(Fenced, match="taken by user2"):
+        old.fence()
+
+
+def test_a_silent_holder_is_replaced_after_the_time_to_live() -> None:
+    disk, told = Disk(), list[LockRecord]()
+    taken(operator(disk, 1))
+    before = disk.monotonic
+    assert taken(operator(disk, 2), waiting=told.append).token == 2
+    assert lock.TIME_TO_LIVE <= disk.monotonic - before < lock.TIME_TO_LIVE + 1
+    assert [t.owner.pid for t in told] == [1]
+
+
+def _sleeping(on: Machine, at: float, do: Callable[[], object]) -> None:
+    """Lets `do` happen when the waiting one has slept that long."""
+    sleep, begun = on.world.clock.sleep, on.disk.monotonic
+    done: list[object] = []
+
+    def slept(seconds: float) -> None:
+        sleep(seconds)
+        if not done and on.disk.monotonic - begun >= at:
+            done.append(do())
+
+    on.world.clock.sleep = slept  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("at", [0.2, 5.0, 14.0])
+def test_one_renewal_seen_is_enough(at: float) -> None:
+    disk = Disk()
+    holder, waiter = taken(operator(disk, 1)), operator(disk, 2)
+    _sleeping(waiter, at, holder.renew)
+    with pytest.raises(CbctlError) as caught:
+        taken(waiter)
+    assert caught.value.exit is Exit.LOCKED
+    holder.fence()
+
+
+def test_a_new_holder_is_watched_from_its_beginning() -> None:
+    disk = Disk()
+    taken(operator(disk, 1))
+    waiter, third = operator(disk, 2), operator(disk, 3)
+    begun = disk.monotonic
+    _sleeping(
+        waiter,
+        10.0,
+        lambda: lock.break_lock(third.store, third.world.clock, third.world.owner, "r", "x"),
+    )
+    assert taken(waiter).token == 3
+    assert disk.monotonic - begun >= 10.0 + lock.TIME_TO_LIVE
+
+
+def test_waiting_for_a_renewal_can_be_stopped() -> None:
+    disk = Disk()
+    taken(operator(disk, 1))
+    waiter = operator(disk, 2)
+    _sleeping(waiter, 3.0, lambda: waiter.world.stop.request("SIGINT"))
+    with pytest.raises(Exception, match="SIGINT"):
+        taken(waiter, check=waiter.world.stop.check)
+    assert disk.lock is not None and disk.lock.owner.pid == 1
+
+
+def test_a_broken_lock_fences_its_holder_and_its_journal() -> None:
+    disk = Disk()
+    first, second = operator(disk, 1), operator(disk, 2)
+    held = taken(first)
+    log = Journal(first.store, first.world.clock, "runs/x", held.token)
+    log.write("run.started")
+    world = second.world
+    other = lock.break_lock(world.store, world.clock, world.owner, "b", "gone")
+    with pytest.raises(Fenced):
+        held.fence()
+    with pytest.raises(Fenced):
+        log.write("step.intent")
+    held.renew()
+    held.release()  # neither touches the other's lock
+    assert disk.lock is not None and disk.lock.held and disk.lock.token == other.token
+    assert len(disk.streams["runs/x"]) == 1
+
+
+def test_a_token_does_not_come_back_when_the_record_is_removed() -> None:
+    disk = Disk()
+    first = operator(disk, 1)
+    held = taken(first)
+    Journal(first.store, first.world.clock, "runs/x", held.token).write("run.started")
+    disk.lock = None
+    with pytest.raises(Fenced, match="gone"):
+        held.fence()
+    assert lock.last_token(first.store) == 1
+    assert taken(operator(disk, 2)).token == 2
+
+
+def test_the_same_token_of_another_owner_is_not_ours() -> None:
+    disk = Disk()
+    held = taken(operator(disk, 1))
+    disk.lock = held_by(2, token=1)
+    with pytest.raises(Fenced):
+        held.fence()
+    held.release()
+    assert disk.lock.held
+
+
+@pytest.mark.parametrize("call", ["read_lock", "swap_lock"])
+def test_a_store_that_does_not_answer_stops_neither_renewal_nor_release(call: str) -> None:
+    disk = Disk()
+    on = operator(disk, 1)
+    held = taken(on)
+    on.store.fail[call] = OSError(28, "No space left on device")
+    held.renew()
+    held.release()
+    on.store.fail.clear()
+    held.renew()
+    assert disk.lock is not None and disk.lock.renewals == 1
+
+
+def test_a_release_that_meets_its_own_renewal_is_tried_again() -> None:
+    disk = Disk()
+    on = operator(disk, 1)
+    held = taken(on)
+    swap, first = on.store.swap_lock, True
+
+    def slow(expected: LockRecord | None, new: LockRecord) -> None:
+        nonlocal first
+        if first:
+            first = False
+            assert disk.lock is not None
+            disk.lock = replace(disk.lock, renewals=disk.lock.renewals + 1)
+        swap(expected, new)
+
+    on.store.swap_lock = slow  # type: ignore[method-assign]
+    held.release()
+    assert disk.lock is not None and not disk.lock.held
