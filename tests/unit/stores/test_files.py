@@ -1,0 +1,338 @@
+"""The file store on real files: whole records or none, one holder, nothing for other users."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cbctl.engine.store import Conflict, Fenced, LockRecord, Owner
+from cbctl.errors import CbctlError, Exit
+from cbctl.stores.files import FileStore
+
+ME = Owner("boot", 1, "start", "host", "me")
+LOCK = LockRecord(1, True, ME, "run", "deploy", "now", 0)
+STREAM = "runs/20261122T193348-9f3a1c"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture
+def store(folder: Path) -> FileStore:
+    made = FileStore(folder, lambda owner: "alive")
+    made.swap_lock(None, LOCK)
+    return made
+
+
+def file(folder: Path) -> Path:
+    return folder / f"{STREAM}.ndjson"
+
+
+# -- streams ----------------------------------------------------------------------------------
+
+
+def test_records_come_back_as_they_were_written(store: FileStore) -> None:
+    assert store.read(STREAM) == []
+    for number, line in enumerate((b"one", b"two\r", b"three\x0b\x85")):
+        store.append(STREAM, number, 1, line)
+    assert store.read(STREAM) == [b"one", b"two\r", b"three\x0b\x85"]
+    with pytest.raises(ValueError, match="one line"):
+        store.append(STREAM, 3, 1, b"a\nb")
+
+
+@pytest.mark.parametrize("torn", [b"x", b'{"half":', b"\x00" * 4096, b"tw"])
+def test_a_torn_last_line_never_counted(store: FileStore, folder: Path, torn: bytes) -> None:
+    store.append(STREAM, 0, 1, b"one")
+    with file(folder).open("ab") as data:
+        data.write(torn)
+    assert store.read(STREAM) == [b"one"]
+    store.append(STREAM, 1, 1, b"two")
+    assert file(folder).read_bytes() == b"one\ntwo\n"
+
+
+def test_a_stream_whose_first_record_was_torn_is_none(store: FileStore, folder: Path) -> None:
+    (folder / "runs").mkdir()
+    file(folder).write_bytes(b'{"schema":')
+    (folder / "runs" / "empty.ndjson").touch()
+    (folder / "runs" / "no name!.ndjson").write_bytes(b"x\n")
+    (folder / "runs" / "other.txt").write_bytes(b"x\n")
+    assert store.streams("runs/") == []
+    store.append(STREAM, 0, 1, b"one")
+    assert store.streams("runs/") == [STREAM]
+    assert store.streams("nothing/") == []
+
+
+def test_compare_and_set(store: FileStore) -> None:
+    store.append(STREAM, 0, 1, b"one")
+    for expected in (0, 2):
+        with pytest.raises(Conflict):
+            store.append(STREAM, expected, 1, b"two")
+    assert store.read(STREAM) == [b"one"]
+
+
+@pytest.mark.parametrize(
+    "now", [replace(LOCK, token=2), replace(LOCK, held=False)], ids=["taken", "released"]
+)
+def test_who_lost_the_lock_writes_nothing(store: FileStore, folder: Path, now: LockRecord) -> None:
+    store.append(STREAM, 0, 1, b"one")
+    store.swap_lock(LOCK, now)
+    with pytest.raises(Fenced):
+        store.append(STREAM, 1, 1, b"two")
+    with pytest.raises(Fenced):
+        store.append("runs/other", 0, 1, b"two")
+    assert store.read(STREAM) == [b"one"] and not (folder / "runs/other.ndjson").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "runs/../../x", "/etc/x", "runs/", "runs/.x", "x", "a/b/c"]
+)
+def test_names_stay_in_the_folder(store: FileStore, name: str) -> None:
+    for work in (lambda: store.read(name), lambda: store.append(name, 0, 1, b"x")):
+        with pytest.raises(CbctlError) as caught:
+            work()
+        assert caught.value.exit is Exit.USAGE
+
+
+def full(*arguments: Any) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("call", ["pwrite", "fsync"])
+def test_a_full_disk_loses_and_corrupts_nothing(
+    store: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    store.append(STREAM, 0, 1, b"one")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, full)
+        with pytest.raises(CbctlError, match="No space left") as caught:
+            store.append(STREAM, 1, 1, b"two")
+        assert caught.value.fix == "make room on this disk"
+        with pytest.raises(CbctlError):
+            store.swap_lock(LOCK, replace(LOCK, renewals=1))
+    assert store.read(STREAM) == [b"one"] and store.read_lock() == LOCK
+    store.append(STREAM, 1, 1, b"two")
+    assert file(folder).read_bytes() == b"one\ntwo\n"
+
+
+def test_half_a_write_is_taken_back(
+    store: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.pwrite
+
+    def half(fd: int, data: bytes, at: int) -> int:
+        if data == b"two\n":
+            return real(fd, data[:2], at)
+        return full()
+
+    store.append(STREAM, 0, 1, b"one")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", half)
+        with pytest.raises(CbctlError):
+            store.append(STREAM, 1, 1, b"two")
+    assert file(folder).read_bytes() == b"one\n"
+
+
+def test_a_record_and_the_folders_that_lead_to_it_are_synced(
+    store: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    real = os.fsync
+
+    def watch(fd: int) -> None:
+        real(fd)
+        synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+
+    monkeypatch.setattr(os, "fsync", watch)
+    store.append(STREAM, 0, 1, b"one")
+    assert synced == [str(folder), str(file(folder)), str(folder / "runs")]
+    synced.clear()
+    store.swap_lock(LOCK, replace(LOCK, renewals=1))
+    assert synced == [str(folder / ".lock.json.new"), str(folder)], "the content before the name"
+
+
+# -- the lock ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"token":"x"}', b"\xff\xfe", LOCK.run.encode()]
+)
+def test_a_corrupted_lock_stops_everybody_and_says_what_to_do(
+    store: FileStore, folder: Path, content: bytes
+) -> None:
+    (folder / "lock.json").write_bytes(content)
+    for work in (
+        store.read_lock,
+        lambda: store.append(STREAM, 0, 1, b"x"),
+        lambda: store.swap_lock(LOCK, LOCK),
+    ):
+        with pytest.raises(CbctlError, match="cannot be read") as caught:
+            work()
+        assert caught.value.exit is Exit.REFUSED and "remove the file" in caught.value.fix
+    assert not file(folder).exists()
+
+
+def test_the_lock_changes_only_from_what_was_seen(store: FileStore) -> None:
+    with pytest.raises(Conflict):
+        store.swap_lock(None, LOCK)
+    with pytest.raises(Conflict):
+        store.swap_lock(replace(LOCK, renewals=7), replace(LOCK, token=2))
+    store.swap_lock(LOCK, replace(LOCK, token=2))
+    found = store.read_lock()
+    assert found is not None and found.token == 2
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
+def test_a_lock_of_another_user_is_a_matter_of_permission(store: FileStore, folder: Path) -> None:
+    (folder / "lock.json").chmod(0)
+    with pytest.raises(CbctlError) as caught:
+        store.read_lock()
+    assert caught.value.exit is Exit.CREDENTIALS
+
+
+def test_what_the_system_forbids_is_a_matter_of_permission(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(self: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    with pytest.raises(CbctlError, match="Permission denied") as caught:
+        store.read_lock()
+    assert caught.value.exit is Exit.CREDENTIALS
+
+
+# -- blobs ------------------------------------------------------------------------------------
+
+
+def test_a_blob_that_was_changed_is_refused_and_healed_by_putting_it_again(
+    store: FileStore, folder: Path
+) -> None:
+    name = store.put_blob(b"data")
+    assert store.get_blob(name) == b"data"
+    path = folder / "blobs" / name
+    for wrong in (b"dato", b"", b"data+"):
+        path.write_bytes(wrong)
+        with pytest.raises(CbctlError, match="was changed after it was written") as caught:
+            store.get_blob(name)
+        assert caught.value.exit is Exit.DIFFERS
+    assert store.put_blob(b"data") == name and store.get_blob(name) == b"data"
+
+
+@pytest.mark.parametrize("name", ["../lock.json", "", "A" * 64, "a" * 63])
+def test_a_name_that_is_no_hash(store: FileStore, name: str) -> None:
+    with pytest.raises(CbctlError, match="is no sha256"):
+        store.get_blob(name)
+
+
+def test_a_blob_that_is_not_there(store: FileStore) -> None:
+    with pytest.raises(CbctlError, match="is not in the store"):
+        store.get_blob("a" * 64)
+
+
+def test_the_same_blob_from_many_threads(store: FileStore, folder: Path) -> None:
+    errors: list[BaseException] = []
+
+    def put() -> None:
+        try:
+            store.put_blob(b"x" * 100_000)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=put) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == [] and len(list((folder / "blobs").iterdir())) == 1
+
+
+# -- others on this machine -------------------------------------------------------------------
+
+
+def test_nothing_is_for_other_users(store: FileStore, folder: Path) -> None:
+    before = os.umask(0)
+    try:
+        store.append(STREAM, 0, 1, b"one")
+        store.put_blob(b"data")
+        store.swap_lock(LOCK, replace(LOCK, renewals=1))
+    finally:
+        os.umask(before)
+    modes = {
+        str(p.relative_to(folder)): stat.S_IMODE(p.stat().st_mode)
+        for p in folder.rglob("*")
+        if p.name != "lock.guard"
+    }
+    assert {m for p, m in modes.items() if (folder / p).is_dir()} == {0o700}
+    assert {m for p, m in modes.items() if (folder / p).is_file()} == {0o600}
+    assert stat.S_IMODE((folder / "lock.guard").stat().st_mode) == 0o600
+
+
+RACER = """
+import os, sys
+from pathlib import Path
+from cbctl.engine import lock
+from cbctl.engine.journal import Journal
+from cbctl.errors import CbctlError
+from cbctl.machine import SystemClock, owner, owner_state
+from cbctl.stores.files import FileStore
+
+folder, times = Path(sys.argv[1]), int(sys.argv[2])
+store, clock, me = FileStore(folder, owner_state), SystemClock(), owner()
+inside = folder / "inside"
+won = 0
+while won < times:
+    try:
+        held = lock.acquire(store, clock, me, str(me.pid), "race")
+    except CbctlError:
+        continue
+    fd = os.open(inside, os.O_CREAT | os.O_EXCL)  # fails when somebody else is inside
+    log = Journal(store, clock, "runs/all", held.token)
+    log.write("in", pid=me.pid)
+    held.renew()
+    log.write("out", pid=me.pid)
+    os.close(fd)
+    inside.unlink()
+    held.release()
+    won += 1
+"""
+
+
+@pytest.fixture
+def racers(folder: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    started = [
+        subprocess.Popen([sys.executable, "-c", RACER, str(folder), "15"], stderr=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    yield started
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_processes_that_race_for_the_lock_never_hold_it_together(
+    folder: Path, racers: list[subprocess.Popen[bytes]]
+) -> None:
+    for process in racers:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors.decode()
+    from cbctl.engine import journal
+
+    records = journal.read(FileStore(folder, lambda owner: "alive"), "runs/all")
+    assert len(records) == 2 * 4 * 15
+    for entered, left in zip(records[::2], records[1::2], strict=True):
+        assert (entered.type, left.type) == ("in", "out")
+        assert (entered.token, entered.data) == (left.token, left.data)
+    tokens = [r.token for r in records[::2]]
+    assert tokens == sorted(set(tokens)), "two holders had one token"
