@@ -193,14 +193,6 @@ def test_the_lock_changes_only_from_what_was_seen(store: FileStore) -> None:
     assert found is not None and found.token == 2
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
-def test_a_lock_of_another_user_is_a_matter_of_permission(store: FileStore, folder: Path) -> None:
-    (folder / "lock.json").chmod(0)
-    with pytest.raises(CbctlError) as caught:
-        store.read_lock()
-    assert caught.value.exit is Exit.CREDENTIALS
-
-
 def test_what_the_system_forbids_is_a_matter_of_permission(
     store: FileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

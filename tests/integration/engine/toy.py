@@ -1,0 +1,143 @@
+"""A process that runs or resumes a toy runbook on real files, threads and clock.
+
+    toy.py FOLDER deploy|resume KILL     KILL: record type:number, or step:number, or "" (never)
+
+It kills itself with SIGKILL right after the n-th record of a type is on the disk, or in the middle
+of the n-th effect of a step.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from cbctl.config.types import Secret
+from cbctl.engine import journal, plan, run
+from cbctl.engine.event import Event
+from cbctl.engine.plan import Node, Outcomes
+from cbctl.engine.step import (
+    Change,
+    Changes,
+    Context,
+    Json,
+    Nothing,
+    NotVerified,
+    Observation,
+    PlanVerdict,
+    Step,
+    Verdict,
+    Verified,
+)
+from cbctl.engine.world import World
+from cbctl.machine import SystemClock, SystemRandom, Threads, owner, owner_state
+from cbctl.stores.files import FileStore
+
+FOLDER, KILL = Path(sys.argv[1]), sys.argv[3]
+seen: Counter[str] = Counter()
+
+
+def point(name: str) -> None:
+    seen[name] += 1
+    if f"{name}:{seen[name]}" == KILL:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Killing(FileStore):
+    def append(self, stream: str, expected: int, token: int, line: bytes) -> None:
+        super().append(stream, expected, token, line)
+        point(json.loads(line)["type"])
+
+
+@dataclass(frozen=True)
+class Inputs:
+    id: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    value: str | None
+
+
+class Toy(Step[Inputs, Facts, Facts]):
+    """Pays into an account once (by identity), then shows it in a file."""
+
+    inputs = Inputs
+    summary = "Pay once"
+
+    def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
+        file = FOLDER / inputs.id
+        return Observation(Facts(file.read_text() if file.exists() else None))
+
+    def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
+        if facts.value == inputs.value:
+            return Nothing()
+        return Changes((Change("value", facts.value, inputs.value),))
+
+    def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
+        return os.urandom(8).hex()
+
+    def apply(
+        self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
+    ) -> Facts:
+        payments = FOLDER / "payments" / f"{inputs.id}-{intent}"
+        ctx.fence()
+        payments.touch()
+        point(inputs.id)
+        (FOLDER / inputs.id).write_text(inputs.value)
+        return Facts(inputs.value)
+
+    def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Facts:
+        return facts
+
+    def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
+        right = self.observe(ctx, inputs).facts.value == inputs.value
+        return Verified() if right else NotVerified("it has another value")
+
+
+def node(id: str, *refers: str) -> Node:
+    def bind(outcomes: Outcomes) -> Inputs:
+        return Inputs(id, "+".join([id, *(outcomes[r].value for r in refers)]))
+
+    return Node(id, "toy", Toy(), (), refers, bind)
+
+
+def parts(outcomes: Outcomes) -> dict[str, Json]:
+    return {id: outcome.value for id, outcome in sorted(outcomes.items())}
+
+
+def tell(event: Event) -> None:
+    if event.type == "run.ended":
+        print(json.dumps(dict(event.data)), flush=True)
+
+
+def main() -> int:
+    (FOLDER / "payments").mkdir(exist_ok=True)
+    store = Killing(FOLDER / "state", owner_state)
+    world = World(
+        store=store,
+        clock=SystemClock(),
+        random=SystemRandom(),
+        executor=Threads(),
+        sink=tell,
+        owner=owner(),
+        reveal=lambda reference: Secret(""),
+        scrub=str,
+    )
+    nodes = (node("a"), node("b"), node("c", "a", "b"), node("d", "c"))
+    job = run.Job("toy", "test", "toy", nodes, {"v": 1}, {}, frozenset(), parts)
+    since = run.moment(store)
+    made = plan.make(world, nodes, job.identity)
+    if sys.argv[2] == "deploy":
+        return int(run.start(world, job, made, since).exit)
+    newest = store.streams(journal.RUNS)[-1].removeprefix(journal.RUNS)
+    return int(run.resume(world, job, made, newest, since).exit)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
