@@ -93,6 +93,8 @@ def read(path: Path) -> Runbook:
     data = path.read_bytes()
     text = data.decode("utf-8", "replace")
     tree, problems = yaml.compose(text, str(path))
+    if tree is None and not problems:
+        problems.append(Problem(str(path), 1, 1, "", "the file is empty"))
     reader = _Reader(str(path), problems)
     book = reader.runbook(tree, path, hashlib.sha256(data).hexdigest()) if tree else None
     if problems or book is None:
@@ -114,11 +116,12 @@ class _Reader:
             return None
         if self.value(top.get("version"), "version") != 1:
             self.bad(top.get("version") or tree, "version", "must be 1")
+        if "steps" not in top:
+            self.bad(tree, "steps", "is missing")
         steps = [self.step(node, f"steps[{i}]") for i, node in enumerate(self.items(top, "steps"))]
         gates = [self.gate(n, f"requires[{i}]") for i, n in enumerate(self.items(top, "requires"))]
         entries = tuple(s for s in steps if s)
-        inputs = self.value(top.get("inputs"), "inputs") or {}
-        release = self.value(top.get("release"), "release") or {}
+        inputs, release = self.values(top, "inputs"), self.values(top, "release")
         self.check(entries, inputs, release, tree)
         return Runbook(
             name=self.text(top.get("name"), "name") or path.stem,
@@ -149,14 +152,15 @@ class _Reader:
         if not isinstance(inputs, dict):
             self.bad(entry["with"], f"{key}.with", "must be a mapping of inputs")
             inputs = {}
-        when = self.text(entry.get("when"), f"{key}.when")
+        when = self.condition(entry.get("when"), f"{key}.when")
         return StepEntry(id, name, node.line, when, tuple(needs), inputs)
 
     def gate(self, node: yaml.Node, key: str) -> Gate | None:
         entry = self.mapping(node, key, ("that", "else"))
         if entry is None:
             return None
-        that, otherwise = self.text(entry.get("that"), key), self.text(entry.get("else"), key)
+        that = self.condition(entry.get("that"), f"{key}.that")
+        otherwise = self.text(entry.get("else"), key)
         if not that or not otherwise:
             self.bad(node, key, "wants `that:` and `else:`")
         return Gate(that, otherwise, node.line)
@@ -207,6 +211,23 @@ class _Reader:
                 hint = near(name, known) or f"; there are {', '.join(known)}"
                 self.bad(entry, key, f"unknown key `{name}`{hint}")
         return {name: entry.node for name, entry in node.entries.items()}
+
+    def values(self, top: dict[str, yaml.Node], key: str) -> dict[str, Any]:
+        """Plain data by name."""
+        found = self.value(top.get(key), key)
+        if found is not None and not isinstance(found, dict):
+            self.bad(top[key], key, "must be a mapping")
+        return found if isinstance(found, dict) else {}
+
+    def condition(self, node: yaml.Node | None, key: str) -> str:
+        text = self.text(node, key)
+        try:
+            for clause in expression.clauses(text) if text else ():
+                if clause.left.root == "steps":
+                    self.bad(node, key, "no step has run when this is decided")
+        except expression.BadExpression as error:
+            self.bad(node, key, str(error))
+        return text
 
     def items(self, top: dict[str, yaml.Node], key: str) -> list[yaml.Node]:
         node = top.get(key)

@@ -17,6 +17,7 @@ ROOTS = ("inputs", "env", "steps", "release")
 _PATH = re.compile(rf"({'|'.join(ROOTS)})((?:\.[A-Za-z0-9_-]+)+)")
 _REFERENCE = re.compile(rf"\$\{{{_PATH.pattern}\}}")
 _CLAUSE = re.compile(r"(\S+)\s+(==|!=|in)\s+(.+)")
+_WORD = re.compile(r"[A-Za-z0-9_.:/-]+")
 
 
 class BadExpression(ValueError):
@@ -39,7 +40,7 @@ def reference(text: str) -> Path | None:
     found = _REFERENCE.fullmatch(text)
     if found:
         return Path(found[1], tuple(found[2][1:].split(".")))
-    if re.search(r"\$\{[^}:]*\}", text):
+    if re.search(r"\$\{[^}:]*(\}|$)", text):
         raise BadExpression(
             f"{text!r}: a reference is the whole value, "
             "${inputs.X}, ${env.X}, ${steps.ID.X} or ${release.X}"
@@ -88,30 +89,60 @@ def follow(path: Path, roots: Mapping[str, Any]) -> Any:
     return value
 
 
+@dataclass(frozen=True)
+class Clause:
+    """`PATH == WORD`, `PATH != WORD` or `PATH in [WORD, …]`; a word may be a path as well."""
+
+    left: Path
+    operator: str
+    words: tuple[str, ...]
+
+
+def clauses(condition: str) -> tuple[Clause, ...]:
+    """Raises BadExpression for what is no condition, before anything is looked up."""
+    return tuple(_clause(c.strip()) for c in re.split(r"\s+and\s+", condition.strip()))
+
+
 def holds(condition: str, roots: Mapping[str, Any]) -> bool:
     """Whether all clauses of a condition are true."""
-    return all(_clause(c.strip(), roots) for c in re.split(r"\s+and\s+", condition.strip()))
+    return all(_true(clause, roots) for clause in clauses(condition))
 
 
-def _clause(clause: str, roots: Mapping[str, Any]) -> bool:
-    found = _CLAUSE.fullmatch(clause)
+def _clause(text: str) -> Clause:
+    found = _CLAUSE.fullmatch(text)
     if not found:
         raise BadExpression(
-            f"{clause!r}: a condition is `PATH == WORD`, `PATH != WORD` or `PATH in [A, B]`"
+            f"{text!r}: a condition is `PATH == WORD`, `PATH != WORD` or `PATH in [A, B]`"
         )
-    left = _operand(found[1], roots)
+    left = _path(found[1])
+    if left is None:
+        raise BadExpression(f"{found[1]!r} is no path; one begins with {', '.join(ROOTS)}")
+    words = [found[3].strip()]
     if found[2] == "in":
-        text = found[3].strip()
-        if not (text.startswith("[") and text.endswith("]")):
-            raise BadExpression(f"{clause!r}: `in` wants a list, [A, B]")
-        return left in [_operand(w.strip(), roots) for w in text[1:-1].split(",")]
-    return bool((left == _operand(found[3].strip(), roots)) == (found[2] == "=="))
+        if not (words[0].startswith("[") and words[0].endswith("]")):
+            raise BadExpression(f"{text!r}: `in` wants a list, [A, B]")
+        words = [w.strip() for w in words[0][1:-1].split(",")]
+    for word in words:
+        if not _WORD.fullmatch(word):
+            raise BadExpression(f"{word!r} is neither a path nor a word")
+    return Clause(left, found[2], tuple(words))
+
+
+def _true(clause: Clause, roots: Mapping[str, Any]) -> bool:
+    left = follow(clause.left, roots)
+    found = any(_same(left, _operand(word, roots)) for word in clause.words)
+    return found != (clause.operator == "!=")
+
+
+def _same(one: Any, other: Any) -> bool:
+    """true is no number."""
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def _operand(word: str, roots: Mapping[str, Any]) -> Any:
-    path = _PATH.fullmatch(word)
+    path = _path(word)
     if path:
-        return follow(Path(path[1], tuple(path[2][1:].split("."))), roots)
+        return follow(path, roots)
     match word:
         case "true":
             return True
@@ -119,11 +150,12 @@ def _operand(word: str, roots: Mapping[str, Any]) -> Any:
             return False
         case "null":
             return None
-    if re.fullmatch(r"-?[0-9]+", word):
-        return int(word)
-    if not re.fullmatch(r"[A-Za-z0-9_.:/-]+", word):
-        raise BadExpression(f"{word!r} is neither a path nor a word")
-    return word
+    return int(word) if re.fullmatch(r"-?[0-9]+", word) else word
+
+
+def _path(text: str) -> Path | None:
+    found = _PATH.fullmatch(text)
+    return Path(found[1], tuple(found[2][1:].split("."))) if found else None
 
 
 def _fields(value: Any) -> tuple[str, ...]:
