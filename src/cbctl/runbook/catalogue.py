@@ -11,7 +11,7 @@ from typing import Any
 from cbctl.engine.step import Step
 
 STEPS: dict[str, str] = {
-    "db.migrate": "Apply the pending migrations of one phase",
+    "db.migrate": "Runs the migrations of the database that are due",
     "local.api": "Run the API service on this machine",
     "local.artifact": "Keep a file for this release",
     "local.keys": "Make the keypairs of this machine",
