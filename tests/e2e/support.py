@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import psutil
-import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 CBCTL = Path(sys.executable).with_name("cbctl")
@@ -107,6 +106,7 @@ class Platform:
     root: Path
     api_port: int
     chain_port: int
+    shipped: str = ""  # cbctl.yaml with our ports
     variables: dict[str, str] = field(default_factory=dict)
     transcript: list[str] = field(default_factory=list)
     known_secrets: set[str] = field(default_factory=set)
@@ -126,6 +126,7 @@ class Platform:
         for before, now in (("port: 3000", f"port: {api}"), ("port: 8899", f"port: {chain}")):
             assert text.count(before) == 1, f"cbctl.yaml has no longer one line {before!r}"
             text = text.replace(before, now)
+        made.shipped = text
         made.config.write_text(text)
         return made
 
@@ -160,12 +161,6 @@ class Platform:
         text = self.config.read_text()
         assert text.count(before) == 1, f"{before!r} is there {text.count(before)} times"
         self.config.write_text(text.replace(before, now))
-
-    def settings(self, change: Callable[[dict[str, Any]], None]) -> None:
-        """Changes cbctl.yaml as data; its comments are lost."""
-        data = yaml.safe_load(self.config.read_text())
-        change(data)
-        self.config.write_text(yaml.safe_dump(data, sort_keys=False))
 
     # -- commands ---------------------------------------------------------------------------
 
@@ -368,6 +363,8 @@ class Platform:
         try:
             shown = self.shown_secrets() if self.state.exists() else []
             if self.state.exists():
+                self.config.write_text(self.shipped)
+                (self.folder / ".env.local").unlink(missing_ok=True)
                 done = self.run("local", "reset", "--yes")
                 assert done.exit == 0, done
             wait_until(lambda: not self.processes(), "all processes to be gone")

@@ -35,16 +35,18 @@ def job(
     skip: tuple[str, ...] = (),
     target: release.Release | None = None,
     replaces: str | None = None,
+    inputs: Mapping[str, Any] | None = None,
 ) -> Job:
     """The steps of a runbook that this environment wants, bound to its settings.
 
     target  the release that the runbook's `${release.…}` means (a rollback's)
+    inputs  instead of the runbook's own values of its inputs
     """
     book = document.read(document.find(kind, work.settings.runbooks))
     view = view_of(work)
     roots: dict[str, Any] = {
         "env": view,
-        "inputs": dict(book.inputs),
+        "inputs": {**book.inputs, **(inputs or {})},
         "release": target.parts if target else {},
     }
     for gate in book.requires:
@@ -172,7 +174,14 @@ def _left_out(ids: list[str], only: tuple[str, ...], skip: tuple[str, ...]) -> f
                 exit=Exit.USAGE,
                 fix="steps: " + ", ".join(ids),
             )
-    return frozenset(i for i in ids if (only and i not in only) or i in skip)
+    left_out = frozenset(i for i in ids if (only and i not in only) or i in skip)
+    if len(left_out) == len(ids):
+        raise CbctlError(
+            "--only and --skip leave no step to run",
+            exit=Exit.USAGE,
+            fix="steps: " + ", ".join(ids),
+        )
+    return left_out
 
 
 def _parts(

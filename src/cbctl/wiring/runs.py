@@ -46,9 +46,12 @@ def carry_out(
 
 def _prune(work: Workplace) -> None:
     """Removes kept artifacts that no release names: what runs that failed have left."""
-    with locked(work, "clean-up of artifacts"):
-        known = release.history(work.store)
-        artifacts.prune(work.state, {str(part) for r in known for part in r.parts.values()})
+    try:
+        with locked(work, "clean-up of artifacts"):
+            known = release.history(work.store)
+            artifacts.prune(work.state, {str(part) for r in known for part in r.parts.values()})
+    except (CbctlError, OSError):
+        return  # the run is over and done; the next one clears up
 
 
 def resume(
@@ -94,7 +97,7 @@ def parts_health(work: Workplace) -> list[dict[str, Any]]:
             where=work.env.name,
             fix=f"cbctl deploy {work.env.name}",
         )
-    checked = job(work, "rollback", target=current)
+    checked = job(work, "rollback", target=current, inputs={"patience": 0})
     return run.health(work.world, checked, make_plan(work, checked))
 
 
