@@ -18,6 +18,7 @@ import fcntl
 import hashlib
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +31,8 @@ from cbctl.errors import CbctlError, Exit
 _NAME = re.compile(r"[a-z]+/[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+PATIENCE = 10.0
+"""Seconds to wait for a change of another process, which takes milliseconds."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -171,7 +174,7 @@ class FileStore:
         with _told(path):
             fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            _lock(fd, path)
             yield
         finally:
             os.close(fd)
@@ -190,6 +193,23 @@ def _told(path: Path) -> Iterator[None]:
             fix = "make room on this disk"
         what = os.strerror(error.errno) if error.errno else str(error)
         raise CbctlError(what, exit=exit, where=str(path), fix=fix) from error
+
+
+def _lock(fd: int, path: Path) -> None:
+    """Waits its turn, but not for ever: a process that was stopped in its own keeps it."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise CbctlError(
+                    f"another process has kept this for {PATIENCE:g} s",
+                    exit=Exit.LOCKED,
+                    where=str(path),
+                    fix="find the cbctl process that is stopped (state T), and continue or kill it",
+                ) from None
+            time.sleep(0.002)
 
 
 def _complete(data: bytes) -> bytes:

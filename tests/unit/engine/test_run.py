@@ -306,6 +306,47 @@ def test_a_stop_while_undoing_leaves_the_rest_for_resume() -> None:
     assert ended.error is not None and "cbctl resume" in ended.error.fix
 
 
+def test_an_interrupt_of_the_engine_itself_is_a_wish_to_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where nobody has made SIGINT a request: Python raises it wherever the engine waits."""
+    w = World()
+    wait, calls = w.on.world.executor.wait, 0
+
+    def interrupted(tasks: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 6:
+            raise KeyboardInterrupt
+        return wait(tasks)
+
+    monkeypatch.setattr(w.on.world.executor, "wait", interrupted)
+    ended = deploy(w.on, job(w.step("a"), w.step("b", needs=("a",))))
+    assert (ended.result, ended.exit) == ("cancelled", Exit.CANCELLED)
+    assert w.journal()[-1] == "run.ended" and "b.0" not in w.systems.values
+
+
+@pytest.mark.parametrize("at", [2, 3, 4])
+def test_an_interrupt_in_the_middle_of_a_write_is_recorded(
+    monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    w = World()
+    append, calls = w.on.store.append, 0
+
+    def interrupted(*arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            raise KeyboardInterrupt
+        append(*arguments)
+
+    monkeypatch.setattr(w.on.store, "append", interrupted)
+    ended = deploy(w.on, job(w.step("a"), w.step("b", needs=("a",))))
+    assert ended.exit is (Exit.FAILED if at == 2 else Exit.NOT_UNDONE)
+    assert w.journal()[-1] == "run.ended" and "b.0" not in w.systems.values
+    assert w.on.disk.lock is not None and not w.on.disk.lock.held
+
+
 # -- others, and a store that fails ----------------------------------------------------------
 
 

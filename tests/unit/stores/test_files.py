@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 
 from cbctl.engine.store import Conflict, Fenced, LockRecord, Owner
 from cbctl.errors import CbctlError, Exit
+from cbctl.stores import files
 from cbctl.stores.files import FileStore
 
 ME = Owner("boot", 1, "start", "host", "me")
@@ -163,6 +165,18 @@ def test_a_record_and_the_folders_that_lead_to_it_are_synced(
 
 
 # -- the lock ---------------------------------------------------------------------------------
+
+
+def test_a_process_that_is_stopped_in_the_middle_of_a_change_is_told(
+    store: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "PATIENCE", 0.05)
+    with (folder / "lock.guard").open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(CbctlError, match=r"kept this for 0\.05 s") as caught:
+            store.append(STREAM, 0, 1, b"x")
+        assert caught.value.exit is Exit.LOCKED
+    store.append(STREAM, 0, 1, b"x")
 
 
 @pytest.mark.parametrize(
