@@ -45,7 +45,7 @@ def _undone(carrying: Carrying, p: Progress) -> str | None:
         carrying.run,
         step=p.id,
         phase="undo",
-        summary=p.node.step.summary,
+        summary=f"undo of: {p.node.step.summary}",
         changes=[],
     )
 

@@ -218,6 +218,31 @@ def test_a_second_operator_comes_between(block: int) -> None:
     each(seeds(block), raced)
 
 
+def failing(seed: int) -> None:
+    """Calls of the store, of the executor or of a step raise, before or after their effect (a full
+    disk, a lost answer); the engine must not die of it, and the next one goes on."""
+    seeded = chance.Random(seed)
+    made = scenario(seeded)
+    disk_of, systems_of, points = unbroken(made, seed)
+    disk, systems = Disk(), Systems()
+    faults = {seeded.randint(1, points): OSError(5, "Input/output error") for _ in range(2)}
+    process = Process(1, faults=dict(faults))
+    on = machine(disk, seed, process=process, jumps=True)
+    try:
+        ended = deploy(on, made.job(systems, process))
+        assert on.told("run.ended")[-1]["exit"] == ended.exit
+        assert ended.exit in (Exit.DONE, Exit.FAILED, Exit.NOT_UNDONE)
+    except (CbctlError, OSError):
+        assert not systems.changed, "it changed something and then died"
+    until_done(disk, systems, made, seed, 1, lambda: 0)
+    check(disk, systems, (disk_of, systems_of), made)
+
+
+@pytest.mark.parametrize("block", range(BLOCKS))
+def test_calls_that_fail(block: int) -> None:
+    each(seeds(block), failing)
+
+
 def test_a_schedule_replays_exactly() -> None:
     def lines() -> dict[str, list[bytes]]:
         seeded = chance.Random(7)
