@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import typing
 from pathlib import Path
 
 import pytest
@@ -55,9 +56,8 @@ def test_the_shipped_runbooks_refer_only_to_outcomes_that_steps_have(path: Path)
     book = document.read(path)
     outcome: dict[str, set[str]] = {}
     for entry in book.steps:
-        returned = type(catalogue.step(entry.step)).outcome.__annotations__["return"]
-        module = catalogue.step(entry.step).__module__
-        kind = getattr(__import__(module, fromlist=[returned]), returned)
+        step = catalogue.step(entry.step)
+        kind = typing.get_type_hints(type(step).outcome)["return"]
         outcome[entry.id] = {f.name for f in dataclasses.fields(kind)}
     for value in (*(e.inputs for e in book.steps), book.release):
         for named in expression.references(value):
