@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 from urllib.parse import unquote, urlsplit
 
 from cbctl.config.reference import Secret
+from cbctl.config.urls import at
 from cbctl.errors import CbctlError, Exit
 
 MARKER: Final = "cbctl:marker"
@@ -35,8 +36,7 @@ class Address:
     password: Secret
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"Redis at {host}:{self.port}"
+        return f"Redis at {at(self.host, self.port)}"
 
 
 class CacheDown(CbctlError):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import http.client
-import ipaddress
 import json
 import random
 import ssl
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from cbctl.config.types import Secret, host_only
+from cbctl.config.urls import is_loopback_host
 from cbctl.errors import CbctlError, Exit
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -193,7 +193,7 @@ def _address(url: Secret, host: str) -> SplitResult:
             where=host,
             fix="give the whole URL, without user name and password",
         )
-    if parts.scheme == "http" and not _loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback_host(parts.hostname or ""):
         raise CbctlError(
             "the webhook's address is http://, which anybody on the way can read",
             exit=Exit.USAGE,
@@ -201,10 +201,3 @@ def _address(url: Secret, host: str) -> SplitResult:
             fix="use https://; http:// is for loopback only",
         )
     return parts
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

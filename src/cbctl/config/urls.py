@@ -41,21 +41,29 @@ def is_loopback(url: str) -> bool:
                 return False  # names a file that may name any host
             if name in ("host", "hostaddr"):
                 hosts.extend(value.split(","))
-        return all(_is_loopback_host(host) for host in hosts if host) and any(hosts)
+        return all(_leads_here(host) for host in hosts if host) and any(hosts)
     except ValueError:
         return False
 
 
-def _is_loopback_host(host: str) -> bool:
+def is_loopback_host(name: str) -> bool:
+    """The same for a host alone, without port and brackets."""
+    try:
+        return name.lower() == "localhost" or ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def at(host: str, port: int) -> str:
+    """`host:port`, as a URL writes it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _leads_here(host: str) -> bool:
     if host.startswith("/"):
         return True  # folder of a Unix socket
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    if name.lower() in ("localhost", "127.0.0.1"):
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return is_loopback_host(name)
 
 
 def has_password(url: str) -> bool:

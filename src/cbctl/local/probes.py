@@ -8,7 +8,6 @@ import socket
 import struct
 from typing import Any
 
-from cbctl.local.address import Address
 from cbctl.local.ports import HOST
 from cbctl.local.spec import Ready
 
@@ -63,27 +62,6 @@ def rpc(
         told = answer.get("error") if isinstance(answer, dict) else answer
         raise OSError(f"{method}: {str(told)[:200]}")
     return answer["result"]
-
-
-def redis_login(address: Address, *, seconds: float = SECONDS) -> str:
-    """Log in and PING → "" or what was answered instead; OSError. Never quotes the password."""
-    login = ["AUTH", *([address.user] if address.user else []), address.password]
-    commands = ([login] if address.password else []) + [["PING"]]
-    with socket.create_connection((address.host, address.port), seconds) as plain:
-        connection = plain
-        if address.scheme == "rediss":
-            import ssl
-
-            context = ssl.create_default_context()
-            connection = context.wrap_socket(plain, server_hostname=address.host)
-        for command in commands:
-            words = [word.encode() for word in command]
-            lengths = b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
-            connection.sendall(b"*%d\r\n%s" % (len(words), lengths))
-            answer = connection.recv(512).decode(errors="replace").strip()
-            if answer not in ("+OK", "+PONG"):
-                return answer.removeprefix("-") or "it closed the connection"
-    return ""
 
 
 def _rpc_health(port: int, seconds: float) -> str:

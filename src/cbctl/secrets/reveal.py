@@ -14,16 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from cbctl.config.types import (
-    Cache,
-    Database,
-    Environment,
-    Reference,
-    Secret,
-    Value,
-    expanded,
-    is_loopback,
-)
+from cbctl.config.types import Environment, Reference, Secret, Value, expanded
 from cbctl.errors import CbctlError, Exit
 from cbctl.secrets.env_file import read_env_file, read_private
 
@@ -156,23 +147,6 @@ class Revealer:
         )
 
 
-def checked_url(values: Revealer, env: Environment, part: Database | Cache) -> Secret | None:
-    """The URL of a database or cache, if one is set; in a local environment it must be this
-    machine's unless `allow_remote` says otherwise (CbctlError 64, without the URL)."""
-    url = values.find(part.url)
-    if url is None or not env.is_local or part.on != "local" or part.allow_remote:
-        return url
-    if is_loopback(url.reveal()):
-        return url
-    raise _error(
-        part.url if isinstance(part.url, Reference) else None,
-        "the URL is not on this machine, and a local environment would change what it names",
-        "use 127.0.0.1, or say `allow_remote: true` beside `url` in cbctl.yaml",
-    )
-
-
-def _error(reference: Reference | None, what: str, fix: str = "") -> CbctlError:
-    if reference is None:
-        return CbctlError(what, exit=Exit.USAGE, fix=fix)
+def _error(reference: Reference, what: str, fix: str = "") -> CbctlError:
     used = f"{reference.setting}: " if reference.setting else ""
     return CbctlError(f"{used}{what}", exit=Exit.USAGE, where=reference.where, fix=fix)

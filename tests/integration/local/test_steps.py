@@ -74,8 +74,8 @@ class Situation:
     fenced: int = 0
 
     def reveal(self, reference: Reference) -> Secret:
-        if reference.name not in self.values:
-            raise CbctlError("not set", exit=Exit.USAGE, where=reference.where)
+        if reference.optional:  # without a value it is empty, as the engine's context has it
+            return Secret(self.values.get(reference.name, ""))
         return Secret(self.values[reference.name])
 
     def progress(self, message: str, done: int | None = None, total: int | None = None) -> None:

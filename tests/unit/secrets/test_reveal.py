@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from cbctl.config.load import load
 from cbctl.config.types import Environment, Reference, Secret
 from cbctl.errors import CbctlError, Exit
-from cbctl.secrets.reveal import Revealer, checked_url
+from cbctl.secrets.reveal import Revealer
 
 CANARY = "canary-4711"
 
@@ -223,30 +222,6 @@ def test_kubernetes_secret_is_said_to_be_not_there(env: dict[str, Environment]) 
         "cbctl.yaml:40:12: environments.staging.database.url: ${secret:owner#url} is a Kubernetes"
         " Secret, and this version of cbctl cannot read those"
     )
-
-
-@pytest.mark.parametrize(
-    "url", ["postgres://u:canary-4711@db.example.com/x", CANARY, "postgres:///"]
-)
-def test_a_database_elsewhere_is_refused(
-    env: dict[str, Environment], tmp_path: Path, url: str
-) -> None:
-    local = env["local"]
-    private(tmp_path / ".env.local", f"DATABASE_URL={url}\n")
-    with pytest.raises(CbctlError) as caught:
-        checked_url(Revealer(local), local, local.database)
-    assert caught.value.exit is Exit.USAGE
-    assert caught.value.where == "cbctl.yaml:26:12"
-    assert CANARY not in "".join(traceback.format_exception(caught.value)) + caught.value.fix
-    allowed = msgspec.structs.replace(local.database, allow_remote=True)
-    assert revealed(checked_url(Revealer(local), local, allowed)) == url
-
-
-def test_a_database_here_is_taken(env: dict[str, Environment], tmp_path: Path) -> None:
-    local = env["local"]
-    assert checked_url(Revealer(local), local, local.database) is None
-    private(tmp_path / ".env.local", "DATABASE_URL=postgres://u:p@localhost/x\n")
-    assert checked_url(Revealer(local), local, local.database)
 
 
 def test_nothing_prints_a_value(env: dict[str, Environment], tmp_path: Path) -> None:

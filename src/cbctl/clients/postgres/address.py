@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, NoReturn, Protocol
 
 from cbctl.config.reference import Secret
+from cbctl.config.urls import at, is_loopback_host
 from cbctl.errors import CbctlError, Exit
 
 FORM: Final = "postgresql://user:password@host:5432/database?sslmode=verify-full"
@@ -37,6 +38,10 @@ OPTIONS: Final = frozenset(
     }
 )
 
+# With these libpq would connect to somewhere else than the URL's host says.
+_DETOURS: Final = frozenset({"host", "hostaddr", "port", "service", "servicefile"})
+_NO_SOCKETS: Final = "a Unix socket cannot be used, only TCP, for example 127.0.0.1"
+
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -59,15 +64,14 @@ class Address:
     options: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"database {self.database} on {host}:{self.port} as {self.user}"
+        return f"database {self.database} on {at(self.host, self.port)} as {self.user}"
 
     def option(self, name: str) -> str | None:
         return dict(self.options).get(name)
 
     @property
     def loopback(self) -> bool:
-        return self.host in ("localhost", "::1") or bool(re.fullmatch(r"127(\.\d+){3}", self.host))
+        return is_loopback_host(self.host)
 
 
 def parse(url: str | Secret, *, where: str = "") -> Address:
@@ -117,12 +121,10 @@ def parse(url: str | Secret, *, where: str = "") -> Address:
     if "@" in path or "@" in query or authority.count("@") > 1:
         wrong("holds an @, / or ? in user or password that is not percent-encoded")
     who, _, host_and_port = authority.rpartition("@")
-    if not who:
-        wrong("names no user")
+    host, port = _host_and_port(host_and_port, wrong)
     user, _, password = who.partition(":")
     if not user:
         wrong("names no user")
-    host, port = _host_and_port(host_and_port, wrong)
     if not path:
         wrong("names no database")
     if "/" in path:
@@ -150,9 +152,9 @@ def _host_and_port(text: str, wrong: Wrong) -> tuple[str, int]:
             wrong("names more than one host; cbctl changes exactly one")
         host, colon, port = text.partition(":")
         if not host:
-            wrong("names no host")
+            wrong(f"names no host before the database; {_NO_SOCKETS}")
         if not _HOST.fullmatch(host):
-            wrong("has a host that is neither a name nor an address (sockets are not supported)")
+            wrong(f"has a host that is neither a name nor an address; {_NO_SOCKETS}")
         port = port if colon else "5432"
     if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         wrong("has a port that is not a number from 1 to 65535")
@@ -174,6 +176,8 @@ def _options(query: str, wrong: Wrong) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     for part in query.split("&") if query else []:
         name, equals, value = part.partition("=")
+        if name in _DETOURS:
+            wrong(f"gives {name} after the ?; host and port stand before the database")
         if not equals or name not in OPTIONS:
             wrong(f"has an option after ? that is none of {', '.join(sorted(OPTIONS))}")
         if name in found:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import re
 import ssl
 import threading
 import time
@@ -17,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from cbctl.clients.solana.failures import RateLimited, RpcRefusal, Unreachable
 from cbctl.clients.solana.types import Clock, Sleep
+from cbctl.config.urls import is_loopback_host
 from cbctl.errors import CbctlError, Exit
 
 LARGEST_ANSWER = 64 << 20  # bytes; a program of 10 MiB in base64 is 14 MiB
@@ -71,7 +71,7 @@ class Transport:
 
     @property
     def loopback(self) -> bool:
-        return re.fullmatch(r"localhost|::1|127(\.\d{1,3}){3}", self._name) is not None
+        return is_loopback_host(self._name)
 
     @property
     def poll(self) -> float:

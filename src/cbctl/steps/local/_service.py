@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeVar
 
 from cbctl.config.types import Reference
-from cbctl.engine.step import CannotUndo, Change, Context, Json, NotVerified, Verdict, Verified
-from cbctl.errors import CbctlError, Exit
+from cbctl.engine.step import (
+    CannotUndo,
+    Change,
+    Context,
+    Json,
+    NotVerified,
+    Step,
+    Verdict,
+    Verified,
+)
+from cbctl.errors import CbctlError
 from cbctl.local import logs
+from cbctl.local.ports import Ports
 from cbctl.local.readiness import not_ready
 from cbctl.local.services import Part, Services
 from cbctl.local.spec import RUNNING, ServiceSpec, read_order
 from cbctl.local.state import State
 
 RPC_URL = "rpc-url"  # name of the secret that leads to the chain
-UNDER_SUPERVISION = "supervision"
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,67 @@ class Running:
     spec: str
     answers: bool
     supervised: bool
+
+
+class Placed(Protocol):
+    """Inputs that name a state folder."""
+
+    @property
+    def platform(self) -> str: ...
+
+    @property
+    def env(self) -> str: ...
+
+
+I = TypeVar("I", bound=Placed)  # noqa: E741 - as in engine.step
+F = TypeVar("F")
+O = TypeVar("O")  # noqa: E741
+
+
+class ServiceStep(Step[I, F, O]):
+    """A step that runs one service.
+
+    name  of the service
+    """
+
+    name: ClassVar[str]
+
+    def services(self, inputs: I) -> Services:
+        return Services(State.open(inputs.platform, inputs.env))
+
+    def identify(self, ctx: Context, inputs: I, changes: tuple[Change, ...]) -> Json:
+        """The spec that ran before, to go back to; it holds no secret."""
+        services = self.services(inputs)
+        part, order = services.part(self.name), read_order(services.state, self.name)
+        if part is None or order is None or part.pid is None:
+            return {"previous": None}
+        return {"previous": order.spec.as_json()}
+
+    def undo(self, ctx: Context, inputs: I, before: Json, intent: Json) -> CannotUndo | None:
+        """Back to the spec that ran before, or to no process at all."""
+        if not isinstance(intent, dict) or "previous" not in intent:
+            return CannotUndo("it is not recorded what ran before")
+        previous, services = intent["previous"], self.services(inputs)
+        ctx.fence()
+        if isinstance(previous, dict):
+            services.ensure(ServiceSpec.of_json(previous))
+        else:
+            services.stop(self.name)
+        return None
+
+
+def at_most(name: str) -> tuple[str, ...]:
+    """All that `differences` may name."""
+    return (name, f"{name} settings", f"{name} supervision")
+
+
+def taken(services: Services, name: str, port: int, count: int = 1) -> tuple[str, str]:
+    """Who has a port that the service needs, and what helps; ("", "") when nobody has."""
+    try:
+        Ports(services.state).check(name, port, count)
+    except CbctlError as error:
+        return error.what, error.fix
+    return "", ""
 
 
 def look(services: Services, name: str) -> tuple[Running, dict[str, Json]]:
@@ -57,16 +128,8 @@ def differences(name: str, running: Running, wanted: str) -> list[Change]:
     if not running.answers:
         return [Change(name, "does not answer", "running")]
     if not running.supervised:
-        return [Change(f"{name} {UNDER_SUPERVISION}", "none", "running")]
+        return [Change(f"{name} supervision", "none", "running")]
     return []
-
-
-def previous(services: Services, name: str) -> Json:
-    """The intent of a change: the spec that ran before, to go back to; it holds no secret."""
-    part, order = services.part(name), read_order(services.state, name)
-    if part is None or order is None or part.pid is None:
-        return {"previous": None}
-    return {"previous": order.spec.as_json()}
 
 
 def start(ctx: Context, services: Services, spec: ServiceSpec) -> None:
@@ -78,19 +141,6 @@ def start(ctx: Context, services: Services, spec: ServiceSpec) -> None:
     ctx.fence()
     ctx.progress(f"starting {spec.name}, then waiting for {spec.ready or 'its process'}")
     services.ensure(spec)
-
-
-def undo(ctx: Context, services: Services, name: str, intent: Json) -> CannotUndo | None:
-    """Back to the spec that ran before, or to no process at all."""
-    if not isinstance(intent, dict) or "previous" not in intent:
-        return CannotUndo("it is not recorded what ran before")
-    before = intent["previous"]
-    ctx.fence()
-    if isinstance(before, dict):
-        services.ensure(ServiceSpec.of_json(before))
-    else:
-        services.stop(name)
-    return None
 
 
 def verify(services: Services, name: str, wanted: str | None = None) -> Verdict:
@@ -119,24 +169,7 @@ def _log(services: Services, part: Part | None) -> Mapping[str, Json]:
     return {"log": [*lines]}
 
 
-def open_services(platform: str, env: str) -> Services:
-    return Services(State.open(platform, env))
-
-
 def reveal(ctx: Context, value: str | Reference | None) -> str:
     """The value of a setting; "" when it is not set, or is an optional reference without a
     value."""
-    if value is None or isinstance(value, str):
-        return value or ""
-    try:
-        return ctx.reveal(value).reveal()
-    except CbctlError as error:
-        # Absence is told at the place of the reference; what is wrong with the file that holds the
-        # values is told at the place of that file, and is an error for optional ones too.
-        if value.optional and error.exit is Exit.USAGE and error.where == value.where:
-            return ""
-        raise
-
-
-def blocker(error: CbctlError) -> tuple[str, str]:
-    return error.what, error.fix
+    return ctx.reveal(value).reveal() if isinstance(value, Reference) else value or ""

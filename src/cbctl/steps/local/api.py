@@ -10,7 +10,6 @@ from pathlib import Path
 from cbctl.config.types import Reference
 from cbctl.engine.step import (
     Blocked,
-    CannotUndo,
     Change,
     Changes,
     Context,
@@ -19,7 +18,6 @@ from cbctl.engine.step import (
     NotVerified,
     Observation,
     PlanVerdict,
-    Step,
     Verdict,
 )
 from cbctl.errors import CbctlError, Exit
@@ -83,13 +81,14 @@ class Outcome:
     url: str
 
 
-class LocalApi(Step[Inputs, Facts, Outcome]):
+class LocalApi(_service.ServiceStep[Inputs, Facts, Outcome]):
     inputs = Inputs
+    name = NAME
     summary = "Run the API service on this machine"
-    at_most = (KEPT, CODE, NAME, f"{NAME} settings", f"{NAME} supervision")
+    at_most = (KEPT, CODE, *_service.at_most(NAME))
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
-        services = _service.open_services(inputs.platform, inputs.env)
+        services = self.services(inputs)
         state = services.state
         process, evidence = _service.look(services, NAME)
         sha256, blocked, fix = _code(inputs), "", ""
@@ -100,7 +99,7 @@ class LocalApi(Step[Inputs, Facts, Outcome]):
             if not process.answers:
                 Ports(state).check(NAME, inputs.port)
         except CbctlError as error:
-            blocked, fix = _service.blocker(error)
+            blocked, fix = error.what, error.fix
         wanted = ""
         values = _values(ctx, inputs, state)
         if values is not None:
@@ -121,13 +120,10 @@ class LocalApi(Step[Inputs, Facts, Outcome]):
             changes += _service.differences(NAME, facts.process, facts.wanted)
         return Changes(tuple(changes)) if changes else Nothing("this code runs and answers")
 
-    def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
-        return _service.previous(_service.open_services(inputs.platform, inputs.env), NAME)
-
     def apply(
         self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
     ) -> Outcome:
-        services = _service.open_services(inputs.platform, inputs.env)
+        services = self.services(inputs)
         state = services.state
         ctx.fence()
         if inputs.source is not None:
@@ -149,17 +145,13 @@ class LocalApi(Step[Inputs, Facts, Outcome]):
         return Outcome(facts.sha256, url(inputs))
 
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
-        services = _service.open_services(inputs.platform, inputs.env)
+        services = self.services(inputs)
         runs = _runs(services.state)
         try:
             artifacts.verified(services.state, runs)
         except CbctlError as error:
             return NotVerified(f"the code that runs is not what was deployed: {error.what}")
         return _service.verify(services, NAME)
-
-    def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
-        services = _service.open_services(inputs.platform, inputs.env)
-        return _service.undo(ctx, services, NAME, intent)
 
 
 def url(inputs: Inputs) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 import cbctl
 from cbctl.engine.step import (
     Blocked,
-    CannotUndo,
     Change,
     Changes,
     Context,
@@ -17,7 +16,6 @@ from cbctl.engine.step import (
     Nothing,
     Observation,
     PlanVerdict,
-    Step,
     Verdict,
 )
 from cbctl.errors import CbctlError
@@ -65,21 +63,19 @@ class Outcome:
     genesis_hash: str
 
 
-class LocalLocalnet(Step[Inputs, Facts, Outcome]):
+class LocalLocalnet(_service.ServiceStep[Inputs, Facts, Outcome]):
     inputs = Inputs
+    name = NAME
     summary = "Run a Solana localnet on this machine"
-    at_most = (NAME, f"{NAME} settings", f"{NAME} supervision", ADDRESS)
+    at_most = (*_service.at_most(NAME), ADDRESS)
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
-        services = _service.open_services(inputs.platform, inputs.env)
+        services = self.services(inputs)
         state = services.state
         process, evidence = _service.look(services, NAME)
         blocked = fix = ""
         if not process.answers:
-            try:
-                Ports(state).check(NAME, inputs.port, 2)
-            except CbctlError as error:
-                blocked, fix = _service.blocker(error)
+            blocked, fix = _service.taken(services, NAME, inputs.port, 2)
         wanted = spec(state, inputs).sealed(state).hash
         linked = state.read_secret(_service.RPC_URL) == url(inputs)
         return Observation(Facts(process, wanted, linked, blocked, fix), evidence)
@@ -92,13 +88,10 @@ class LocalLocalnet(Step[Inputs, Facts, Outcome]):
             changes.append(Change(ADDRESS, None, url(inputs)))
         return Changes(tuple(changes)) if changes else Nothing("it runs and answers")
 
-    def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
-        return _service.previous(_service.open_services(inputs.platform, inputs.env), NAME)
-
     def apply(
         self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
     ) -> Outcome:
-        services = _service.open_services(inputs.platform, inputs.env)
+        services = self.services(inputs)
         ctx.fence()
         Ports(services.state).reserve(NAME, preferred=inputs.port, count=2)
         _service.start(ctx, services, spec(services.state, inputs, release=ctx.run))
@@ -109,13 +102,9 @@ class LocalLocalnet(Step[Inputs, Facts, Outcome]):
         return _outcome(inputs)
 
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
-        services = _service.open_services(inputs.platform, inputs.env)
+        services = self.services(inputs)
         wanted = spec(services.state, inputs).sealed(services.state).hash
         return _service.verify(services, NAME, wanted)
-
-    def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
-        services = _service.open_services(inputs.platform, inputs.env)
-        return _service.undo(ctx, services, NAME, intent)
 
 
 def url(inputs: Inputs) -> str:
