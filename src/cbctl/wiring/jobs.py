@@ -20,7 +20,7 @@ from cbctl.errors import CbctlError, Exit
 from cbctl.runbook import catalogue, document, expression
 from cbctl.runbook.inputs import BadInput, bind
 from cbctl.secrets.keys import KEYPAIR
-from cbctl.wiring.view import view_of
+from cbctl.wiring.view import references, view_of
 from cbctl.wiring.workplace import Workplace
 
 KEYS_STEP = "keys"
@@ -100,8 +100,20 @@ def rollback_job(work: Workplace, to: str | None) -> Job:
 
 
 def require_valid(work: Workplace) -> None:
-    """Raises ConfigError (64) for files and arguments that the environment names wrongly."""
+    """Raises CbctlError (64) for files, arguments and variables that the environment names wrongly:
+    a step that needs one would find out only after others have changed something."""
     require(load_document(work.settings.path), work.env)
+    for reference in references(work.env):
+        if reference.kind in ("env", "file"):
+            work.values.find(reference)
+
+
+def require_ports(work: Workplace, job: Job) -> None:
+    """Raises CbctlError (7) when a stranger has the port of the service that a job starts last."""
+    from cbctl.local.ports import Ports
+
+    if any(n.name == "local.api" and n.id not in job.left_out for n in job.nodes):
+        Ports(work.state).check("api", work.env.api.port)
 
 
 def _node(
@@ -129,25 +141,22 @@ def _node(
     return Node(entry.id, entry.step, step, needs, refers, make_inputs)
 
 
-def _addresses(work: Workplace, values: Mapping[str, Any]) -> dict[str, Any]:
-    """References deep inside arguments become what they stand for: these are addresses and other
-    public values. References that are an input of their own stay, for the step to reveal."""
-
-    def deep(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {k: deep(v) for k, v in value.items()}
-        if isinstance(value, list | tuple):
-            return [deep(v) for v in value]
-        if isinstance(value, Reference):
-            if value.kind == "key" and not work.keys.has(value.name):
-                raise NotYet(KEYS_STEP)
-            return work.values.reveal(value).reveal()
+def _addresses(work: Workplace, value: Any) -> Any:
+    """`${key:NAME}` becomes its address, however deep it stands. Every other reference stays for
+    the step to reveal: its value must not be among the inputs, which are planned and recorded."""
+    if isinstance(value, Mapping):
+        return {k: _addresses(work, v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_addresses(work, v) for v in value]
+    if not isinstance(value, Reference):
         return value
-
-    for value in values.values():
-        if isinstance(value, Reference) and _is_unmade_keypair(work, value):
+    if value.kind == "key":
+        if not work.keys.has(value.name):
             raise NotYet(KEYS_STEP)
-    return {k: v if isinstance(v, Reference) else deep(v) for k, v in values.items()}
+        return work.keys.address(value.name)
+    if _is_unmade_keypair(work, value):
+        raise NotYet(KEYS_STEP)
+    return value
 
 
 def _is_unmade_keypair(work: Workplace, reference: Reference) -> bool:

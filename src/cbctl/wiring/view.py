@@ -29,11 +29,7 @@ def view_of(work: Workplace) -> dict[str, Any]:
         "connection": _connection(env.cache.on, env.cache.url, "redis-url"),
     }
     view["chain"] = {**_fields(env.chain), "url": env.chain.rpc[0] if env.chain.rpc else None}
-    view["api"] = {
-        **_fields(env.api),
-        "environment": {k: _process_value(v) for k, v in env.api.environment.items()},
-    }
-    named = list(_references(env))
+    named = list(references(env))
     view["keypairs"] = sorted({r.name for r in named if r.kind == "key"})
     view["is_local"] = env.is_local
     return view
@@ -53,26 +49,19 @@ def _connection(on: str, url: Any, secret: str) -> Any:
     return Reference("state", secret) if on == "local" else url
 
 
-def _process_value(value: Any) -> Any:
-    """A variable of the local service: secrets stay references into the state, to be read by the
-    supervisor when it starts the process; the rest are public values."""
-    if isinstance(value, Reference) and value.kind == "state":
-        return value.text
-    return value
-
-
-def _references(value: Any) -> Iterator[Reference]:
+def references(value: Any) -> Iterator[Reference]:
+    """Every reference in a setting, however deep."""
     if isinstance(value, Reference):
         yield value
     elif isinstance(value, Mapping):
         for inner in value.values():
-            yield from _references(inner)
+            yield from references(inner)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from _references(inner)
+            yield from references(inner)
     elif hasattr(value, "__struct_fields__"):
         for name in value.__struct_fields__:
-            yield from _references(getattr(value, name))
+            yield from references(getattr(value, name))
 
 
 def _fields(struct: Any) -> dict[str, Any]:
