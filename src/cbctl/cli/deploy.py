@@ -44,14 +44,14 @@ def deploy(
     from cbctl.cli.status import gathered, print_status
     from cbctl.engine.run import Ended
     from cbctl.wiring.jobs import job, require_valid
-    from cbctl.wiring.runs import carry_out, make_plan
+    from cbctl.wiring.runs import carry_out, checked_plan
     from cbctl.wiring.workplace import Workplace, open_workplace
 
     chosen, left = tuple(only or ()), tuple(skip or ())
     if plan:
         place = open_workplace(config, env, create=True)
         require_valid(place)
-        plan_only(make_plan(place, job(place, "deploy", only=chosen, skip=left)), output)
+        plan_only(checked_plan(place, job(place, "deploy", only=chosen, skip=left)), output)
 
     def afterwards(place: Workplace) -> None:
         print()

@@ -45,12 +45,12 @@ def rollback(
     from cbctl.cli.session import agreement, plan_only, run
     from cbctl.engine.run import Ended
     from cbctl.wiring.jobs import rollback_job
-    from cbctl.wiring.runs import carry_out, make_plan
+    from cbctl.wiring.runs import carry_out, checked_plan
     from cbctl.wiring.workplace import Workplace, open_workplace
 
     if plan:
         place = open_workplace(config, env, create=True)
-        plan_only(make_plan(place, rollback_job(place, to)), output)
+        plan_only(checked_plan(place, rollback_job(place, to)), output)
 
     def work(place: Workplace) -> Ended:
         return carry_out(

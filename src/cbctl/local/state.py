@@ -88,9 +88,7 @@ class State:
         above = top / checked_name(platform)
         path = above / checked_name(environment)
         if create:
-            top.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-            for folder in (above, path):
-                folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+            _make(top, above, path)
         elif not path.is_dir():
             raise CbctlError(
                 f"there is no local state of {platform} {environment}",
@@ -166,6 +164,20 @@ class State:
         """A plain value as it is, `${state:NAME}` replaced by the secret."""
         name = reference_name(value)
         return value if name is None else self.secret(name)
+
+
+def _make(top: Path, *below: Path) -> None:
+    try:
+        top.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        for folder in below:
+            folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    except OSError as error:
+        raise CbctlError(
+            f"the state folder cannot be made: {error.strerror}",
+            exit=Exit.CREDENTIALS if isinstance(error, PermissionError) else Exit.FAILED,
+            where=str(error.filename),
+            fix="choose another folder with CBCTL_STATE_DIR",
+        ) from None
 
 
 def _user(uid: int) -> str:

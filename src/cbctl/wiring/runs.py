@@ -15,13 +15,20 @@ from cbctl.engine.run import Ended, Job
 from cbctl.engine.step import Json
 from cbctl.errors import CbctlError, Exit
 from cbctl.local import artifacts
-from cbctl.wiring.jobs import job
+from cbctl.wiring.jobs import job, require_ports
 from cbctl.wiring.lock import locked, refuse_while_locked
 from cbctl.wiring.workplace import Workplace
 
 
 def make_plan(work: Workplace, job: Job) -> Plan:
     return plan.make(work.world, job.nodes, job.identity).without(job.left_out)
+
+
+def checked_plan(work: Workplace, job: Job) -> Plan:
+    """The plan of a job that is to be carried out. Raises CbctlError (7) for what no step can see
+    before others are done."""
+    require_ports(work, job)
+    return make_plan(work, job)
 
 
 def carry_out(
@@ -31,7 +38,7 @@ def carry_out(
     refuse_while_locked(work)
     since = run.moment(work.store)
     with _signals(work):
-        made = make_plan(work, job)
+        made = checked_plan(work, job)
         if made.blocked:
             return run.refuse(work.world, made)
         if run.nothing_to_do(work.world, job, made):
@@ -79,7 +86,7 @@ def resume(
     )
     run.require_resumable(records, id, again.identity)
     with _signals(work):
-        made = make_plan(work, again)
+        made = checked_plan(work, again)
         agree(made)
         ended = run.resume(work.world, again, made, id, since)
     notify(work, ended)
