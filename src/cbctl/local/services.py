@@ -15,10 +15,12 @@ from cbctl.errors import CbctlError, Exit
 from cbctl.local import logs, processes, supervisor
 from cbctl.local.files import read_json
 from cbctl.local.processes import Identity
+from cbctl.local.readiness import wait_ready
 from cbctl.local.spec import (
     RUNNING,
     STOPPED,
     Order,
+    Part,
     ServiceSpec,
     order_file,
     read_order,
@@ -34,27 +36,6 @@ Change = Literal["started", "adopted", "restarted", "unchanged"]
 
 
 @dataclass(frozen=True)
-class Part:
-    """One service as it is. state: running, backoff (waits before a restart), failed (given up),
-    stopping, stopped, or unsupervised (running, but its supervisor died: `adopt` helps)."""
-
-    name: str
-    state: str
-    pid: int | None
-    since: float  # s since 1970 in which it is in this state; 0 = unknown
-    restarts: int  # after deaths, since its order last changed
-    url: str
-    release: str
-    spec_hash: str  # of what runs, or ran last
-    detail: str  # why it is not running
-    log: tuple[str, ...]  # the last lines of a failure
-
-    @property
-    def running(self) -> bool:
-        return self.state in ("running", "unsupervised")
-
-
-@dataclass(frozen=True)
 class Services:
     """The services of a state folder."""
 
@@ -66,8 +47,6 @@ class Services:
         Errors: Exit.FAILED when it dies, Exit.TIMEOUT when it is not ready in time; both with the
         last lines of its log.
         """
-        from cbctl.local.readiness import wait_ready
-
         spec = spec.sealed(self.state)
         before, order = self.part(spec.name), read_order(self.state, spec.name)
         same = before is not None and before.running and before.spec_hash == spec.hash
@@ -81,7 +60,7 @@ class Services:
             change = "unchanged" if before.state == "running" else "adopted"
         else:
             change = "restarted" if before is not None and before.running else "started"
-        wait_ready(self, spec)
+        self._wait_ready(spec)
         return change
 
     def adopt(self) -> bool:
@@ -119,13 +98,11 @@ class Services:
 
     def restart(self, name: str) -> None:
         """Stop and start exactly what the written spec says, and wait until it is ready."""
-        from cbctl.local.readiness import wait_ready
-
         order = self._known(name)
         spec = order.spec.sealed(self.state)  # a changed secret is a reason to restart
         self._order(Order(spec, RUNNING, order.generation + 1))
         self._settled(name, spec.hash, order.generation + 1)
-        wait_ready(self, spec)
+        self._wait_ready(spec)
 
     def status(self) -> list[Part]:
         """All services that were ever ordered, by name; looks at the processes themselves."""
@@ -176,6 +153,13 @@ class Services:
         self._known(name)
         path = logs.log_file(self.state, name)
         return logs.follow(path, lines, stop=stop) if follow else iter(logs.last_lines(path, lines))
+
+    def _wait_ready(self, spec: ServiceSpec) -> None:
+        def look() -> Part | None:
+            self.adopt()  # without a supervisor it would not come back
+            return self.part(spec.name)
+
+        wait_ready(self.state, spec, look)
 
     def _orphan(self, name: str) -> tuple[Identity | None, str, str]:
         for found, tag in processes.marked(self.state.marker(name)):

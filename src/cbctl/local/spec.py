@@ -92,6 +92,27 @@ class Order:
     generation: int
 
 
+@dataclass(frozen=True)
+class Part:
+    """One service as it is. state: running, backoff (waits before a restart), failed (given up),
+    stopping, stopped, or unsupervised (running, but its supervisor died: `adopt` helps)."""
+
+    name: str
+    state: str
+    pid: int | None
+    since: float  # s since 1970 in which it is in this state; 0 = unknown
+    restarts: int  # after deaths, since its order last changed
+    url: str
+    release: str
+    spec_hash: str  # of what runs, or ran last
+    detail: str  # why it is not running
+    log: tuple[str, ...]  # the last lines of a failure
+
+    @property
+    def running(self) -> bool:
+        return self.state in ("running", "unsupervised")
+
+
 def spec_hash(value: Mapping[str, Any]) -> str:
     """Of a spec as JSON; how it is asked and shown, and the release, do not count."""
     shown = ("ready", "url", "release", "stop_seconds")

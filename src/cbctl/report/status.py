@@ -12,8 +12,8 @@ from cbctl.config.types import Environment, Secret
 from cbctl.engine.release import Release
 from cbctl.errors import CbctlError
 from cbctl.local import probes
-from cbctl.local.services import Part as Service
 from cbctl.local.services import Services
+from cbctl.local.spec import Part as Service
 from cbctl.local.state import State
 
 

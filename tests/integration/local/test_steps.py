@@ -167,7 +167,7 @@ def test_the_whole_platform(services: Services, at: dict[str, Any], api: api_ste
     assert chained.url == f"http://127.0.0.1:{chain}"
     given: dict[str, str | Reference] = {
         "STATUS": "healthy",
-        "DATABASE_URL": "${state:database-url}",
+        "DATABASE_URL": Reference("state", "database-url"),
         "REDIS_URL": Reference("state", "redis-url"),
         "RPC": Reference("state", "rpc-url"),
     }
@@ -261,7 +261,7 @@ def test_secrets_of_the_environment_stay_out_of_plans_and_specs(
             "STATUS": "healthy",
             "TOKEN": token,
             "ABSENT": optional,
-            "KEY": "${state:jwt}",
+            "KEY": Reference("state", "jwt"),
         },
     )
     observed = api_step.STEP.observe(ctx, api)

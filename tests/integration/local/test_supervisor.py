@@ -23,8 +23,8 @@ from cbctl.local import probes, processes
 from cbctl.local.files import read_json, write_json
 from cbctl.local.ports import HOST, Ports
 from cbctl.local.processes import Identity
-from cbctl.local.services import Part, Services
-from cbctl.local.spec import ServiceSpec
+from cbctl.local.services import Services
+from cbctl.local.spec import Part, ServiceSpec
 
 Web = Callable[..., ServiceSpec]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cbctl.clients.postgres.address import Address, parse
 from cbctl.clients.postgres.compare import Choice, Due, SchemaRange, compare
@@ -30,9 +29,6 @@ from cbctl.engine.step import (
     Verified,
 )
 from cbctl.errors import CbctlError, Exit
-
-if TYPE_CHECKING:
-    pass
 
 MARKER = "owner of the database"
 

@@ -21,8 +21,8 @@ from cbctl.errors import CbctlError
 from cbctl.local import logs
 from cbctl.local.ports import Ports
 from cbctl.local.readiness import not_ready
-from cbctl.local.services import Part, Services
-from cbctl.local.spec import RUNNING, ServiceSpec, read_order
+from cbctl.local.services import Services
+from cbctl.local.spec import RUNNING, Part, ServiceSpec, read_order
 from cbctl.local.state import State
 
 RPC_URL = "rpc-url"  # name of the secret that leads to the chain
@@ -111,7 +111,7 @@ def look(services: Services, name: str) -> tuple[Running, dict[str, Json]]:
         if part is not None and part.detail:
             evidence |= {"detail": part.detail, "log": list(part.log)}
         return Running("", False, False), evidence
-    said = not_ready(services, order.spec)
+    said = not_ready(part, order.spec)
     evidence = {"state": part.state, "pid": part.pid, "restarts": part.restarts, "url": part.url}
     if said:
         evidence["says"] = said

@@ -25,7 +25,7 @@ from cbctl.local import artifacts, postgres, redis
 from cbctl.local.binaries import python
 from cbctl.local.ports import HOST, Ports
 from cbctl.local.spec import Ready, ServiceSpec, read_order
-from cbctl.local.state import State, reference_name
+from cbctl.local.state import State
 from cbctl.steps.local import _service
 
 NAME = "api"
@@ -201,24 +201,22 @@ def _values(ctx: Context, inputs: Inputs, state: State) -> dict[str, _Value] | N
     value is left out."""
     values = {}
     for name, given in inputs.environment.items():
-        kept = _state_name(given)
-        if kept is not None:
-            if state.read_secret(kept) is None:
-                return None
-            values[name] = _Value(f"${{state:{kept}}}")
-        elif isinstance(given, str):
+        if isinstance(given, str):
             values[name] = _Value(given)
+        elif given.kind == "state":
+            if state.read_secret(given.name) is None:
+                return None
+            values[name] = _Value(given.text)
         elif value := _service.reveal(ctx, given):
             secret = f"{NAME}.{name}"
             values[name] = _Value(f"${{state:{secret}}}", secret, value)
     return values
 
 
-def _state_name(given: str | Reference) -> str | None:
-    """The secret that a value names, as a reference or as its text."""
-    if isinstance(given, Reference):
-        return given.name if given.kind == "state" else None
-    return reference_name(given)
+def _named(inputs: Inputs) -> list[str]:
+    """The secrets of the state folder that the environment names."""
+    given = inputs.environment.values()
+    return [v.name for v in given if isinstance(v, Reference) and v.kind == "state"]
 
 
 def _coming(values: Mapping[str, _Value]) -> dict[str, str]:
@@ -226,15 +224,13 @@ def _coming(values: Mapping[str, _Value]) -> dict[str, str]:
 
 
 def _generate(inputs: Inputs, state: State) -> None:
-    for given in inputs.environment.values():
-        name = _state_name(given)
-        if name is not None and name not in _MADE:
+    for name in _named(inputs):
+        if name not in _MADE:
             state.generate_secret(name)
 
 
 def _missing(inputs: Inputs, state: State) -> CbctlError:
-    named = {name for v in inputs.environment.values() if (name := _state_name(v)) is not None}
-    missing = sorted(name for name in named if state.read_secret(name) is None)
+    missing = sorted(name for name in set(_named(inputs)) if state.read_secret(name) is None)
     return CbctlError(
         f"the API needs what no step has made yet: {', '.join(missing)}",
         exit=Exit.REFUSED,

@@ -1,10 +1,12 @@
-"""What `program.deploy` sees, and why it may refuse to go on."""
+"""What `program.deploy` is given, what it sees, and why it may refuse to go on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cbctl.config.types import Reference
 from cbctl.engine.step import Blocked, Json
 from cbctl.errors import CbctlError, Exit
 from cbctl.steps.program import _material as material
@@ -13,7 +15,37 @@ from cbctl.steps.program import _target as target
 if TYPE_CHECKING:
     from cbctl.clients.solana.elf import Elf
     from cbctl.clients.solana.rpc import Rpc
-    from cbctl.steps.program.deploy import Inputs
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """
+    rpc              URL of the cluster's JSON-RPC
+    elf              the program's file
+    wallet           keypair that pays and is the upgrade authority
+    program_keypair  keypair of the program's address; needed for the first deploy
+    program_id       the address, where there is no keypair; both must agree
+    payer            keypair that pays instead of the wallet
+    idl              the program's IDL; if it names an address, that must be the program's
+    genesis_hash     what the cluster must answer; none: any cluster
+    max_len          bytes to make room for at the first deploy; none: the file's size
+    airdrop          lamports to ask the faucet for when the payer has too little; 0: never
+    generate         make keypair files that do not exist
+    chain_step       id of the step that starts the cluster, where that is on this machine
+    """
+
+    rpc: Reference | str
+    elf: Path
+    wallet: Path | Reference
+    program_keypair: Path | Reference | None = None
+    program_id: str | None = None
+    payer: Path | Reference | None = None
+    idl: Path | None = None
+    genesis_hash: str | None = None
+    max_len: int | None = None
+    airdrop: int = 0
+    generate: bool = False
+    chain_step: str = "localnet"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cbctl.config.types import Reference
 from cbctl.engine.step import Context, Json, Observation
 from cbctl.errors import CbctlError, Exit
+from cbctl.steps.program._init_facts import Facts, Inputs
 from cbctl.steps.program._material import read_text
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from cbctl.clients.solana.idl.program import Program
     from cbctl.clients.solana.rpc import Rpc
     from cbctl.clients.solana.types import Account
-    from cbctl.steps.program.init import Facts, Inputs
 
 INCINERATOR = "1nc1nerator11111111111111111111111111111111"
 

@@ -6,10 +6,8 @@ What is sent, what it costs and how an interrupted run goes on: `cbctl.clients.s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
-from cbctl.config.types import Reference
 from cbctl.engine.step import (
     After,
     CannotUndo,
@@ -29,37 +27,7 @@ from cbctl.errors import CbctlError, Exit
 from cbctl.steps.program import _material as material
 from cbctl.steps.program import _target as target
 from cbctl.steps.program._deploy_facts import Facts, blocked_by, max_len_of, on_chain
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """
-    rpc              URL of the cluster's JSON-RPC
-    elf              the program's file
-    wallet           keypair that pays and is the upgrade authority
-    program_keypair  keypair of the program's address; needed for the first deploy
-    program_id       the address, where there is no keypair; both must agree
-    payer            keypair that pays instead of the wallet
-    idl              the program's IDL; if it names an address, that must be the program's
-    genesis_hash     what the cluster must answer; none: any cluster
-    max_len          bytes to make room for at the first deploy; none: the file's size
-    airdrop          lamports to ask the faucet for when the payer has too little; 0: never
-    generate         make keypair files that do not exist
-    chain_step       id of the step that starts the cluster, where that is on this machine
-    """
-
-    rpc: Reference | str
-    elf: Path
-    wallet: Path | Reference
-    program_keypair: Path | Reference | None = None
-    program_id: str | None = None
-    payer: Path | Reference | None = None
-    idl: Path | None = None
-    genesis_hash: str | None = None
-    max_len: int | None = None
-    airdrop: int = 0
-    generate: bool = False
-    chain_step: str = "localnet"
+from cbctl.steps.program._deploy_facts import Inputs as Inputs
 
 
 @dataclass(frozen=True)
