@@ -214,7 +214,7 @@ class Carrying:
         def apply() -> tuple[Any, Json]:
             situation.fence()
             outcome = step.apply(situation, p.inputs, p.changes, identity)
-            return outcome, recordable(outcome)
+            return outcome, self.world.legible(recordable(outcome))
 
         self._submit(p, "apply", apply)
 

@@ -134,6 +134,7 @@ def look(node: Node, situation: Situation, outcomes: Outcomes) -> Planned:
     if isinstance(verdict, Changes) and not verdict.changes:
         verdict = Nothing()
     recordable(describe(verdict))
+    verdict = _scrubbed(situation.world, verdict)
     outcome = None
     if isinstance(verdict, Nothing):
         outcome = node.step.outcome(situation, inputs, observation.facts)
@@ -142,10 +143,30 @@ def look(node: Node, situation: Situation, outcomes: Outcomes) -> Planned:
         node.name,
         node.step.summary,
         verdict,
-        recordable(observation.facts),
+        situation.world.legible(recordable(observation.facts)),
         situation.world.shown(observation.evidence),
         outcome,
     )
+
+
+def _scrubbed(world: World, verdict: PlanVerdict) -> PlanVerdict:
+    """What a system answered may quote what it was sent."""
+
+    def clean(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        return tuple(
+            Change(world.text(c.what), world.legible(c.before), world.legible(c.after))
+            for c in changes
+        )
+
+    match verdict:
+        case Nothing(because):
+            return Nothing(world.text(because))
+        case Changes(changes):
+            return Changes(clean(changes))
+        case Blocked(why, fix):
+            return Blocked(world.text(why), world.text(fix))
+        case After(needs, may):
+            return After(needs, clean(may))
 
 
 def make(world: World, nodes: tuple[Node, ...], identity: Mapping[str, Json]) -> Plan:

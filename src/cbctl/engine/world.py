@@ -57,7 +57,8 @@ class World:
     def emit(self, type: str, run: str, /, **data: Json) -> None:
         # a face that broke (its terminal is gone) must not stop a run half-way
         with suppress(Exception):
-            self.sink(Event(type, stamp(self.clock.wall()), run, data))
+            told = {name: self.legible(value) for name, value in data.items()}
+            self.sink(Event(type, stamp(self.clock.wall()), run, told))
 
     def text(self, text: object) -> str:
         """Fit to be shown and journalled: scrubbed, and writable as UTF-8."""
@@ -66,16 +67,17 @@ class World:
     def shown(self, evidence: Mapping[str, Any]) -> dict[str, Json]:
         """Evidence fit to be shown and journalled. It explains a failure, so nothing in it may
         cause another one: what is no JSON value becomes text."""
-        return {self.text(k): self._legible(v) for k, v in evidence.items()}
+        return {self.text(k): self.legible(v) for k, v in evidence.items()}
 
-    def _legible(self, value: Any) -> Json:
+    def legible(self, value: Any) -> Json:
+        """Any plain value with every text in it scrubbed."""
         match value:
             case None | bool() | int() | float():
                 return value
             case Mapping():
-                return {self.text(k): self._legible(v) for k, v in value.items()}
+                return {self.text(k): self.legible(v) for k, v in value.items()}
             case list() | tuple():
-                return [self._legible(v) for v in value]
+                return [self.legible(v) for v in value]
         return self.text(value)
 
     def situation(self, run: str, step: str, held: Held | None = None) -> Situation:

@@ -76,7 +76,7 @@ def open_workplace(
             where=env.name,
         )
     state = State.open(env.platform, env.name, create=create)
-    scrubber = Scrubber()
+    scrubber = Scrubber(state.path)
     keys = LocalKeys(state.path)
     values = Revealer(env, state_folder=state.path, keys=keys)
 
