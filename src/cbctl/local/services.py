@@ -22,7 +22,6 @@ from cbctl.local.spec import (
     Order,
     Part,
     ServiceSpec,
-    order_file,
     read_order,
     service_names,
     write_order,
@@ -86,15 +85,6 @@ class Services:
         if found is not None:
             self._end_supervisor(found)
         return stopped
-
-    def forget(self, name: str) -> bool:
-        """Stop a service and remove its order; False when there was none."""
-        if read_order(self.state, name) is None:
-            return False
-        self.stop(name)
-        order_file(self.state, name).unlink(missing_ok=True)
-        self._wake()
-        return True
 
     def restart(self, name: str) -> None:
         """Stop and start exactly what the written spec says, and wait until it is ready."""

@@ -25,9 +25,6 @@ class Keys(Protocol):
     def address(self, name: str) -> str:
         """The public key in base58."""
 
-    def keypair(self, name: str) -> str:
-        """The keypair as Solana's tools write it: a JSON list of 64 bytes."""
-
 
 class Revealer:
     """Reads the references of one environment; nothing is read before it is asked for.
@@ -85,15 +82,6 @@ class Revealer:
                     value,
                     f"{value} is a Kubernetes Secret, and this version of cbctl cannot read those",
                 )
-
-    def keypair(self, reference: Reference) -> Secret:
-        """The keypair behind `program.keypair` or `program.wallet`: a JSON list of 64 bytes.
-
-        Here `${key:NAME}` means the pair; everywhere else, its public key.
-        """
-        if reference.kind == "key":
-            return Secret(self._need_keys(reference).keypair(reference.name))
-        return self.reveal(reference)
 
     def _variable(self, reference: Reference) -> Secret | None:
         if self._file is None:

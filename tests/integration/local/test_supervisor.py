@@ -333,13 +333,6 @@ def test_services_end_with_their_folder(services: Services, web: Web) -> None:
     away.rename(services.state.path)
 
 
-def test_a_forgotten_service_is_gone(services: Services, web: Web) -> None:
-    services.ensure(web())
-    assert services.forget("web")
-    assert services.status() == []
-    assert not services.forget("web")
-
-
 def test_the_supervisor_is_small(services: Services, web: Web) -> None:
     services.ensure(web())
     rollup = Path(f"/proc/{supervisor(services).pid}/smaps_rollup").read_text()

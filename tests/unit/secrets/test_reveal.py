@@ -69,9 +69,6 @@ class Keys:
     def address(self, name: str) -> str:
         return f"address of {name}"
 
-    def keypair(self, name: str) -> str:
-        return f"[{name}]"
-
 
 @pytest.fixture
 def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Environment]:
@@ -176,7 +173,7 @@ def test_file(env: dict[str, Environment], tmp_path: Path) -> None:
         f" {tmp_path}/wallet.json does not exist"
     )
     private(tmp_path / "wallet.json", "[1, 2]\n")
-    assert values.reveal(wallet).reveal() == values.keypair(wallet).reveal() == "[1, 2]"
+    assert values.reveal(wallet).reveal() == "[1, 2]"
     (tmp_path / "wallet.json").chmod(0o644)
     with pytest.raises(CbctlError, match="others can read or change it"):
         values.reveal(wallet)
@@ -209,9 +206,8 @@ def test_key(env: dict[str, Environment]) -> None:
     assert pair is not None
     values = Revealer(env["local"], keys=Keys())
     assert values.reveal(pair).reveal() == "address of program"
-    assert values.keypair(pair).reveal() == "[program]"
     with pytest.raises(CbctlError, match="needs the local state"):
-        Revealer(env["local"]).keypair(pair)
+        Revealer(env["local"]).reveal(pair)
 
 
 def test_kubernetes_secret_is_said_to_be_not_there(env: dict[str, Environment]) -> None:

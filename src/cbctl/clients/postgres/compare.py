@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from cbctl.clients.postgres.ledger import Applied
 from cbctl.clients.postgres.migrations import Entry
 
 Choice = Literal["pre", "post", "all", "auto"]
-CHOICES: Final = ("pre", "post", "all", "auto")
 
 
 @dataclass(frozen=True)

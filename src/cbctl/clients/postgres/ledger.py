@@ -47,7 +47,6 @@ class Marker:
 class Survey:
     """A database as it is; plain data without times, so that plans can compare and hash it.
 
-    server_major  15, 16, …
     schema        where our tables are (the first of search_path)
     table         state of schema_migrations: "none", "ours", "golang-migrate" or "other"
     empty         nothing was applied, and there is no table, view, function or type; extensions
@@ -57,7 +56,6 @@ class Survey:
     replica       read only copy
     """
 
-    server_major: int
     schema: str
     table: str
     empty: bool
@@ -82,7 +80,7 @@ def _survey(connection: Connection, address: Address) -> Survey:
     row = connection.execute(query("survey")).fetchone()
     if row is None:
         raise CbctlError("the database did not answer", where=str(address))
-    major, pid, schema, replica, columns, has_marker, empty = row
+    pid, schema, replica, columns, has_marker, empty = row
     if schema is None:
         raise CbctlError(
             "the search_path of this role names no schema that exists",
@@ -100,7 +98,6 @@ def _survey(connection: Connection, address: Address) -> Survey:
         rows = connection.execute(query("applied", schema), {}).fetchall()
         applied = tuple(Applied(*each) for each in rows)
     return Survey(
-        server_major=major,
         schema=schema,
         table=table,
         empty=empty and not applied,
@@ -180,10 +177,9 @@ def write_marker(connection: Connection, schema: str, marker: Marker) -> None:
         )
 
 
-def foreign(found: Marker, wanted: Marker, where: str = "") -> CbctlError:
+def foreign(found: Marker, wanted: Marker) -> CbctlError:
     return CbctlError(
         f"this database belongs to {found}, not to {wanted}",
-        where=where,
         exit=Exit.REFUSED,
         fix="check the database URL of the environment",
     )

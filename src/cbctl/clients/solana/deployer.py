@@ -59,10 +59,10 @@ def look(rpc: Rpc, program: Pubkey) -> OnChain:
     """One request: both addresses are known beforehand."""
     address = loader.programdata_address(program)
     slot, (account, data) = rpc.accounts([program, address])
-    return judge(program, account, data, slot)
+    return judge(account, data, slot)
 
 
-def judge(program: Pubkey, account: Account | None, data: Account | None, slot: int) -> OnChain:
+def judge(account: Account | None, data: Account | None, slot: int) -> OnChain:
     lamports = (account.lamports if account else 0, data.lamports if data else 0)
     if account is None or (account.owner == SYSTEM and not account.data):
         state = "spoiled" if data is not None else "absent"

@@ -38,7 +38,6 @@ def estimate(
     rpc: Rpc,
     payer: Pubkey,
     authority: Pubkey,
-    program: Pubkey,
     elf: Elf,
     chain: OnChain,
     place: buffer.Place,

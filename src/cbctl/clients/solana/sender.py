@@ -38,7 +38,7 @@ class Order:
 
     what: str
     instructions: tuple[Instruction, ...]
-    signers: tuple[Keypair, ...] = field(default=(), repr=False)  # their repr shows secrets
+    signers: tuple[Keypair, ...] = field(default=(), repr=False)  # their text is the secret
     limits: Limits | None = None
 
 

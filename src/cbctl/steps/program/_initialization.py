@@ -33,7 +33,7 @@ class Plan:
     """
 
     program: Program
-    wallet: Keypair = field(repr=False)  # its own repr shows the secret
+    wallet: Keypair = field(repr=False)  # its own text is the secret
     instruction: str
     account: str
     values: Mapping[str, Any]
@@ -69,7 +69,7 @@ def look(node: Rpc, plan: Plan, known: Facts, *, simulate: bool = True) -> Obser
     program = plan.program.address
     keys = [program, programdata_address(program), plan.address]
     slot, (code, data, account) = node.accounts(keys)
-    deployed = judge(program, code, data, slot).state == "deployed"
+    deployed = judge(code, data, slot).state == "deployed"
     facts = dataclasses.replace(known, deployed=deployed, address=str(plan.address))
     evidence: dict[str, Json] = {"read_at_slot": slot}
     if _absent(account):

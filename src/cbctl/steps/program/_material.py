@@ -76,7 +76,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Keys:
-    """None where a file is still to be made. A keypair's own repr shows its secret."""
+    """None where a file is still to be made. A keypair's own text is its secret."""
 
     wallet: Keypair | None = field(repr=False)
     payer: Keypair | None = field(repr=False)
@@ -170,7 +170,7 @@ def cost(
 
     wallet, payer = keys.wallet.pubkey(), keys.payer.pubkey()
     place = buffer.locate(node, wallet, keys.address, elf)
-    found = estimate(node, payer, wallet, keys.address, elf, chain, place, max_len)
+    found = estimate(node, payer, wallet, elf, chain, place, max_len)
     balance = node.balance(payer)
     evidence |= {
         "balance": balance,

@@ -233,12 +233,12 @@ def test_what_may_lie_at_a_programs_address() -> None:
     token = Ours(1, Keypair().pubkey(), bytes(36), False)
     alive = Ours(1, loader.LOADER, b"\3\0\0\0" + bytes(41) + b"ELF", False)
     emptied = Ours(1, loader.LOADER, bytes(4), False)
-    assert judge(program, None, None, 1).state == "absent"
-    assert judge(program, paid, None, 1).state == "absent"
-    assert judge(program, None, paid, 1).state == "spoiled"
-    assert judge(program, token, None, 1).state == "foreign"
-    assert judge(program, alive, None, 1).state == "foreign"
-    assert judge(program, code, None, 1).state == "closed"
-    assert judge(program, code, emptied, 1).state == "closed"
-    assert judge(program, code, alive, 1).state == "deployed"
-    assert judge(program, code, alive, 1).authority is None
+    assert judge(None, None, 1).state == "absent"
+    assert judge(paid, None, 1).state == "absent"
+    assert judge(None, paid, 1).state == "spoiled"
+    assert judge(token, None, 1).state == "foreign"
+    assert judge(alive, None, 1).state == "foreign"
+    assert judge(code, None, 1).state == "closed"
+    assert judge(code, emptied, 1).state == "closed"
+    assert judge(code, alive, 1).state == "deployed"
+    assert judge(code, alive, 1).authority is None

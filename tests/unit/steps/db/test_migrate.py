@@ -27,7 +27,6 @@ ONE = Entry(1, "one", "pre", "sum1", True, True)
 TWO = Entry(2, "two", "post", "sum2", True, False)
 DONE = Applied(1, "one", "pre", "sum1")
 EMPTY = Survey(
-    server_major=15,
     schema="public",
     table="none",
     empty=True,

@@ -1,6 +1,5 @@
 -- One row about the database: everything that must be known before a migration is planned.
 select
-    current_setting('server_version_num')::int / 10000 as server_major,
     pg_backend_pid() as backend_pid,
     current_schema() as schema,
     pg_is_in_recovery() as replica,

@@ -58,7 +58,6 @@ def parse(text: str) -> Idl:
     spec = metadata.get("spec") if isinstance(metadata, dict) else None
     if spec not in (None, "0.1.0"):
         raise IdlError("metadata.spec", f"{shown(spec)} is not known; 0.1.0 is")
-    new = spec is not None
     address = root.get("address") or metadata.get("address") or ""
     types = [_typedef(item, path) for item, path in _items(root, "types")]
     # The older kind writes fields where the record stands, not among the types.
@@ -71,7 +70,7 @@ def parse(text: str) -> Idl:
     return Idl(
         name=str(root.get("name") or metadata.get("name") or ""),
         address="" if address in ("", str(Pubkey.default())) else _key(address, "address"),
-        instructions=_by_name(_instruction(item, path, new) for item, path in _instructions(root)),
+        instructions=_by_name(_instruction(item, path) for item, path in _instructions(root)),
         accounts=_by_name(
             _record(item, path, "account") for item, path in _items(root, "accounts")
         ),
@@ -141,7 +140,7 @@ def _record(item: dict[str, Any], path: str, space: str) -> Record:
 # ---- instructions
 
 
-def _instruction(item: dict[str, Any], path: str, new: bool) -> Instruction:
+def _instruction(item: dict[str, Any], path: str) -> Instruction:
     name = snake(item["name"])
     given = item.get("discriminator")
     own = _hashed("global", name) if given is None else _bytes(given, f"{path}.discriminator")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +103,6 @@ class Program:
         name: str,
         arguments: Mapping[str, Any],
         accounts: Mapping[str, Pubkey],
-        remaining: Sequence[AccountMeta] = (),
     ) -> Wire:
         """The instruction ready to be signed; `accounts` as `accounts()` gives them."""
         found = self.instruction(name)
@@ -115,7 +114,7 @@ class Program:
             else:
                 metas.append(AccountMeta(address, item.signer, item.writable))
         data = found.discriminator + self._encode(found, arguments)
-        return Wire(self.address, data, [*metas, *remaining])
+        return Wire(self.address, data, metas)
 
     def _encode(self, instruction: Instruction, arguments: Mapping[str, Any]) -> bytes:
         fields = Fields(named=True, items=instruction.arguments)
