@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from cbctl.cli.options import ConfigOption, EnvArgument, Output, OutputOption
+from cbctl.cli.results import print_text
 from cbctl.errors import Exit
 
 app = typer.Typer(
@@ -52,7 +53,7 @@ def validate(
     if problems:
         raise ConfigError(problems)
     checked = f"environment {env}" if env else ", ".join(load(path).environments)
-    typer.echo(f"{path}: valid ({checked})")
+    print_text(f"{path}: valid ({checked})")
 
 
 @app.command("show")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cbctl.cli.options import ConfigOption, EnvArgument, Output, OutputOption
+from cbctl.cli.results import print_text
 from cbctl.errors import Exit
 
 app = typer.Typer(rich_markup_mode=None)
@@ -60,4 +61,4 @@ def _print_changes(before: list[tuple[str, str]], parts: list[dict[str, Any]]) -
     for part in parts:
         if part["state"] != was.get(part["name"]):
             detail = f": {part['detail']}" if part["detail"] else ""
-            print(f"{time.strftime('%H:%M:%S')} {part['name']} {part['state']}{detail}")
+            print_text(f"{time.strftime('%H:%M:%S')} {part['name']} {part['state']}{detail}")

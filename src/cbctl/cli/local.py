@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cbctl.cli.options import ConfigOption, EnvOption, YesOption
-from cbctl.render.clean import clean
+from cbctl.cli.results import print_text
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -47,7 +47,7 @@ def logs(
     def print_log(name: str) -> None:
         prefix = f"{name:<10}" if len(names) > 1 else ""
         for line in services.logs(name, lines=lines, follow=follow, stop=lambda: bool(over)):
-            print(prefix + clean(line), flush=True)
+            print_text(prefix + line)
 
     try:
         printing = [threads.submit(partial(print_log, name)) for name in names]
@@ -72,7 +72,7 @@ def restart(
 
     work = open_workplace(config, env or "local")
     for name in restart_services(work, service or []):
-        typer.echo(f"{name}: restarted, ready")
+        print_text(f"{name}: restarted, ready")
 
 
 @app.command()
@@ -86,7 +86,7 @@ def down(env: EnvOption = None, config: ConfigOption = None) -> None:
 
     work = open_workplace(config, env or "local")
     stopped = stop_services(work)
-    typer.echo("stopped: " + ", ".join(stopped) if stopped else "nothing was running")
+    print_text("stopped: " + ", ".join(stopped) if stopped else "nothing was running")
 
 
 @app.command()
@@ -102,4 +102,4 @@ def reset(env: EnvOption = None, config: ConfigOption = None, yes: YesOption = F
     work = open_workplace(config, env or "local")
     confirm(f"Remove all local data in {work.state.path}?", yes)
     reset_state(work)
-    typer.echo(f"removed {work.state.path}")
+    print_text(f"removed {work.state.path}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cbctl.cli.options import ConfigOption, EnvArgument, Output, OutputOption, YesOption
+from cbctl.cli.results import print_text
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,9 +47,9 @@ def status(
         print_data({**answer, "holder": holder}, output)
         return
     if holder is None:
-        typer.echo(f"{work.env.name}: nobody holds the lock (last token {token})")
+        print_text(f"{work.env.name}: nobody holds the lock (last token {token})")
         return
-    typer.echo(
+    print_text(
         f"{work.env.name}: held by {holder['who']} on {holder['host']} "
         f"(process {holder['pid']}, {holder['process']}) since {holder['since']}\n"
         f"  for run {holder['run']}: {holder['reason']}\n"
@@ -77,6 +78,6 @@ def break_(
     confirm(f"Take the lock of {work.env.name} from its holder?", yes)
     run = break_lock(work, reason)
     if output is Output.TEXT:
-        typer.echo(f"lock of {work.env.name} broken; recorded as run {run}")
+        print_text(f"lock of {work.env.name} broken; recorded as run {run}")
     else:
         print_data({"environment": work.env.name, "run": run}, output)

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from cbctl.cli.options import ConfigOption, EnvArgument, Output, OutputOption
+from cbctl.cli.results import print_text
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -30,7 +31,7 @@ def releases(
         print_data([plain(r) for r in found], output)
         return
     if not found:
-        typer.echo(f"{work.env.name}: no release yet; cbctl deploy {work.env.name} makes one")
+        print_text(f"{work.env.name}: no release yet; cbctl deploy {work.env.name} makes one")
         return
     newest = found[-1].id
     rows: list[dict[str, Any]] = [

@@ -19,3 +19,11 @@ def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str] = (
 
     for line in table(rows, columns):
         print(line)
+
+
+def print_text(text: str) -> None:
+    """Lines for a person; what came from outside cannot steer the terminal."""
+    from cbctl.render.clean import clean
+
+    for line in text.split("\n"):
+        print(clean(line), flush=True)

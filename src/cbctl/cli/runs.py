@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cbctl.cli.options import ConfigOption, EnvOption, Output, OutputOption
+from cbctl.cli.results import print_text
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,7 +35,7 @@ def list_(
         print_data(found, output)
         return
     if not found:
-        typer.echo(f"{work.env.name}: no run yet")
+        print_text(f"{work.env.name}: no run yet")
         return
     print_table(found, ("run", "kind", "result", "changes", "started", "who"))
 
@@ -60,7 +61,7 @@ def show(
         print_data(records, output)
         return
     for record in records:
-        typer.echo(f"{record['at']}  {record['type']:<16}  {_line(record['data'])}")
+        print_text(f"{record['at']}  {record['type']:<16}  {_line(record['data'])}")
 
 
 def _line(data: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cbctl.cli.options import ConfigOption, EnvArgument, Output, OutputOption
+from cbctl.cli.results import print_text
 
 if TYPE_CHECKING:
     from cbctl.wiring.workplace import Workplace
@@ -55,4 +56,4 @@ def print_status(work: Workplace, data: dict[str, Any]) -> None:
         columns.append("detail")
     print_table(data["parts"], columns)
     release = data["release"] or "none yet"
-    print(f"\nrelease: {release}   state: {work.state.path}")
+    print_text(f"\nrelease: {release}   state: {work.state.path}")

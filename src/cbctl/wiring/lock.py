@@ -26,7 +26,8 @@ def break_lock(work: Workplace, reason: str) -> str:
     world = work.world
     before = work.store.read_lock()
     if before is None or not before.held:
-        raise CbctlError("nobody holds the lock", exit=Exit.USAGE, fix="cbctl lock status")
+        fix = f"cbctl lock status {work.env.name}"
+        raise CbctlError("nobody holds the lock", exit=Exit.USAGE, fix=fix)
     id = journals.new_run(work.store, world.clock, world.random)
     held = lock.break_lock(work.store, world.clock, world.owner, id, reason)
     try:
@@ -47,4 +48,4 @@ def refuse_while_locked(work: Workplace) -> None:
     """Tells at once, before anything is looked at, that somebody else is at work."""
     now = work.store.read_lock()
     if now and now.held and work.store.owner_state(now.owner) == "alive":
-        raise lock.held_by(now)
+        raise lock.held_by(now, work.env.name)

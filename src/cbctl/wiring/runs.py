@@ -70,7 +70,8 @@ def resume(
     id = id or _newest_open(work)
     records = journals.read(work.store, journals.RUNS + id)
     if not records or records[0].type != "run.started":
-        raise CbctlError(f"there is no run {id}", exit=Exit.USAGE, fix="cbctl runs list")
+        fix = f"cbctl runs list --env {work.env.name}"
+        raise CbctlError(f"there is no run {id}", exit=Exit.USAGE, fix=fix)
     first = records[0].data
     chosen = first["selection"]
     target = None
@@ -135,7 +136,9 @@ def _newest_open(work: Workplace) -> str:
             break  # whatever is older than a run that ended well is history
         return stream.removeprefix(journals.RUNS)
     raise CbctlError(
-        "there is no interrupted run to go on with", exit=Exit.USAGE, fix="cbctl runs list"
+        "there is no interrupted run to go on with",
+        exit=Exit.USAGE,
+        fix=f"cbctl runs list --env {work.env.name}",
     )
 
 

@@ -11,17 +11,33 @@ from cbctl.wiring.workplace import Workplace
 STOP_ORDER = ("api", "localnet", "redis", "postgres")
 """Users of a service stop before it."""
 
+USERS = ("api",)
+"""Services that talk to others."""
+
 
 def restart_services(work: Workplace, names: list[str]) -> Iterator[str]:
-    """Restarts one after the other under the lock; each is ready when its name is told."""
+    """Restarts under the lock; each is ready when its name is told.
+
+    What uses a service is stopped before it and started again after it: whoever takes a port that
+    is free for a moment must not be talked to as if it were the service."""
     from cbctl.local.services import Services
 
     services = Services(work.state)
-    known = [p.name for p in services.status()]
+    running = [p.name for p in services.status() if p.running]
+    wanted = names or [n for n in STOP_ORDER[::-1] if services.part(n)]
+    first = min((_rank(n) for n in wanted), default=0)
+    users = [n for n in STOP_ORDER if n in running and n in USERS and _rank(n) > first]
     with locked(work, "restart of local services"):
-        for name in names or [n for n in STOP_ORDER[::-1] if n in known]:
+        for name in users:
+            services.stop(name)
+        for name in sorted({*wanted, *users}, key=_rank):
             services.restart(name)
             yield name
+
+
+def _rank(name: str) -> int:
+    """Place in the order of starting; a name that is not known is told by the restart itself."""
+    return len(STOP_ORDER) - STOP_ORDER.index(name) if name in STOP_ORDER else 0
 
 
 def stop_services(work: Workplace) -> list[str]:
