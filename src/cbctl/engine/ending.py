@@ -21,7 +21,7 @@ def to_the_end(carrying: Carrying, past: Past | None) -> Ended:
         except Fenced as lost:
             # nothing more may be written either: whoever has the lock now owns the journal
             _stop_all(carrying)
-            return _broken_off(carrying, "failed", Exit.LOCKED, lock_lost(lost, carrying.run))
+            return _broken_off(carrying, "failed", Exit.LOCKED, lock_lost(lost, _resume(carrying)))
         finally:
             # only then is the lock let go: no step may outlive it
             _stop_all(carrying)
@@ -41,7 +41,7 @@ def _run(carrying: Carrying, past: Past | None) -> Ended:
         error = CbctlError(
             f"stopped: {carrying.stopped}",
             exit=Exit.CANCELLED,
-            fix=f"cbctl resume {carrying.run}",
+            fix=_resume(carrying),
         )
         return _finish(carrying, "cancelled", Exit.CANCELLED, error=error)
     release = _record_release(carrying, past.release if past else None)
@@ -86,7 +86,7 @@ def _after_failure(carrying: Carrying) -> Ended:
     if carrying.job.undo and not carrying.world.stop.requested and undo(carrying, failure):
         return _finish(carrying, "undone", Exit.UNDONE, error=failure)
     exit = Exit.TIMEOUT if failure.exit is Exit.TIMEOUT else Exit.NOT_UNDONE
-    failure.fix = _go_on(failure.fix, carrying.run)
+    failure.fix = _go_on(failure.fix, carrying)
     return _finish(carrying, "not undone", exit, error=failure)
 
 
@@ -120,7 +120,7 @@ def _cut(carrying: Carrying, error: BaseException) -> Ended:
         told.what if told else world.text(f"unexpected {type(error).__name__}: {error}"),
         where=told.where if told else "",
         exit=told.exit if told else Exit.FAILED,
-        fix=_go_on(told.fix if told else "", carrying.run),
+        fix=_go_on(told.fix if told else "", carrying),
         evidence=world.shown(told.evidence) if told else None,
     )
     result: Result = "not undone" if carrying.changes() else "failed"
@@ -142,13 +142,18 @@ def _stop_all(carrying: Carrying) -> None:
         carrying.drain()
 
 
-def lock_lost(lost: Fenced, run: str = "") -> CbctlError:
+def lock_lost(lost: Fenced, resume: str = "") -> CbctlError:
     return CbctlError(
         f"the lock was lost, so nothing more was changed: {lost}",
         exit=Exit.LOCKED,
-        fix="cbctl lock status" + (f"; then: cbctl resume {run}" if run else ""),
+        fix="cbctl lock status" + (f"; then: {resume}" if resume else ""),
     )
 
 
-def _go_on(fix: str, run: str) -> str:
-    return "; ".join(p for p in (fix, f"cbctl resume {run} goes on from there") if p)
+def _resume(carrying: Carrying) -> str:
+    """The whole command, to be copied."""
+    return f"cbctl resume {carrying.run} --env {carrying.job.environment}"
+
+
+def _go_on(fix: str, carrying: Carrying) -> str:
+    return "; ".join(p for p in (fix, f"{_resume(carrying)} goes on from there") if p)

@@ -121,14 +121,14 @@ def last_token(store: Store) -> int:
     return now.token if now else _journalled_token(store)
 
 
-def held_by(record: LockRecord) -> CbctlError:
+def held_by(record: LockRecord, environment: str = "ENV") -> CbctlError:
     owner = record.owner
     return CbctlError(
         f"the lock is held by {owner.who} on {owner.host} (process {owner.pid}) since "
         f"{record.since} for run {record.run}: {record.reason}",
         exit=Exit.LOCKED,
         fix="wait for that run to end (cbctl runs show "
-        f"{record.run}), or: cbctl lock break --reason WHY",
+        f"{record.run} --env {environment}), or: cbctl lock break {environment} --reason WHY",
     )
 
 

@@ -93,7 +93,7 @@ def require_resumable(records: Sequence[Record], run: str, identity: Mapping[str
         raise CbctlError(
             f"run {run} already ended: {last.data['result']}",
             exit=Exit.USAGE,
-            fix="cbctl runs list",
+            fix=f"cbctl runs list --env {records[0].data['environment']}",
         )
     was = records[0].data["identity"]
     others = sorted({r.schema for r in records} - {SCHEMA})

@@ -130,6 +130,8 @@ def make_data(state: State, binary: Binary, *, database: str, user: str) -> None
     folder = state.path / NAME
     for left in folder.glob("data.new-*"):
         shutil.rmtree(left)
+    for left in folder.glob(".password-*"):
+        left.unlink()
     _check_namespace()
     beside = folder / f"data.new-{secrets.token_hex(4)}"
     password_file = folder / f".password-{secrets.token_hex(4)}"

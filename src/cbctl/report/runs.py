@@ -59,6 +59,8 @@ def journal_of(store: Store, run: str) -> list[dict[str, Any]]:
     if run not in known:
         near = difflib.get_close_matches(run, known, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise CbctlError(f"there is no run {run!r}{hint}", exit=Exit.USAGE, fix="cbctl runs list")
+        raise CbctlError(
+            f"there is no run {run!r}{hint}", exit=Exit.USAGE, fix="cbctl runs list --env ENV"
+        )
     records = [plain(r) for r in journal.read(store, RUNS + run)]
     return [r for r in records if isinstance(r, dict)]

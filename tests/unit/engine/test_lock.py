@@ -43,7 +43,7 @@ def test_a_living_holder_is_respected_at_once() -> None:
     with pytest.raises(CbctlError, match="held by user1 on host") as caught:
         taken(operator(disk, 2, "alive"))
     assert caught.value.exit is Exit.LOCKED and disk.monotonic == before
-    assert "cbctl lock break --reason WHY" in caught.value.fix
+    assert "cbctl lock break ENV --reason WHY" in caught.value.fix
 
 
 def test_a_dead_holder_is_replaced_at_once() -> None:

@@ -1,0 +1,288 @@
+"""Runs that are stopped, killed or left by their terminal, and how they go on."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.e2e.support import PATIENCE, Platform, Running, wait_until
+
+AIRDROP = 100_000_000_000  # lamports, as deploy.yaml asks for
+SLOW = "CREATE TABLE slow (id bigint PRIMARY KEY);\nSELECT pg_sleep(2);\n"
+
+Journal = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class End:
+    """What a deploy leaves in the systems."""
+
+    releases: list[str]
+    parts: dict[str, Any]
+    on_chain: str
+    program: bytes
+    schema: list[tuple[Any, ...]]
+    migrations: list[tuple[Any, ...]]
+    lamports: int
+
+    @classmethod
+    def of(cls, platform: Platform) -> End:
+        releases = platform.releases()
+        parts = releases[-1]["parts"]
+        own = {"program_id", "slot"}  # another in every state folder
+        return cls(
+            [r["id"] for r in releases],
+            {k: v for k, v in parts.items() if k not in own},
+            platform.program_on_chain(parts["program_id"]),
+            platform.account(parts["program_id"])[:4],
+            platform.schema(),
+            platform.sql("SELECT version, dirty FROM schema_migrations ORDER BY version")
+            if _has_dirty(platform)
+            else platform.sql("SELECT version FROM schema_migrations ORDER BY version"),
+            platform.balance(),
+        )
+
+
+def _has_dirty(platform: Platform) -> bool:
+    return ("schema_migrations", "dirty", "boolean") in platform.schema()
+
+
+@pytest.fixture(scope="module")
+def slow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("unbroken")
+
+
+def add_slow_migration(platform: Platform) -> None:
+    """The second migration takes two seconds."""
+    (platform.migrations / "0002_slow.up.sql").write_text(SLOW)
+    (platform.migrations / "0002_slow.down.sql").write_text("DROP TABLE slow;\n")
+    path = platform.source / "schema.json"
+    path.write_text(path.read_text().replace('"max": 1', '"max": 2'))
+
+
+@pytest.fixture(scope="module")
+def unbroken(slow_home: Path) -> End:
+    platform = Platform.make(slow_home)
+    try:
+        add_slow_migration(platform)
+        platform.deploy()
+        return End.of(platform)
+    finally:
+        platform.end()
+
+
+@pytest.fixture
+def fresh(platform: Platform) -> Platform:
+    add_slow_migration(platform)
+    return platform
+
+
+def ids(journal: Journal, type: str) -> set[str]:
+    return {r["data"]["step"] for r in journal if r["type"] == type}
+
+
+def started(journal: Journal, step: str) -> bool:
+    return step in ids(journal, "step.intent") - ids(journal, "step.outcome")
+
+
+def first_intent(platform: Platform) -> bool:
+    return bool(ids(platform.journal(), "step.intent"))
+
+
+def in_postgres(platform: Platform) -> bool:
+    return started(platform.journal(), "postgres") and any(
+        (platform.state / "postgres").rglob("PG_VERSION")
+    )
+
+
+def program_writes(platform: Platform) -> bool:
+    ledger = platform.state / "chain" / "ledger"
+    size = sum(p.stat().st_size for p in ledger.rglob("*") if p.is_file())
+    size = size or (ledger.stat().st_size if ledger.is_file() else 0)
+    return started(platform.journal(), "program") and size > 6_000
+
+
+def in_migrate(platform: Platform) -> bool:
+    return started(platform.journal(), "migrate") and (
+        platform.sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(2)%' AND pid <>"
+                     " pg_backend_pid()") != []
+    )  # fmt: skip
+
+
+def before_release(platform: Platform) -> bool:
+    return "api" in ids(platform.journal(), "step.outcome")
+
+
+POINTS: dict[str, Callable[[Platform], bool]] = {
+    "first-intent": first_intent,
+    "in-postgres": in_postgres,
+    "program-writes": program_writes,
+    "in-migrate": in_migrate,
+    "before-release": before_release,
+}
+
+
+def reach(platform: Platform, running: Running, point: Callable[[Platform], bool]) -> None:
+    """Returns at the point; as fast as the journal can be read."""
+    until = time.monotonic() + PATIENCE
+    while not point(platform):
+        assert running.process.poll() is None, running.end()
+        assert time.monotonic() < until
+
+
+@pytest.mark.parametrize("point", list(POINTS))
+def test_killed_and_resumed(fresh: Platform, unbroken: End, point: str) -> None:
+    running = fresh.start("deploy", "local")
+    reach(fresh, running, POINTS[point])
+    running.kill()
+    fresh.remember_secrets()
+    journal = fresh.journal()
+    assert journal[-1]["type"] != "run.ended", "the run was over before it could be killed"
+    (run,) = fresh.run("runs", "list", "--env", "local", "-o", "json").ended(0).json
+    assert run["result"] == "interrupted"
+    fresh.run("runs", "show", run["run"], "--env", "local").ended(0)
+
+    resumed = fresh.run("resume", "--env", "local", "--output", "json").ended(0).json
+    assert (resumed["run"], resumed["result"], resumed["release"]) == (
+        run["run"],
+        "succeeded",
+        "r1",
+    )
+    end = End.of(fresh)
+    _same(end, unbroken)
+    fresh.check_journals()
+    fresh.run("runs", "show", run["run"], "--env", "local").ended(0)
+    fresh.run("resume", "--env", "local").refused(64, "no interrupted run")
+    assert fresh.deploy()["changes"] == []
+    fresh.run("health", "local").ended(0)
+
+
+def _same(end: End, unbroken: End) -> None:
+    for name in ("releases", "parts", "on_chain", "program", "schema", "migrations"):
+        assert getattr(end, name) == getattr(unbroken, name), name
+    # A second airdrop would show as another hundred SOL; what is missing are fees and rent.
+    assert end.lamports <= AIRDROP
+    assert abs(end.lamports - unbroken.lamports) < AIRDROP // 100
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seconds", [0.3, 0.6, 0.9, 1.2, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0])
+def test_killed_again_and_again(fresh: Platform, unbroken: End, seconds: float) -> None:
+    """The resumed run is killed as well, each time a little later."""
+    running = fresh.start("deploy", "local")
+    for attempt in range(20):
+        try:
+            running.process.wait(seconds * (1 + attempt / 4))
+            break
+        except subprocess.TimeoutExpired:
+            running.kill()
+            again = "resume" if fresh.journal() else "deploy"
+            running = fresh.start(again, "--env", "local") if again == "resume" else fresh.start(
+                "deploy", "local"
+            )  # fmt: skip
+    assert running.end().exit in (0, 64)
+    fresh.deploy()
+    _same(End.of(fresh), unbroken)
+    fresh.check_journals()
+
+
+def test_a_deploy_instead_of_a_resume_ends_the_same(fresh: Platform, unbroken: End) -> None:
+    running = fresh.start("deploy", "local")
+    reach(fresh, running, program_writes)
+    running.kill()
+    fresh.deploy()
+    _same(End.of(fresh), unbroken)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_once(fresh: Platform, unbroken: End, number: signal.Signals) -> None:
+    running = fresh.start("deploy", "local")
+    reach(fresh, running, in_migrate)
+    running.signal(number)
+    done = running.end().refused(8, number.name, "cbctl resume")
+    last = fresh.journal()[-1]
+    assert (last["type"], last["data"]["result"]) == ("run.ended", "cancelled")
+    assert "stopping at the next safe point" in done.err
+    # What was going on was brought to its end.
+    assert not ids(fresh.journal(), "step.intent") - ids(fresh.journal(), "step.verified")
+    fresh.remember_secrets()
+    fresh.run("lock", "status", "local").ended(0)
+    assert fresh.releases() == []
+    _pasted(fresh, done.err)
+    _same(End.of(fresh), unbroken)
+
+
+def _pasted(platform: Platform, told: str) -> None:
+    """Runs the command that the message names, word for word."""
+    line = next(line for line in told.splitlines() if line.startswith("next:"))
+    command = line.removeprefix("next:").split()
+    assert command[:2] == ["cbctl", "resume"], line
+    platform.run(*command[1:]).ended(0)
+
+
+def test_stopped_twice(fresh: Platform, unbroken: End) -> None:
+    running = fresh.start("deploy", "local")
+    reach(fresh, running, in_migrate)
+    running.signal(signal.SIGINT)
+    wait_until(lambda: _told(running), "the answer to the first Ctrl-C")
+    running.signal(signal.SIGINT)
+    assert running.end().exit == 8
+    assert fresh.journal()[-1]["type"] != "run.ended"
+    fresh.run("resume", "--env", "local").ended(0)
+    _same(End.of(fresh), unbroken)
+
+
+def _told(running: Running) -> bool:
+    stderr = running.process.stderr
+    assert stderr is not None
+    line = stderr.readline()
+    assert line, "it ended"
+    return "stopping at the next safe point" in line
+
+
+def test_a_hangup_does_not_stop_it(fresh: Platform) -> None:
+    running = fresh.start("deploy", "local")
+    reach(fresh, running, in_migrate)
+    running.signal(signal.SIGHUP)
+    running.end().ended(0)
+    assert fresh.journal()[-1]["data"]["result"] == "succeeded"
+
+
+def test_the_terminal_goes_away(platform: Platform) -> None:
+    """A real terminal, closed in the middle: the run goes on and ends well."""
+    outer, inner = pty.openpty()
+    process = subprocess.Popen(
+        [*platform.launcher, "deploy", "local"],
+        cwd=platform.folder,
+        env={**platform.environment(), "TERM": "xterm-256color"},
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+        preexec_fn=_take_terminal,
+    )
+    os.close(inner)
+    until = time.monotonic() + PATIENCE
+    while "program" not in ids(platform.journal(), "step.intent"):
+        os.read(outer, 65536)
+        assert time.monotonic() < until
+    os.close(outer)
+    process.wait(PATIENCE)
+    platform.remember_secrets()
+    assert platform.journal()[-1]["data"]["result"] == "succeeded"
+    assert platform.deploy()["changes"] == []
+
+
+def _take_terminal() -> None:
+    import fcntl
+    import termios
+
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
