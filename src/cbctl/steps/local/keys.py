@@ -103,9 +103,9 @@ def _address(state: State, name: str) -> str:
     text = state.read_secret(_file(name))
     if text is None:
         return ""
-    from solders.keypair import Keypair
+    from cbctl.clients.solana.keypair import parse  # whose errors repeat nothing of the file
 
-    return str(Keypair.from_json(text).pubkey())
+    return str(parse(text, str(state.secret_file(_file(name)))).pubkey())
 
 
 STEP = Keys()

@@ -1,0 +1,91 @@
+"""No generated secret is to be seen anywhere. Every test of this folder asks that of its own
+platform when it ends; here once, with the looks that must not show one."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import psutil
+import pytest
+from tests.e2e.support import Platform
+
+COMMANDS = [
+    "deploy local --plan",
+    "deploy local --plan --output json",
+    "deploy local --events ndjson",
+    "status local --output yaml",
+    "health local --output json",
+    "releases local --output json",
+    "runs list --env local --output json",
+    "runs show last --env local --output json",
+    "lock status local",
+    "config show local --output json",
+    "config validate local",
+    "local logs --lines 1000",
+    "local restart",
+    "rollback local",
+    "resume --env local",
+]
+
+
+def test_the_canary(shared: Platform) -> None:
+    for command in COMMANDS:
+        shared.run(*command.split())
+    # The database is asked with a wrong password; its log and the errors must not hold it.
+    url = (shared.state / "secrets" / "database-url").read_text().strip()
+    password = (shared.state / "secrets" / "postgres-password").read_text().strip()
+    assert password in url
+    for path in shared.secret_files():
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert len(shared.known_secrets) > 10
+    assert shared.shown_secrets() == []
+
+
+def test_the_canary_sings(shared: Platform) -> None:
+    """What the looks above would find."""
+    secret = (shared.state / "secrets" / "jwt-secret").read_text().strip()
+    shared.transcript.append(f"… {secret} …")
+    try:
+        assert [where for where in shared.shown_secrets() if where.startswith("output")]
+    finally:
+        shared.transcript.pop()
+    log = shared.state / "logs" / "leak.log"
+    wallet = (shared.state / "secrets" / "keypair-wallet").read_text()
+    log.write_text(wallet)
+    try:
+        assert any("leak.log" in where for where in shared.shown_secrets())
+    finally:
+        log.unlink()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("database-url", "postgresql://u:CANARY@:x/y"),
+        ("redis-url", "redis://:CANARY@localhost:x/y"),
+        ("keypair-wallet", '["CANARY"]'),
+    ],
+)
+def test_damaged_secrets_are_not_quoted(shared: Platform, name: str, text: str) -> None:
+    path = shared.state / "secrets" / name
+    before = path.read_text()
+    path.write_text(text + "\n")
+    try:
+        for command in ("deploy local", "status local", "health local", "rollback local"):
+            done = shared.run(*command.split())
+            assert "CANARY" not in done.out + done.err, done
+            assert "Traceback" not in done.err, done
+            assert "defect of cbctl" not in done.err, done
+    finally:
+        path.write_text(before)
+    shared.deploy()
+
+
+def test_a_killed_service_tells_no_secret(shared: Platform) -> None:
+    for name in ("postgres", "redis", "api"):
+        os.kill(shared.pids()[name], signal.SIGKILL)
+    shared.run("health", "local")
+    shared.deploy()
+    assert shared.shown_secrets() == []
+    assert all(psutil.pid_exists(pid) for pid in shared.pids().values())
