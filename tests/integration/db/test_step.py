@@ -3,47 +3,23 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.testbed.context import FakeContext
 
-from cbctl.config.types import Reference, Secret
+from cbctl.config.types import Reference
 from cbctl.engine.canonical import plain
 from cbctl.engine.step import After, Blocked, CannotUndo, Change, Changes, Nothing, Verified
 from cbctl.errors import CbctlError, Exit
 from cbctl.steps.db.migrate import STEP, Inputs, Outcome
 
 
-@dataclass
-class FakeContext:
-    url: str | None
-    token: int = 3
-    run: str = "r7"
-    step: str = "migrate"
-
-    def reveal(self, reference: Reference) -> Secret:
-        if self.url is None:
-            raise CbctlError("there is no such secret yet", exit=Exit.USAGE)
-        return Secret(self.url)
-
-    def progress(self, message: str, done: int | None = None, total: int | None = None) -> None:
-        pass
-
-    def fence(self) -> None:
-        pass
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def wall(self) -> float:
-        return time.time()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
+def context(url: str | None) -> FakeContext:
+    return FakeContext({} if url is None else {"database-url": url}, run="r7")
 
 
 @pytest.fixture
@@ -65,7 +41,7 @@ def inputs(tmp_path: Path) -> Inputs:
 
 
 def test_fresh_then_nothing(database: Any, inputs: Inputs) -> None:
-    ctx = FakeContext(database.url)
+    ctx = context(database.url)
     facts = STEP.observe(ctx, inputs).facts
     json.dumps(plain(facts))
     verdict = STEP.plan(inputs, facts)
@@ -98,7 +74,7 @@ def test_a_database_that_is_not_there_yet(one_server: Any, inputs: Inputs, broke
         "refused": "postgresql://u:canary@127.0.0.1:1/d",
         "no such database": one_server.url("absent"),
     }
-    ctx = FakeContext(urls[broken])
+    ctx = context(urls[broken])
     facts = STEP.observe(ctx, inputs).facts
     assert facts.down == broken
     verdict = STEP.plan(inputs, facts)
@@ -115,14 +91,14 @@ def test_a_database_that_is_not_there_yet(one_server: Any, inputs: Inputs, broke
 
 
 def test_a_database_elsewhere_is_not_waited_for(inputs: Inputs) -> None:
-    ctx = FakeContext("postgresql://u:canary@no-such-host.invalid/d")
+    ctx = context("postgresql://u:canary@no-such-host.invalid/d")
     with pytest.raises(CbctlError, match="no such host") as caught:
         STEP.observe(ctx, inputs)
     assert caught.value.where == "database d on no-such-host.invalid:5432 as u"
 
 
 def test_a_refused_login_is_an_error_of_credentials(one_database: Any, inputs: Inputs) -> None:
-    ctx = FakeContext(one_database.url.replace(":canary", ":canary-wrong-canary"))
+    ctx = context(one_database.url.replace(":canary", ":canary-wrong-canary"))
     with pytest.raises(CbctlError, match="login is refused") as caught:
         STEP.observe(ctx, inputs)
     assert caught.value.exit == Exit.CREDENTIALS
@@ -166,7 +142,7 @@ def _too_new(database: Any, inputs: Inputs) -> Inputs:
     ],
 )
 def test_blocked(one_database: Any, inputs: Inputs, prepare: Prepare, said: str) -> None:
-    ctx = FakeContext(one_database.url)
+    ctx = context(one_database.url)
     first = STEP.plan(inputs, STEP.observe(ctx, inputs).facts)
     assert isinstance(first, Changes)
     STEP.apply(ctx, inputs, first.changes, None)
@@ -178,7 +154,7 @@ def test_blocked(one_database: Any, inputs: Inputs, prepare: Prepare, said: str)
 
 
 def test_a_file_added_after_the_plan_is_refused(one_database: Any, inputs: Inputs) -> None:
-    ctx = FakeContext(one_database.url)
+    ctx = context(one_database.url)
     verdict = STEP.plan(inputs, STEP.observe(ctx, inputs).facts)
     assert isinstance(verdict, Changes)
     (inputs.folder / "0003_c.up.sql").write_text("select 1;")

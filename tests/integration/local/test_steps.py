@@ -12,13 +12,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.testbed.context import FakeContext
 
-from cbctl.config.types import Reference, Secret
+from cbctl.config.types import Reference
 from cbctl.engine.step import (
     Blocked,
     CannotUndo,
@@ -62,38 +63,6 @@ http.server.ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])),
 """
 
 
-@dataclass
-class Situation:
-    """A Context; `values` are what references reveal."""
-
-    values: dict[str, str] = field(default_factory=dict)
-    run: str = "run-1"
-    step: str = "step"
-    token: int = 1
-    said: list[str] = field(default_factory=list)
-    fenced: int = 0
-
-    def reveal(self, reference: Reference) -> Secret:
-        if reference.optional:  # without a value it is empty, as the engine's context has it
-            return Secret(self.values.get(reference.name, ""))
-        return Secret(self.values[reference.name])
-
-    def progress(self, message: str, done: int | None = None, total: int | None = None) -> None:
-        self.said.append(message)
-
-    def fence(self) -> None:
-        self.fenced += 1
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def wall(self) -> float:
-        return time.time()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
 @pytest.fixture
 def at(services: Services, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setenv("CBCTL_STATE_DIR", str(services.state.path.parents[1]))
@@ -115,10 +84,10 @@ def api(services: Services, at: dict[str, Any], tmp_path: Path) -> api_step.Inpu
     )
 
 
-def bring(step: AnyStep, inputs: Any, ctx: Situation | None = None) -> Any:
+def bring(step: AnyStep, inputs: Any, ctx: FakeContext | None = None) -> Any:
     """Observe, plan, apply, verify; then a second look finds nothing to do, with the same
     outcome."""
-    ctx = ctx or Situation()
+    ctx = ctx or FakeContext()
     observed = step.observe(ctx, inputs)
     verdict = step.plan(inputs, observed.facts)
     assert isinstance(verdict, Changes), verdict
@@ -135,8 +104,8 @@ def bring(step: AnyStep, inputs: Any, ctx: Situation | None = None) -> Any:
     return outcome
 
 
-def changes(step: AnyStep, inputs: Any, ctx: Situation | None = None) -> list[str]:
-    verdict = step.plan(inputs, step.observe(ctx or Situation(), inputs).facts)
+def changes(step: AnyStep, inputs: Any, ctx: FakeContext | None = None) -> list[str]:
+    verdict = step.plan(inputs, step.observe(ctx or FakeContext(), inputs).facts)
     assert isinstance(verdict, Changes | Nothing), verdict
     return [c.what for c in verdict.changes] if isinstance(verdict, Changes) else []
 
@@ -178,22 +147,22 @@ def test_the_whole_platform(services: Services, at: dict[str, Any], api: api_ste
     assert seen["RPC"] == chained.url
     looks = verify_step.Inputs(**at, api_port=api.port, chain_port=chain, seconds=5.0)
     assert isinstance(verify_step.STEP.plan(looks, verify_step.Facts()), Nothing)
-    verdict = verify_step.STEP.verify(Situation(), looks)
+    verdict = verify_step.STEP.verify(FakeContext(), looks)
     assert isinstance(verdict, Verified), verdict
     assert set(verdict.evidence) == {"database", "cache", "chain", "api health", "api ready"}
     # A change of the settings restarts the chain, and it stays the same chain.
     faster = bring(localnet_step.STEP, replace(net, slot_ms=50))
     assert faster.genesis_hash == chained.genesis_hash
     right = replace(looks, genesis_hash=chained.genesis_hash)
-    assert isinstance(verify_step.STEP.verify(Situation(), right), Verified)
+    assert isinstance(verify_step.STEP.verify(FakeContext(), right), Verified)
     # Each thing that is wrong is told.
     wrong = replace(looks, genesis_hash="other", seconds=0.0)
-    verdict = verify_step.STEP.verify(Situation(), wrong)
+    verdict = verify_step.STEP.verify(FakeContext(), wrong)
     assert isinstance(verdict, NotVerified)
     assert "chain: another chain" in verdict.why
     services.stop("redis")
     bring(api_step.STEP, replace(api, environment={**given, "STATUS": "degraded"}))
-    verdict = verify_step.STEP.verify(Situation(), replace(looks, seconds=0.0))
+    verdict = verify_step.STEP.verify(FakeContext(), replace(looks, seconds=0.0))
     assert isinstance(verdict, NotVerified)
     assert "cache: " in verdict.why
     assert "database is degraded (no luck)" in verdict.why
@@ -219,13 +188,13 @@ def test_editing_the_source_changes_nothing_that_runs(
     assert bring(api_step.STEP, old).artifact == first.artifact
     shutil.rmtree(services.state.path / "artifacts" / second.artifact)
     gone = replace(old, artifact=second.artifact)
-    verdict = api_step.STEP.plan(gone, api_step.STEP.observe(Situation(), gone).facts)
+    verdict = api_step.STEP.plan(gone, api_step.STEP.observe(FakeContext(), gone).facts)
     assert isinstance(verdict, Blocked)
     assert "not kept" in verdict.why
 
 
 def test_a_failed_deploy_is_undone(services: Services, api: api_step.Inputs) -> None:
-    first, ctx = bring(api_step.STEP, api), Situation()
+    first, ctx = bring(api_step.STEP, api), FakeContext()
     assert api.source is not None
     (api.source / "__main__.py").write_text("raise SystemExit('this release is broken')\n")
     observed = api_step.STEP.observe(ctx, api)
@@ -253,7 +222,7 @@ def test_secrets_of_the_environment_stay_out_of_plans_and_specs(
     services: Services, api: api_step.Inputs
 ) -> None:
     token = Reference("env", "TOKEN")
-    ctx = Situation({"TOKEN": "canary-1"})
+    ctx = FakeContext({"TOKEN": "canary-1"})
     optional = Reference("env", "ABSENT", optional=True)
     api = replace(
         api,
@@ -274,7 +243,7 @@ def test_secrets_of_the_environment_stay_out_of_plans_and_specs(
     for file in services.state.path.rglob("*"):
         if file.is_file() and file.parent.name != "secrets":
             assert b"canary" not in file.read_bytes(), file
-    rotated = Situation({"TOKEN": "canary-2"})
+    rotated = FakeContext({"TOKEN": "canary-2"})
     assert changes(api_step.STEP, api, rotated) == ["api settings"]
     bring(api_step.STEP, api, rotated)
     assert get(outcome.url)["TOKEN"] == "canary-2"
@@ -288,7 +257,7 @@ def test_what_is_wrong_is_seen_and_repaired(services: Services, api: api_step.In
     processes.kill_all([watcher])
     while processes.alive(watcher):
         time.sleep(0.01)
-    assert isinstance(api_step.STEP.verify(Situation(), api), NotVerified)
+    assert isinstance(api_step.STEP.verify(FakeContext(), api), NotVerified)
     before = pid(services, "api")
     assert changes(api_step.STEP, api) == ["api supervision"]
     bring(api_step.STEP, api)
@@ -307,7 +276,7 @@ def test_a_stranger_on_a_port_blocks_the_plan(
     services: Services, at: dict[str, Any], api: api_step.Inputs
 ) -> None:
     def blocked(step: AnyStep, inputs: Any) -> str:
-        observed: Observation[Any] = step.observe(Situation(), inputs)
+        observed: Observation[Any] = step.observe(FakeContext(), inputs)
         verdict = step.plan(inputs, observed.facts)
         assert isinstance(verdict, Blocked), verdict
         assert "cbctl.yaml" in verdict.fix
@@ -339,7 +308,7 @@ def test_given_servers_are_used_and_ours_is_stopped(services: Services, at: dict
             given = other.state.secret(server.URL)
             bring(step, make(**at, url=url))  # absent: one of our own
             name = server.NAME
-            ctx = Situation({setting: given})
+            ctx = FakeContext({setting: given})
             outcome = bring(step, make(**at, url=url), ctx)
             assert outcome.kind == "given"
             assert services.state.secret(server.URL) == given
@@ -351,7 +320,7 @@ def test_given_servers_are_used_and_ours_is_stopped(services: Services, at: dict
             verdict = step.plan(None, step.observe(ctx, make(**at, url=url)).facts)
             assert isinstance(verdict, Blocked)
             assert given not in verdict.why
-            remote = Situation({setting: given.replace("127.0.0.1", "db.example.com")})
+            remote = FakeContext({setting: given.replace("127.0.0.1", "db.example.com")})
             with pytest.raises(CbctlError, match="another machine") as error:
                 step.observe(remote, make(**at, url=url))
             assert error.value.exit is Exit.REFUSED

@@ -16,7 +16,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     running: list[Localnet] = []
 
     def starter(state: Path | None = None, slot_ms: int = 50) -> Localnet:
-        net = Localnet(state or tmp_path / "state", free_port(), slot_ms)
+        net = Localnet(state or tmp_path / "state", free_port(neighbours=1), slot_ms)
         running.append(net)
         return net
 
@@ -29,6 +29,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture(scope="module")
 def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
     """One for all tests of a module that only need a chain."""
-    localnet = Localnet(tmp_path_factory.mktemp("localnet"), free_port(), 50)
+    localnet = Localnet(tmp_path_factory.mktemp("localnet"), free_port(neighbours=1), 50)
     yield localnet
     assert localnet.stop() == 0

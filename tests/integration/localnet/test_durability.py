@@ -187,7 +187,7 @@ def test_damage_in_the_middle_is_refused(start: Start, tmp_path: Path) -> None:
     content = bytearray(ledger.read_bytes())
     content[-400] ^= 0xFF
     ledger.write_bytes(content)
-    code, words = _refusal(tmp_path / "state", free_port())
+    code, words = _refusal(tmp_path / "state", free_port(neighbours=1))
     assert code == 1
     assert "damaged" in words
 
@@ -198,7 +198,7 @@ def test_another_format_is_refused(start: Start, tmp_path: Path) -> None:
     content = bytearray(ledger.read_bytes())
     content[8] = 99
     ledger.write_bytes(content)
-    code, words = _refusal(tmp_path / "state", free_port())
+    code, words = _refusal(tmp_path / "state", free_port(neighbours=1))
     assert code == 64
     assert "format 99" in words
     assert ledger.read_bytes() == bytes(content)
@@ -206,14 +206,14 @@ def test_another_format_is_refused(start: Start, tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ledger").write_text("something else")
-    code, words = _refusal(tmp_path, free_port())
+    code, words = _refusal(tmp_path, free_port(neighbours=1))
     assert code == 64
     assert "not a localnet ledger" in words
 
 
 def test_a_second_process_on_the_same_state_is_refused(start: Start, tmp_path: Path) -> None:
     net = start()
-    code, words = _refusal(tmp_path / "state", free_port())
+    code, words = _refusal(tmp_path / "state", free_port(neighbours=1))
     assert code == 6
     assert "in use by another localnet" in words
     assert net.call("getHealth") == "ok"

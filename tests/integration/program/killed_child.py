@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.integration.program.fake_context import FakeContext
+from tests.testbed.context import FakeContext
 
 from cbctl.clients.solana.transport import Transport
 from cbctl.engine.step import Changes

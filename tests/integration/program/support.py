@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
+import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +10,9 @@ from typing import Any
 
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
-from tests.integration.program.fake_context import FakeContext
+from tests.testbed import localnet
+from tests.testbed.context import FakeContext
+from tests.testbed.waiting import free_port
 
 from cbctl.clients.solana import loader
 from cbctl.clients.solana.keypair import write
@@ -28,35 +28,17 @@ SOL = 1_000_000_000
 SLOT_MS = 50
 
 
-def free_port() -> int:
-    """A free port whose next one is free too: the WebSocket's."""
-    for _ in range(100):
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
-    raise RuntimeError("no free pair of ports")
+class Localnet(localnet.Localnet):
+    """One with the client that is tested."""
 
-
-class Localnet:
     def __init__(self, state: Path) -> None:
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        command = ["--state", str(state), "--port", str(port), "--slot-ms", str(SLOT_MS)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "cbctl.localnet", *command], stderr=subprocess.DEVNULL
-        )
+        super().__init__(state, free_port(neighbours=1), SLOT_MS)
         self.rpc = Rpc(self.url, patience=20, waits=True)
         self.genesis = self.rpc.genesis_hash()
 
-    def stop(self) -> None:
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.rpc.close()
-        self.process.terminate()
-        self.process.wait(20)
+        return super().stop(how)
 
     def fund(self, key: Pubkey, lamports: int) -> None:
         before = self.rpc.balance(key)

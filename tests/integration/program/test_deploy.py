@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 from solders.keypair import Keypair
-from tests.integration.program.fake_context import FakeContext
 from tests.integration.program.support import (
     ELF,
     SOL,
     Localnet,
     Wallet,
     buffers,
-    free_port,
     locked,
     run,
     variant,
 )
+from tests.testbed.context import FakeContext
+from tests.testbed.waiting import free_port
 
 from cbctl.clients.solana import loader
 from cbctl.clients.solana.buffer import locate

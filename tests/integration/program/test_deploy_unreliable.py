@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from solders.keypair import Keypair
 from solders.system_program import TransferParams, transfer
-from tests.integration.program.fake_context import FakeContext
 from tests.integration.program.support import (
     SLOT_MS,
     SOL,
@@ -29,6 +28,7 @@ from tests.integration.program.unreliable import (
     limits,
     swallows,
 )
+from tests.testbed.context import FakeContext
 
 from cbctl.clients.solana import loader
 from cbctl.clients.solana.buffer import legacy_chunk

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
-from tests.integration.program.fake_context import FakeContext
 from tests.integration.program.support import (
     OLD_IDL,
     SOL,
     Localnet,
     Wallet,
-    free_port,
     initialization,
     run,
 )
+from tests.testbed.context import FakeContext
+from tests.testbed.waiting import free_port
 
 from cbctl.clients.solana.failures import TransactionFailed, custom_code
 from cbctl.clients.solana.idl.program import Program
@@ -160,7 +160,7 @@ def test_arguments_kept_elsewhere(net: Localnet, wallet: Wallet) -> None:
         config["fee_bps"] = Reference(kind="env", name="FEE")
 
     treasury = str(Keypair().pubkey())
-    ctx = FakeContext({"${env:TREASURY}": treasury, "${env:FEE}": "125"})
+    ctx = FakeContext({"TREASURY": treasury, "FEE": "125"})
     inputs = changed(initialization(net, wallet), change)
     run(STEP, inputs, ctx)
     seen = STEP.observe(ctx, changed(inputs, lambda config: config.update(fee_bps=250))).facts

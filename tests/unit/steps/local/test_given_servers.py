@@ -7,8 +7,9 @@ import traceback
 from typing import Any
 
 import pytest
+from tests.testbed.context import FakeContext
 
-from cbctl.config.types import Reference, Secret
+from cbctl.config.types import Reference
 from cbctl.errors import CbctlError, Exit
 from cbctl.local.state import State
 from cbctl.steps.local import postgres, redis
@@ -16,16 +17,6 @@ from cbctl.steps.local import postgres, redis
 PASSWORD = "s3cr3t-p4ss"
 DATABASE = "environments.local.database.url"
 CACHE = "environments.local.cache.url"
-
-
-class Given:
-    """A context in which every reference reveals `url`."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def reveal(self, reference: Reference) -> Secret:
-        return Secret(self.url)
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +28,7 @@ def state(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> State:
 def observe(module: Any, url: str, setting: str, *, allow_remote: bool = False) -> Any:
     reference = Reference("env", "URL", optional=True, setting=setting)
     inputs = module.Inputs("plat", "local", url=reference, allow_remote=allow_remote)
-    return module.STEP.observe(Given(url), inputs).facts
+    return module.STEP.observe(FakeContext({"URL": url}), inputs).facts
 
 
 def quoted(error: CbctlError) -> bool:
@@ -114,4 +105,4 @@ def test_a_database_url_that_cannot_be_used(url: str, told: str) -> None:
 def test_a_url_in_the_file_itself_is_named_too() -> None:
     inputs = postgres.Inputs("plat", "local", url=f"postgresql://u:{PASSWORD}@10.0.0.1/x")
     with pytest.raises(CbctlError, match="the database's url: it leads to another machine"):
-        postgres.STEP.observe(Given(""), inputs)  # type: ignore[arg-type]
+        postgres.STEP.observe(FakeContext(), inputs)

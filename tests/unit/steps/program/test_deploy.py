@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.testbed.context import FakeContext
 
 from cbctl.engine.canonical import canonical, plain
 from cbctl.engine.step import After, Blocked, CannotUndo, Changes, Nothing
@@ -116,6 +117,4 @@ def test_inputs_come_from_a_runbook() -> None:
 
 
 def test_no_way_back_of_its_own() -> None:
-    from tests.integration.program.fake_context import FakeContext
-
     assert isinstance(STEP.undo(FakeContext(), INPUTS, None, None), CannotUndo)

@@ -1,0 +1,152 @@
+"""A real localnet process for tests."""
+
+from __future__ import annotations
+
+import base64
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from solders.hash import Hash
+from solders.instruction import Instruction
+from solders.keypair import Keypair
+from solders.message import Message
+from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
+from solders.transaction import VersionedTransaction
+from tests.testbed.waiting import wait_for
+
+SOL = 1_000_000_000
+
+
+class RpcFailure(Exception):
+    """The error member of a response."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        super().__init__(error["message"])
+        self.code: int = error["code"]
+        self.data: Any = error.get("data")
+
+
+class Localnet:
+    """A running `python -m cbctl.localnet`."""
+
+    def __init__(self, state: Path, port: int, slot_ms: int) -> None:
+        self.state = state
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.http = httpx.Client(timeout=10)
+        started = time.monotonic()
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "cbctl.localnet"),
+                *("--state", str(state), "--port", str(port), "--slot-ms", str(slot_ms)),
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        try:
+            self._wait_ready()
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
+        self.start_seconds = time.monotonic() - started
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line.rstrip("\n"))
+
+    def _wait_ready(self) -> None:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                self._reader.join()
+                raise RuntimeError(f"localnet ended: {self.lines}")
+            try:
+                if self.call("getHealth") == "ok":
+                    return
+            except httpx.TransportError:
+                time.sleep(0.01)
+        raise RuntimeError(f"localnet did not answer: {self.lines}")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Sends a signal and waits; the exit code."""
+        self.http.close()
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        code = self.process.wait(timeout=20)
+        self._reader.join()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+        return code
+
+    def call(self, method: str, *params: object) -> Any:
+        """The result; RpcFailure for an error."""
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
+        answer = self.http.post(self.url, json=body).json()
+        if "error" in answer:
+            raise RpcFailure(answer["error"])
+        return answer["result"]
+
+    def blockhash(self) -> Hash:
+        return Hash.from_string(self.call("getLatestBlockhash")["value"]["blockhash"])
+
+    def send(self, transaction: VersionedTransaction, **config: object) -> str:
+        text = base64.b64encode(bytes(transaction)).decode()
+        signature = self.call("sendTransaction", text, {"encoding": "base64", **config})
+        assert isinstance(signature, str)
+        return signature
+
+    def status(self, signature: str) -> Any:
+        return self.call("getSignatureStatuses", [signature])["value"][0]
+
+    def confirm(self, signature: str) -> Any:
+        """Waits for "confirmed"; the status."""
+        return wait_for(
+            lambda: (
+                status
+                if (status := self.status(signature))
+                and status["confirmationStatus"] in ("confirmed", "finalized")
+                else None
+            ),
+            15,
+        )
+
+    def next_slot(self) -> int:
+        slot = self.call("getSlot")
+        return int(wait_for(lambda: now if (now := self.call("getSlot")) > slot else None, 15))
+
+    def funded(self, sol: int = 100) -> Keypair:
+        """A new keypair with money, confirmed."""
+        keypair = Keypair()
+        self.confirm(self.call("requestAirdrop", str(keypair.pubkey()), sol * SOL))
+        return keypair
+
+    def run(self, instructions: Sequence[Instruction], *signers: Keypair, **config: object) -> str:
+        """Sends a legacy transaction that the first signer pays."""
+        message = Message.new_with_blockhash(
+            list(instructions), signers[0].pubkey(), self.blockhash()
+        )
+        return self.send(VersionedTransaction(message, list(signers)), **config)
+
+    def pay(self, payer: Keypair, to: Pubkey, lamports: int) -> str:
+        return self.run(
+            [transfer(TransferParams(from_pubkey=payer.pubkey(), to_pubkey=to, lamports=lamports))],
+            payer,
+        )
+
+    def balance(self, address: Pubkey) -> int:
+        return int(self.call("getBalance", str(address))["value"])
+
+    def rent(self, length: int) -> int:
+        return int(self.call("getMinimumBalanceForRentExemption", length))
