@@ -14,20 +14,20 @@ from cbctl.local.spec import Ready
 SECONDS = 2.0  # the time limit of one question
 
 
-def ask(ready: Ready, *, seconds: float = SECONDS) -> str:
+def ask(ready: Ready) -> str:
     try:
         match ready.kind:
             case "http":
-                status, _ = get(ready.port, ready.path or "/", seconds=seconds)
+                status, _ = get(ready.port, ready.path or "/")
                 return "" if status == 200 else f"it answered with HTTP {status}"
             case "rpc":
-                return _rpc_health(ready.port, seconds)
+                return _rpc_health(ready.port)
             case "postgres":
-                return _postgres(ready.port, seconds)
+                return _postgres(ready.port)
             case "redis":
-                return _redis(ready.port, seconds)
+                return _redis(ready.port)
             case "tcp":
-                with socket.create_connection((HOST, ready.port), seconds):
+                with socket.create_connection((HOST, ready.port), SECONDS):
                     return ""
     except (OSError, http.client.HTTPException) as error:
         return str(error) or type(error).__name__
@@ -44,11 +44,9 @@ def get(port: int, path: str, *, seconds: float = SECONDS) -> tuple[int, bytes]:
         connection.close()
 
 
-def rpc(
-    port: int, method: str, params: list[Any] | None = None, *, seconds: float = SECONDS
-) -> Any:
+def rpc(port: int, method: str, params: list[Any] | None = None) -> Any:
     """A JSON-RPC call → its result; OSError (also for an error answer), HTTPException."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=seconds)
+    connection = http.client.HTTPConnection(HOST, port, timeout=SECONDS)
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params or []})
     try:
         connection.request("POST", "/", body, {"Content-Type": "application/json"})
@@ -64,15 +62,15 @@ def rpc(
     return answer["result"]
 
 
-def _rpc_health(port: int, seconds: float) -> str:
-    result = rpc(port, "getHealth", seconds=seconds)
+def _rpc_health(port: int) -> str:
+    result = rpc(port, "getHealth")
     return "" if result == "ok" else f"getHealth says {str(result)[:200]}"
 
 
-def _postgres(port: int, seconds: float) -> str:
+def _postgres(port: int) -> str:
     """What pg_isready does: a server that asks for a password takes connections."""
     words = b"user\0probe\0database\0probe\0application_name\0cbctl\0\0"
-    with socket.create_connection((HOST, port), seconds) as connection:
+    with socket.create_connection((HOST, port), SECONDS) as connection:
         connection.sendall(struct.pack("!ii", len(words) + 8, 196_608) + words)
         answer = connection.recv(512)
     if answer[:1] == b"R":
@@ -81,9 +79,9 @@ def _postgres(port: int, seconds: float) -> str:
     return fields[0][1:].decode(errors="replace") if fields else "it closed the connection"
 
 
-def _redis(port: int, seconds: float) -> str:
+def _redis(port: int) -> str:
     """A server that asks for a password has loaded its data."""
-    with socket.create_connection((HOST, port), seconds) as connection:
+    with socket.create_connection((HOST, port), SECONDS) as connection:
         connection.sendall(b"PING\r\n")
         answer = connection.recv(512).decode(errors="replace").strip()
     return "" if answer == "+PONG" or answer.startswith("-NOAUTH") else answer or "it hung up"

@@ -22,7 +22,7 @@ _LINE = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 _ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
 
 
-def read_private(path: Path, limit: int = MAX_BYTES) -> str | None:
+def read_private(path: Path) -> str | None:
     """The text of a file that only its owner may read; None when there is no such file.
 
     Raises CbctlError (64) when others can read it, when it is somebody else's, or no UTF-8 text.
@@ -49,9 +49,9 @@ def read_private(path: Path, limit: int = MAX_BYTES) -> str | None:
         if status.st_mode & 0o077:
             mode = f"{stat.S_IMODE(status.st_mode):04o}"
             raise _refused(path, f"others can read or change it (mode {mode})", f"chmod 600 {path}")
-        raw = stream.read(limit + 1)
-    if len(raw) > limit:
-        raise _refused(path, f"is larger than {limit // 1024} KiB")
+        raw = stream.read(MAX_BYTES + 1)
+    if len(raw) > MAX_BYTES:
+        raise _refused(path, f"is larger than {MAX_BYTES // 1024} KiB")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -20,7 +20,7 @@ from cbctl.secrets.env_file import read_env_file, read_private
 
 
 class Keys(Protocol):
-    """The keypairs that the local state generates, made when they are first asked for."""
+    """The keypairs of the local state. The step `local.keys` makes them."""
 
     def address(self, name: str) -> str:
         """The public key in base58."""

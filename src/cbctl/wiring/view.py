@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cbctl.config.types import Reference
+from cbctl.config.rules import leaves
+from cbctl.config.types import Environment, Reference
 from cbctl.secrets.keys import KEYPAIR
 from cbctl.wiring.workplace import Workplace
 
@@ -29,8 +29,7 @@ def view_of(work: Workplace) -> dict[str, Any]:
         "connection": _connection(env.cache.on, env.cache.url, "redis-url"),
     }
     view["chain"] = {**_fields(env.chain), "url": env.chain.rpc[0] if env.chain.rpc else None}
-    named = list(references(env))
-    view["keypairs"] = sorted({r.name for r in named if r.kind == "key"})
+    view["keypairs"] = sorted({r.name for r in references(env) if r.kind == "key"})
     view["is_local"] = env.is_local
     return view
 
@@ -49,19 +48,9 @@ def _connection(on: str, url: Any, secret: str) -> Any:
     return Reference("state", secret) if on == "local" else url
 
 
-def references(value: Any) -> Iterator[Reference]:
-    """Every reference in a setting, however deep."""
-    if isinstance(value, Reference):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from references(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from references(inner)
-    elif hasattr(value, "__struct_fields__"):
-        for name in value.__struct_fields__:
-            yield from references(getattr(value, name))
+def references(env: Environment) -> list[Reference]:
+    """Every reference in the settings, however deep."""
+    return [value for _, value in leaves(env) if isinstance(value, Reference)]
 
 
 def _fields(struct: Any) -> dict[str, Any]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from cbctl.clients.postgres.connect import Connection
 
 
+_LOOK = 0.25
+
+
 def _silent(message: str, done: int | None = None, total: int | None = None) -> None:
     return None
 
@@ -64,16 +67,14 @@ def blockers(watcher: Connection, pid: int) -> list[str]:
     return [describe_session(row) for row in rows]
 
 
-def execute_watched(
-    connection: Connection, script: str, on_wait: Callable[[], None], every: float = 0.25
-) -> None:
-    """Runs a script (any number of statements) and calls `on_wait` every so often meanwhile.
+def execute_watched(connection: Connection, script: str, on_wait: Callable[[], None]) -> None:
+    """Runs a script (any number of statements) and calls `on_wait` every _LOOK seconds meanwhile.
 
     Who blocks a statement can be seen only while it waits; its error does not say it.
     Raises psycopg.Error.
     """
     try:
-        problem = _execute(connection, script, on_wait, every)
+        problem = _execute(connection, script, on_wait)
     except BaseException:
         # Interrupted with the statement still running: the session is of no use any more.
         connection.close()
@@ -83,7 +84,7 @@ def execute_watched(
 
 
 def _execute(
-    connection: Connection, script: str, on_wait: Callable[[], None], every: float
+    connection: Connection, script: str, on_wait: Callable[[], None]
 ) -> psycopg.Error | None:
     import psycopg
     from psycopg.pq import ExecStatus
@@ -94,12 +95,12 @@ def _execute(
     with selectors.DefaultSelector() as selector:
         selector.register(connection.fileno(), selectors.EVENT_READ | selectors.EVENT_WRITE)
         while pgconn.flush():  # a long script: the socket takes it in pieces
-            selector.select(every)
+            selector.select(_LOOK)
             pgconn.consume_input()
         selector.modify(connection.fileno(), selectors.EVENT_READ)
         while True:
             while pgconn.is_busy():
-                if selector.select(every):
+                if selector.select(_LOOK):
                     pgconn.consume_input()
                 else:
                     on_wait()
