@@ -19,7 +19,7 @@ from tests.testbed.beds import need
 NOBODY = 65534
 CAN_RUN = """
 import subprocess, sys
-import granian, psutil, solders
+import granian, psutil, redis.asyncio, solders
 assert sys.version_info >= (3, 11)
 subprocess.run([sys.executable, "-c", ""], check=True)
 """
@@ -41,16 +41,18 @@ def as_nobody() -> list[str]:
 
 
 def venv_in(home: Path) -> str:
-    """The interpreter of a virtual environment with what ours has; "" when there is none that
-    this user may run: root's own may lie where nobody else can go."""
+    """The interpreter of a virtual environment with what ours has; "" when none can be made that
+    this user may run: the interpreter of root's own may lie where nobody else can go."""
     packages = Path(psycopg.__file__).parents[1]
-    for number, base in enumerate((sys.executable, "/usr/bin/python3", "/usr/local/bin/python3")):
-        made = home / f"venv{number}"
-        command = [base, "-m", "venv", "--without-pip", str(made)]
-        if subprocess.run(command, capture_output=True).returncode:
+    for base in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
+        made = home / "venv"
+        command = [base, "-m", "venv", "--without-pip", "--clear", str(made)]
+        if not Path(base).exists() or subprocess.run(command, capture_output=True).returncode:
             continue
         (inside,) = made.glob("lib/python*/site-packages")
         (inside / "checkout.pth").write_text(f"{home / 'src'}\n{packages}\n")
+        # redis wants this module of every Python before 3.11.3, and ours may be newer
+        (inside / "async_timeout.py").write_text("from asyncio import timeout as timeout\n")
         python = str(made / "bin" / "python")
         check = subprocess.run([*as_nobody(), python, "-c", CAN_RUN], cwd="/", capture_output=True)
         if check.returncode == 0:
