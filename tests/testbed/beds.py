@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,8 +52,3 @@ def need(bed: str, why: str | None = None) -> None:
     if bed in listed():
         pytest.fail(f"the test bed {bed!r} is in CBCTL_TEST_BEDS, but: {problem}")
     pytest.skip(f"no test bed {bed!r}: {problem}")
-
-
-def absent(tool: str) -> None:
-    """Skips for a tool that is no bed of its own and is not installed here."""
-    pytest.skip(f"{tool} is not on this machine ({sys.platform})")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
+from tests.testbed.beds import need
 from tests.testbed.postgres import ANY, BINARIES, PostgresServer
 
 from cbctl.clients.postgres.address import Address
@@ -27,7 +28,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 
     def get(kind: str) -> Server:
         if kind not in BINARIES:
-            pytest.skip(f"no Postgres of the kind `{kind}` on this machine")
+            need("postgres-15", f"no Postgres of the kind `{kind}` on this machine")
         if kind not in running:
             folder = tmp_path_factory.mktemp(f"postgres-{kind}")
             running[kind] = Server(folder, user="owner", password=PASSWORD, kind=kind)

@@ -18,6 +18,7 @@ import pytest
 import redis as redis_client
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from tests.testbed.beds import need
 
 from cbctl.errors import CbctlError, Exit
 from cbctl.local import binaries, postgres, processes, redis
@@ -259,8 +260,8 @@ def runs(command: list[str], environment: dict[str, str]) -> bool:
     return done.returncode == 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_an_ordinary_user_needs_nothing_of_root_s(tmp_path: Path) -> None:
+    need("ordinary-user")
     nobody = 65534
     # The interpreter of a root's venv may lie where nobody else can go: any other will do.
     package, found = Path(binaries.__file__).parents[2], Path(psycopg.__file__).parents[1]
@@ -270,7 +271,8 @@ def test_an_ordinary_user_needs_nothing_of_root_s(tmp_path: Path) -> None:
     pythons = (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3")
     python = next((path for path in pythons if runs([*as_nobody, path, *check], paths)), None)
     if python is None:
-        pytest.skip("no Python that an ordinary user may run")
+        need("ordinary-user", "there is no Python that an ordinary user may run")
+    assert python is not None
     home = Path("/tmp") / f"cbctl-home-{os.getpid()}"
     home.mkdir(mode=0o700)
     try:

@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.testbed.beds import need
 from tests.unit.programs.crypto_bet import ARTIFACTS, ELF, ROOT
 
 HASH_FILE = ARTIFACTS / "crypto_bet.so.sha256"
@@ -65,9 +66,8 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
     The interface has no dependency: in a workspace of its own it needs no crate registry.
     """
-    cargo = shutil.which("cargo")
-    if cargo is None:
-        pytest.skip("cargo is not on PATH: the IDLs are not compared with the Rust sources")
+    need("cargo")
+    cargo = shutil.which("cargo") or ""
     folder = tmp_path_factory.mktemp("interface")
     shutil.copytree(ROOT / "interface", folder / "interface")
     workspace = (ROOT / "Cargo.toml").read_text()
@@ -84,7 +84,7 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         check=False,
     )
     if "requires rustc" in built.stderr:
-        pytest.skip("cargo is too old: the IDLs are not compared with the Rust sources")
+        need("cargo", "cargo is too old: the IDLs are not compared with the Rust sources")
     assert built.returncode == 0, built.stderr
     return [str(folder / "target" / "debug" / name)]
 
