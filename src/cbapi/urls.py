@@ -16,6 +16,7 @@ from ipaddress import ip_address
 from typing import ClassVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+_METHODS = ("scram-sha-256", "md5", "password", "none")
 _ENCODE = "special characters in user and password percent-encoded"
 
 
@@ -32,7 +33,7 @@ class Unreadable(Exception):
 class PostgresUrl:
     EXPECTED: ClassVar[str] = (
         "postgresql://user:password@host:port/database, optionally ?sslmode=verify-full"
-        f"&sslrootcert=/path/of/ca.pem, {_ENCODE}"
+        f"&sslrootcert=/path/of/ca.pem&require_auth=scram-sha-256, {_ENCODE}"
     )
 
     host: str
@@ -41,16 +42,21 @@ class PostgresUrl:
     database: str
     tls: bool
     ca: str
+    require_auth: str
+    """What the server may ask for, in libpq's words; "" leaves it to `storage.postgres`."""
     password: str = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> PostgresUrl:
         url = _split(text, ("postgresql", "postgres"), cls.EXPECTED)
-        options = _options(url, {"sslmode", "sslrootcert"}, cls.EXPECTED)
+        options = _options(url, {"sslmode", "sslrootcert", "require_auth"}, cls.EXPECTED)
         mode = options.get("sslmode", "disable")
         if mode not in ("disable", "require", "verify-ca", "verify-full"):
             # allow, prefer: encrypted or not, nobody knows. Neither is offered.
             raise Unreadable("its sslmode is not supported", "sslmode disable or verify-full")
+        required = options.get("require_auth", "")
+        if required and not set(required.split(",")) <= set(_METHODS):
+            raise Unreadable("its require_auth is not supported", " or ".join(_METHODS))
         database = unquote(url.path.removeprefix("/"))
         if not url.username or not database or "/" in database:
             raise Unreadable("no user or no database in it", cls.EXPECTED)
@@ -62,6 +68,7 @@ class PostgresUrl:
             database=database,
             tls=mode != "disable",
             ca=options.get("sslrootcert", ""),
+            require_auth=required,
         )
 
 

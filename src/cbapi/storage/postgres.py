@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from psycopg import AsyncConnection
@@ -22,13 +23,29 @@ CONNECT_SECONDS = 2
 Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
 
 
+class _Connection(AsyncConnection[DictRow]):
+    """Its failed logins say what to do, since the pool's log line is all that an operator sees."""
+
+    @classmethod
+    async def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
+        try:
+            return await super().connect(conninfo, **kwargs)
+        except psycopg.OperationalError as error:
+            if not re.search(r'authentication method requirement "[^"]*" failed', str(error)):
+                raise
+            raise psycopg.OperationalError(
+                f"{error}; no password was sent. If this is the right server, let it use SCRAM, "
+                "or say in DATABASE_URL what it may ask for, such as ?require_auth=md5"
+            ) from None
+
+
 class Postgres:
     """Never raises on `open`: a database that is down is `/ready`'s to tell, not a crash."""
 
     def __init__(self, url: PostgresUrl) -> None:
         self._pool: Pool = AsyncConnectionPool(
             conninfo(url),
-            connection_class=AsyncConnection[DictRow],
+            connection_class=_Connection,
             kwargs={"autocommit": True, "row_factory": dict_row},
             min_size=2,
             max_size=MAX_CONNECTIONS,
@@ -88,6 +105,10 @@ class Postgres:
 
 def conninfo(url: PostgresUrl) -> str:
     """libpq's parameters, all that matter given, so that PG… variables change nothing."""
+    # A server without a verified certificate may be whoever took the port while the real one was
+    # down: libpq must not hand it the password in clear, as it would to a server that asks so.
+    doubtful = bool(url.password) and not url.tls
+    required = url.require_auth or ("scram-sha-256" if doubtful else "")
     tls = {"sslmode": "verify-full", "sslrootcert": ca_bundle(url.ca)} if url.tls else {}
     return make_conninfo(
         host=url.host,
@@ -104,5 +125,6 @@ def conninfo(url: PostgresUrl) -> str:
         keepalives_count=2,
         tcp_user_timeout=10_000,
         gssencmode="disable",
+        **({"require_auth": required} if required else {}),
         **({"sslmode": "disable"} | tls),
     )

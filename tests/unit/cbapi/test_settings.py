@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 import cbctl
 from cbapi import __version__
@@ -49,6 +50,7 @@ def test_defaults() -> None:
         ("DATABASE_URL", f"postgres://a:{CANARY}@h/d?{CANARY}"),
         ("DATABASE_URL", f"postgres://a:{CANARY}@h/d?sslmode=prefer"),
         ("DATABASE_URL", f"postgres://a:{CANARY}@h/d?sslmode=disable&sslmode=require"),
+        ("DATABASE_URL", f"postgres://a:{CANARY}@h/d?require_auth={CANARY}"),
         ("DATABASE_URL", f"postgres://a:{CANARY}@h,i/d"),
         ("DATABASE_URL", f"postgres://a:{CANARY}@h/"),
         ("DATABASE_URL", f"postgres://h/{CANARY}"),
@@ -117,6 +119,21 @@ def test_tls_of_postgres_is_always_verified(mode: str) -> None:
 
 def test_without_tls_nothing_is_negotiated() -> None:
     assert "sslmode=disable" in conninfo(PostgresUrl.parse("postgresql://a:b@h/d"))
+
+
+@pytest.mark.parametrize(
+    ("url", "required"),
+    [
+        ("postgresql://a:b@h/d", "scram-sha-256"),
+        ("postgresql://a:b@127.0.0.1/d", "scram-sha-256"),
+        ("postgresql://a:b@h/d?require_auth=md5,scram-sha-256", "md5,scram-sha-256"),
+        ("postgresql://a:b@h/d?sslmode=verify-full", ""),
+        ("postgresql://a@h/d", ""),
+    ],
+)
+def test_a_server_that_is_not_verified_must_use_scram(url: str, required: str) -> None:
+    found = conninfo_to_dict(conninfo(PostgresUrl.parse(url)))
+    assert found.get("require_auth", "") == required
 
 
 def test_conninfo_quotes_odd_passwords() -> None:

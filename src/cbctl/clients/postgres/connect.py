@@ -38,6 +38,10 @@ _DENIED: Final = (
 )
 
 
+# libpq ends the login before it sends anything when the server asks for less than was required.
+_WEAKER: Final = r'authentication method requirement "[^"]*" failed'
+
+
 class DatabaseDown(CbctlError):
     """Nobody answers there (yet).
 
@@ -88,6 +92,8 @@ def _parameters(address: Address, seconds: float) -> dict[str, Any]:
         "sslmode": "prefer" if address.loopback else "verify-full",
     }
     chosen |= dict(address.options)
+    if "require_auth" not in chosen and _doubtful(address, chosen["sslmode"]):
+        chosen["require_auth"] = "scram-sha-256"
     chosen |= {
         "host": address.host,
         "port": address.port,
@@ -99,7 +105,27 @@ def _parameters(address: Address, seconds: float) -> dict[str, Any]:
     return chosen
 
 
+def _doubtful(address: Address, sslmode: str) -> bool:
+    """Whether the server could be a stranger to whom a password would be given away.
+
+    One that nobody has vouched for may be whoever took the port while the real one was down, and
+    libpq hands it the password in clear when it asks so. SCRAM shows it nothing. Without a
+    password there is nothing to show, and a server that trusts everybody stays reachable.
+    """
+    unproven = address.loopback or sslmode != "verify-full"
+    return unproven and bool(address.password.reveal())
+
+
 def _failed(address: Address, text: str) -> CbctlError:
+    if re.search(_WEAKER, text):
+        return CbctlError(
+            f"the login is broken off, no password was sent: {_last_line(text)}",
+            where=str(address),
+            exit=Exit.CREDENTIALS,
+            fix="check that this is the right server; if it is, let it use SCRAM "
+            "(password_encryption = scram-sha-256 and a newly set password), or say in the URL "
+            "what it may ask for, such as require_auth=md5",
+        )
     for kind, pattern in _DOWN:
         if re.search(pattern, text):
             return DatabaseDown(
