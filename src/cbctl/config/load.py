@@ -3,12 +3,14 @@
     settings = load(find_config(Path.cwd(), explicit))
     env = environment(settings, "local")
 
-Every error is a CbctlError with exit 64; ConfigError carries all problems of the file.
+Every error is a CbctlError, with exit 64 unless the file is somebody else's (7); ConfigError
+carries all problems of the file.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping as Variables
 from pathlib import Path
 from typing import Any
@@ -51,7 +53,8 @@ def find_config(
 ) -> Path:
     """The configuration file: `explicit` (--config), else $CBCTL_CONFIG, else upwards of `start`.
 
-    An explicit folder means the `cbctl.yaml` in it. Raises CbctlError (64) when there is none.
+    An explicit folder means the `cbctl.yaml` in it. Raises CbctlError: 64 when there is none, 7
+    when the one that was found, not named, is in somebody else's hands.
     """
     named, by = (explicit, "--config") if explicit else (variables.get(VARIABLE), f"${VARIABLE}")
     if named:
@@ -63,12 +66,79 @@ def find_config(
     start = start.absolute()
     for folder in (start, *start.parents):
         if (folder / FILE).is_file():
+            _check_hands(folder / FILE)
             return folder / FILE
     raise CbctlError(
         f"no {FILE} in {start} or above",
         exit=Exit.USAGE,
         fix=f"go into the project's folder, or name the file: --config FILE or ${VARIABLE}",
     )
+
+
+def _check_hands(path: Path) -> None:
+    """Refuses a file that somebody else could have put there or can change.
+
+    The file says what is run and where secrets go, so whoever writes it acts as this user. For
+    the same reason the search does not go on above: what was meant is for the user to say.
+    """
+    # A link counts with both ends: who can replace it, and who can replace what it leads to.
+    for place in dict.fromkeys((path, path.parent, path.resolve(), path.resolve().parent)):
+        found = place.stat()
+        if found.st_uid not in (0, os.geteuid()):
+            what = f"{_called(place, path)} belongs to {_user(found.st_uid)}, not to you"
+        elif _open_to_others(found):
+            what = f"{_called(place, path)}, which belongs to {_user(found.st_uid)}, can be changed"
+            what += f" by other users (mode {stat.S_IMODE(found.st_mode):04o})"
+        else:
+            continue
+        raise CbctlError(
+            f"{what}: it was found by searching and is not used",
+            exit=Exit.REFUSED,
+            where=str(path),
+            fix=f"if you trust it, name it: --config {path} (in CI, where a checkout often belongs "
+            f"to another user, {VARIABLE}={path}); or let it and its folder belong to you, and "
+            "take the right to write from all others (chmod go-w)",
+        )
+
+
+def _called(place: Path, path: Path) -> str:
+    return "the file" if place == path else f"{place}"
+
+
+def _open_to_others(found: os.stat_result) -> bool:
+    """Whether somebody other than the user (or root) can change the file, or files in the folder.
+
+    In a sticky folder of the user's own nobody else can replace the user's files.
+    """
+    sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
+    if sticky and found.st_uid == os.geteuid():
+        return False
+    if found.st_mode & stat.S_IWOTH:
+        return True
+    return bool(found.st_mode & stat.S_IWGRP) and not _is_private_group(found.st_gid)
+
+
+def _is_private_group(gid: int) -> bool:
+    """Whether it is the group that Debian and others give each user: with umask 002 all files of
+    the user are writable by it, and nobody else is in it."""
+    import grp
+    import pwd
+
+    try:
+        user, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(gid)
+    except KeyError:
+        return False
+    mine = gid == user.pw_gid and group.gr_name == user.pw_name
+    return mine and set(group.gr_mem) <= {user.pw_name}
+
+
+def _user(uid: int) -> str:
+    import pwd
+
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+    except KeyError:
+        return f"uid {uid}"
 
 
 def load(path: Path) -> Settings:

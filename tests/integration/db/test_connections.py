@@ -97,7 +97,8 @@ def pgbouncer(one_database: Any, tmp_path: Path, request: pytest.FixtureRequest)
     settings.write_text(
         f"[databases]\n* = host=127.0.0.1 port={one_database.address.port}\n[pgbouncer]\n"
         f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        f"auth_type = scram-sha-256\nauth_file = {users}\npool_mode = {request.param}\nignore_startup_parameters = options\n"
+        f"auth_type = scram-sha-256\nauth_file = {users}\n"
+        f"pool_mode = {request.param}\nignore_startup_parameters = options\n"
     )
     command = [binary, str(settings)]
     if os.getuid() == 0:
