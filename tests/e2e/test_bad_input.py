@@ -353,4 +353,4 @@ def test_a_folder_that_cannot_be_written(platform: Platform, tmp_path: Path) -> 
     file = tmp_path / "file"
     file.write_text("")
     done = platform.run("deploy", "local", env={"CBCTL_STATE_DIR": str(file / "x")})
-    done.refused(1, str(file), "the state folder cannot be made", "CBCTL_STATE_DIR")
+    done.refused(64, str(file), "the state folder cannot be made", "CBCTL_STATE_DIR")

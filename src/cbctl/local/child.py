@@ -58,7 +58,9 @@ class Child:
 
     def reload(self) -> None:
         try:
-            self.order = read_order(self.home, self.name)
+            order = read_order(self.home, self.name)
+            self._check_place()
+            self.order = order
         except CbctlError as error:
             # Not written by us: what runs goes on as it was ordered before.
             print(f"supervisor: {error}", file=sys.stderr, flush=True)
@@ -82,6 +84,11 @@ class Child:
             self._write_record()
         elif known is not None:
             self._clear(known)
+
+    def _check_place(self) -> None:
+        """After reading and before acting: who exchanges the folder gives no orders."""
+        if not self.home.in_place():
+            raise CbctlError("the state folder was exchanged", where=str(self.home.path))
 
     def step(self, now: float) -> bool:
         """Bring the process one step nearer to the order; True when the service can be forgotten.
@@ -149,6 +156,7 @@ class Child:
             log = logs.open_log(self._log)
             try:
                 self._log_offset = os.fstat(log).st_size
+                self._check_place()
                 self._popen = subprocess.Popen(
                     spec.argv,
                     cwd=spec.cwd,

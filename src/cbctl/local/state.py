@@ -6,6 +6,8 @@ records/ logs/ artifacts/ postgres/ redis/ chain/ runs/ releases/`.
 
 from __future__ import annotations
 
+import errno
+import grp
 import hashlib
 import hmac
 import os
@@ -27,15 +29,16 @@ FOLDERS = (
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _REFERENCE = re.compile(r"\$\{state:([^}]*)\}")
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_LINKS = 40  # as many as the kernel follows
 
 
 def root_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """$CBCTL_STATE_DIR, else ${XDG_STATE_HOME:-~/.local/state}/cbctl."""
     if chosen := environ.get("CBCTL_STATE_DIR"):
-        return Path(chosen).absolute()
+        return Path(_printable(chosen, "CBCTL_STATE_DIR")).absolute()
     base = environ.get("XDG_STATE_HOME", "")
     if base.startswith("/"):  # the XDG standard: a relative path there is to be ignored
-        return Path(base) / "cbctl"
+        return Path(_printable(base, "XDG_STATE_HOME")) / "cbctl"
     home = environ.get("HOME", "")
     if not home.startswith("/"):
         raise CbctlError(
@@ -43,7 +46,19 @@ def root_folder(environ: Mapping[str, str] = os.environ) -> Path:
             exit=Exit.USAGE,
             fix="set CBCTL_STATE_DIR to a folder of yours",
         )
-    return Path(home) / ".local" / "state" / "cbctl"
+    return Path(_printable(home, "HOME")) / ".local" / "state" / "cbctl"
+
+
+def _printable(folder: str, name: str) -> str:
+    """The path goes into settings files, lists of processes and messages."""
+    if not folder.isprintable():
+        raise CbctlError(
+            f"{name} holds a line break or another character that cannot be shown",
+            exit=Exit.USAGE,
+            where=ascii(folder)[:200],
+            fix=f"set {name} to a path without it",
+        )
+    return folder
 
 
 def reference_name(value: str) -> str | None:
@@ -73,36 +88,42 @@ def checked_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class State:
-    """An opened state folder: it exists, is ours, private, and of this version."""
+    """An opened state folder: it exists, is ours, private, and of this version. No link leads to
+    it, and nobody else can exchange it."""
 
     path: Path
     key: str  # random, made once; run markers and secret digests are derived from it
+    place: tuple[int, int]  # device and inode of the folder
 
     @classmethod
     def open(
         cls, platform: str, environment: str, *, root: Path | None = None, create: bool = True
     ) -> State:
         """Errors: Exit.REFUSED for another user's, a shared or another version's folder, or
-        (create=False) none."""
-        top = root or root_folder()
-        above = top / checked_name(platform)
-        path = above / checked_name(environment)
-        if create:
-            _make(top, above, path)
-        elif not path.is_dir():
+        (create=False) none; Exit.USAGE where no folder can be made."""
+        top = (root or root_folder()).absolute()
+        names = (checked_name(platform), checked_name(environment))
+        if not create and not _is_folder(top.joinpath(*names)):
             raise CbctlError(
                 f"there is no local state of {platform} {environment}",
                 exit=Exit.REFUSED,
-                where=str(path),
+                where=str(top.joinpath(*names)),
                 fix="bring it up first: cbctl deploy local",
             )
-        _check_root(top)
-        _check_private(above)
+        path = _root(top)
+        # One after the other: nothing is made in a folder before it was looked at.
+        for name in names:
+            path /= name
+            if create:
+                _make(path)
+            _check_private(path)
         return cls.at(path)
 
     @classmethod
     def at(cls, path: Path) -> State:
         """The state in a folder that exists (the supervisor's way in)."""
+        if safe_path(path) != path:
+            raise _not_a_folder(path)
         _check_private(path)
         _check_version(path)
         for name in FOLDERS:
@@ -112,7 +133,16 @@ class State:
             write_once(key, f"{secrets.token_hex(16)}\n".encode())
         if not (path / "version").exists():
             write_once(path / "version", f"{VERSION}\n".encode())
-        return cls(path=path, key=key.read_text().strip())
+        found = path.lstat()
+        return cls(path, key.read_text().strip(), (found.st_dev, found.st_ino))
+
+    def in_place(self) -> bool:
+        """Whether the folder is still the one that was opened."""
+        try:
+            found = self.path.lstat()
+        except OSError:
+            return False
+        return stat.S_ISDIR(found.st_mode) and (found.st_dev, found.st_ino) == self.place
 
     def marker(self, service: str) -> str:
         """The value of a service's run marker: same for this folder and service, for ever."""
@@ -166,18 +196,124 @@ class State:
         return value if name is None else self.secret(name)
 
 
-def _make(top: Path, *below: Path) -> None:
+def _root(top: Path) -> Path:
+    """The folder that all states are in, made where it is missing, without a link in its path."""
+    missing = []
+    while not _is_there(top):
+        missing.append(top.name)
+        top = top.parent
+    path = safe_path(top)
+    for name in reversed(missing):
+        path /= name
+        _make(path)
+        _check_private(path)  # in a folder like /tmp somebody else may have been faster
+    _check_root(path)
+    return path
+
+
+def _make(folder: Path) -> None:
+    """One folder, private whatever the umask: `parents=True` would leave the parents to it."""
     try:
-        top.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        for folder in below:
-            folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        folder.mkdir(mode=PRIVATE_FOLDER)
+    except FileExistsError:
+        return  # what it is, is looked at afterwards
     except OSError as error:
-        raise CbctlError(
-            f"the state folder cannot be made: {error.strerror}",
-            exit=Exit.CREDENTIALS if isinstance(error, PermissionError) else Exit.FAILED,
-            where=str(error.filename),
-            fix="choose another folder with CBCTL_STATE_DIR",
-        ) from None
+        raise _unusable(folder, error) from None
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _unusable(path, error) from None
+    return True
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: Path, error: OSError) -> CbctlError:
+    return CbctlError(
+        f"the state folder cannot be made: {error.strerror}",
+        exit=Exit.USAGE,
+        where=str(path),
+        fix="choose another folder with CBCTL_STATE_DIR",
+    )
+
+
+def safe_path(path: Path) -> Path:
+    """An existing absolute path with its links followed, when nobody else can exchange any part.
+
+    Each folder and each link on the way belongs to this user or to root, and no folder can be
+    written by others, except sticky ones, whose entries only their owners can exchange. Errors:
+    Exit.REFUSED, Exit.USAGE for what is not there or leads nowhere.
+    """
+    done, left, links = Path(path.anchor), list(reversed(path.parts[1:])), 0
+    _check_exchange(done)
+    while left:
+        name = left.pop()
+        if name == "..":
+            done = done.parent
+            continue
+        here = done / name
+        try:
+            found = here.lstat()
+            if stat.S_ISLNK(found.st_mode):
+                _check_owner(here, found)
+                links += 1
+                if links > _LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                target = here.readlink()
+                if target.is_absolute():
+                    done, target = Path(target.anchor), target.relative_to(target.anchor)
+                left.extend(reversed(target.parts))
+                continue
+        except OSError as error:
+            raise _unusable(here, error) from None
+        if not stat.S_ISDIR(found.st_mode):
+            raise _unusable(here, OSError(errno.ENOTDIR, "this is not a folder"))
+        done = here
+        _check_exchange(done)
+    return done
+
+
+def _check_exchange(folder: Path) -> None:
+    found = folder.lstat()
+    _check_owner(folder, found)
+    others = found.st_mode & _OTHERS_WRITE
+    if others and not found.st_mode & stat.S_ISVTX:
+        if others == stat.S_IWGRP and _alone_in(found.st_gid):
+            return
+        raise _exchangeable(folder, "others can replace what is in this folder")
+
+
+def _check_owner(path: Path, found: os.stat_result) -> None:
+    if found.st_uid not in (os.geteuid(), 0):
+        raise _exchangeable(path, f"{_user(found.st_uid)} can replace what is below this")
+
+
+def _alone_in(group: int) -> bool:
+    """Whether it is the group that some systems give each user, whose umask is 002 then."""
+    try:
+        me, found = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(group)
+    except KeyError:
+        return False
+    return found.gr_name == me and set(found.gr_mem) <= {me}
+
+
+def _exchangeable(path: Path, why: str) -> CbctlError:
+    return CbctlError(
+        why,
+        exit=Exit.REFUSED,
+        where=str(path),
+        fix=f"chmod go-w {path} as its owner, {_ELSEWHERE}",
+    )
 
 
 def _user(uid: int) -> str:
@@ -192,26 +328,15 @@ _ELSEWHERE = "or choose another folder with CBCTL_STATE_DIR"
 
 def _check_root(top: Path) -> None:
     """A sticky folder of root's, like /tmp, is fine to have our own folder in."""
-    found = top.stat()
-    shared = found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX
-    if shared or found.st_uid not in (os.geteuid(), 0):
-        raise CbctlError(
-            "others can replace what is in this folder",
-            exit=Exit.REFUSED,
-            where=str(top),
-            fix=f"chmod go-w {top} as its owner, {_ELSEWHERE}",
-        )
+    found = top.lstat()
+    if found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX:
+        raise _exchangeable(top, "others can replace what is in this folder")
 
 
 def _check_private(path: Path) -> None:
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode):
-        raise CbctlError(
-            "the state folder is not a folder (a link is not followed)",
-            exit=Exit.REFUSED,
-            where=str(path),
-            fix=f"move it away, {_ELSEWHERE}",
-        )
+        raise _not_a_folder(path)
     if found.st_uid != os.geteuid():
         owner, me = _user(found.st_uid), _user(os.geteuid())
         raise CbctlError(
@@ -227,6 +352,15 @@ def _check_private(path: Path) -> None:
             where=str(path),
             fix=f"look at what is in it, then chmod 700 {path}",
         )
+
+
+def _not_a_folder(path: Path) -> CbctlError:
+    return CbctlError(
+        "the state folder is not a folder (a link is not followed)",
+        exit=Exit.REFUSED,
+        where=str(path),
+        fix=f"move it away, {_ELSEWHERE}",
+    )
 
 
 def _check_version(path: Path) -> None:

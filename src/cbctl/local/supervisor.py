@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import select
 import signal
 import sys
@@ -24,7 +25,7 @@ from cbctl.local.files import PRIVATE_FILE, write_json
 from cbctl.local.spec import service_names
 from cbctl.local.state import State
 
-PROTOCOL = 1  # a client restarts a supervisor that speaks another
+PROTOCOL = 2  # a client restarts a supervisor that speaks another
 TAKEN = 75
 LOCK, ANSWER = "supervisor.lock", "supervisor.json"
 ROUND = 2.0  # s between looks at the folder without being asked
@@ -147,7 +148,9 @@ class Supervisor:
 
     def _has_folder(self) -> bool:
         try:
-            return (self.home.path / LOCK).stat().st_ino == os.fstat(self.lock).st_ino
+            return self.home.in_place() and os.path.samestat(
+                (self.home.path / LOCK).lstat(), os.fstat(self.lock)
+            )
         except OSError:
             return False
 
@@ -172,6 +175,7 @@ def main(arguments: list[str]) -> int:
     os.setsid()
     os.chdir("/")
     os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold the services' secrets
     Supervisor(home, lock).run()
     return 0
 

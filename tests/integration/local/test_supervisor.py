@@ -333,6 +333,36 @@ def test_services_end_with_their_folder(services: Services, web: Web) -> None:
     away.rename(services.state.path)
 
 
+def test_who_exchanges_the_folder_gives_no_orders(services: Services, web: Web) -> None:
+    services.ensure(web())
+    watcher, path = supervisor(services), services.state.path
+    copy, sign = path.with_name("copy"), path.parent / "sign"
+    shutil.copytree(path, copy)
+    order = copy / "services" / "web.json"
+    content = read_json(order) or {}
+    content["spec"]["argv"] = ["/bin/sh", "-c", f"touch {sign}; sleep 60"]
+    write_json(order, content)
+    write_json(copy / "services" / "other.json", content)
+    path.rename(path.with_name("away"))
+    copy.rename(path)
+    processes.signal_one(watcher, signal.SIGHUP)
+    until(lambda: not processes.alive(watcher))
+    assert not sign.exists()
+
+
+def test_what_a_service_writes_is_private_and_it_leaves_no_core(
+    services: Services, web: Web
+) -> None:
+    """A core dump would hold its secrets."""
+    services.ensure(web())
+    leader = pid(services)
+    limits = Path(f"/proc/{leader}/limits").read_text()
+    [core] = [line.split()[4:6] for line in limits.splitlines() if line.startswith("Max core")]
+    assert core == ["0", "0"]
+    status = Path(f"/proc/{leader}/status").read_text()
+    assert "Umask:\t0077" in status
+
+
 def test_the_supervisor_is_small(services: Services, web: Web) -> None:
     services.ensure(web())
     rollup = Path(f"/proc/{supervisor(services).pid}/smaps_rollup").read_text()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import stat
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -169,3 +172,119 @@ def test_marker_and_digest_tell_nothing_and_differ(tmp_path: Path) -> None:
     assert len(markers) == 4
     assert one.digest("a", "1") == one.digest("a", "1")
     assert len({one.digest("a", "1"), one.digest("a", "2"), two.digest("a", "1")}) == 3
+
+
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give things away")
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize("mode", [0o755, 0o700, 0o1777])
+def test_a_folder_below_another_user_s_is_refused_and_nothing_is_made(
+    tmp_path: Path, mode: int
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    theirs.chmod(mode)
+    os.chown(theirs, 12345, 12345)
+    (theirs / "mine").mkdir(mode=0o700)
+    for root in (theirs / "mine", theirs / "mine" / "new", theirs / "new"):
+        with pytest.raises(CbctlError, match="uid 12345 can replace") as error:
+            State.open("plat", "local", root=root)
+        assert error.value.exit is Exit.REFUSED
+    assert [p.name for p in theirs.rglob("*")] == ["mine"]
+
+
+@ROOT_ONLY
+def test_a_link_of_another_user_s_is_refused_wherever_it_is(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    os.lchown(tmp_path / "link", 12345, 12345)
+    for root in (tmp_path / "link", tmp_path / "link" / "below"):
+        with pytest.raises(CbctlError, match="uid 12345 can replace"):
+            State.open("plat", "local", root=root)
+    # Neither behind a link of our own ...
+    (tmp_path / "own").symlink_to("link/x")
+    with pytest.raises(CbctlError, match="uid 12345 can replace"):
+        State.open("plat", "local", root=tmp_path / "own")
+    assert list((tmp_path / "real").iterdir()) == []
+    # ... nor in the place of the platform's folder, through which one would have been made.
+    (tmp_path / "plat").symlink_to(tmp_path / "real")
+    os.lchown(tmp_path / "plat", 12345, 12345)
+    with pytest.raises(CbctlError, match="not a folder"):
+        State.open("plat", "local", root=tmp_path)
+    assert list((tmp_path / "real").iterdir()) == []
+
+
+def test_a_parent_that_others_can_write_is_refused_unless_it_is_sticky(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    (shared / "mine").mkdir(parents=True, mode=0o700)
+    (tmp_path / "link").symlink_to(shared / "mine")
+    shared.chmod(0o777)
+    for root in (shared / "mine", shared / "mine" / "x", tmp_path / "link"):
+        with pytest.raises(CbctlError, match="others can replace") as error:
+            State.open("plat", "local", root=root)
+        assert error.value.where == str(shared)
+    shared.chmod(0o1777)
+    State.open("plat", "local", root=shared / "mine")
+
+
+def test_one_s_own_links_are_followed_once_and_for_all(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to("real")
+    state = State.open("plat", "local", root=tmp_path / "link")
+    assert state.path == tmp_path / "real" / "plat" / "local"
+    with pytest.raises(CbctlError, match="not a folder"):
+        State.at(tmp_path / "link" / "plat" / "local")
+
+
+def test_a_group_of_one_s_own_may_write_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the umask is 002 and each user has a group, ~/.local looks so."""
+    above = tmp_path / "above"
+    (above / "root").mkdir(parents=True, mode=0o700)
+    above.chmod(0o770)
+    group = SimpleNamespace(gr_name=pwd.getpwuid(os.geteuid()).pw_name, gr_mem=[])
+    monkeypatch.setattr(grp, "getgrgid", lambda gid: group)
+    State.open("plat", "local", root=above / "root")
+    group.gr_mem.append("somebody")
+    with pytest.raises(CbctlError, match="others can replace"):
+        State.open("plat", "local", root=above / "root")
+
+
+def test_missing_parents_are_private_whatever_the_umask(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        State.open("plat", "local", root=tmp_path / "a" / "b" / "c")
+    finally:
+        os.umask(old)
+    for path in (tmp_path / "a", tmp_path / "a" / "b", tmp_path / "a" / "b" / "c"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_cannot_be_made_is_the_user_s_mistake(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "nowhere").symlink_to("missing")
+    for name in ("file", "file/below", "loop", "nowhere", "x" * 300):
+        for create in (True, False):
+            with pytest.raises(CbctlError) as error:
+                State.open("plat", "local", root=tmp_path / name, create=create)
+            if create:
+                assert error.value.exit is Exit.USAGE, name
+                assert "CBCTL_STATE_DIR" in error.value.fix
+    for bad in ("/tmp/a\nb", "/tmp/a\x1b[2J", "/tmp/\udcff"):
+        with pytest.raises(CbctlError, match="CBCTL_STATE_DIR holds") as error:
+            root_folder({"CBCTL_STATE_DIR": bad})
+        assert error.value.exit is Exit.USAGE
+        assert error.value.where.isprintable()
+        assert error.value.where.isascii()
+
+
+def test_a_folder_that_was_exchanged_is_noticed(tmp_path: Path) -> None:
+    state = State.open("plat", "local", root=tmp_path)
+    assert state.in_place()
+    state.path.rename(tmp_path / "away")
+    assert not state.in_place()
+    State.open("plat", "local", root=tmp_path)
+    assert not state.in_place()
