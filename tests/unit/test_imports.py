@@ -76,7 +76,7 @@ def test_every_part_has_its_rule() -> None:
     assert parts - {"py.typed"} <= set(MAY_IMPORT)
 
 
-HEAVY = (
+HEAVY = (  # noqa: SIM905
     "rich yaml msgspec psycopg redis solana solders httpx httpx2 boto3 kubernetes pydantic "
     "granian starlette asyncio importlib.metadata"
 ).split()
@@ -92,7 +92,6 @@ def test_help_and_version_import_nothing_heavy(arguments: list[str]) -> None:
 def test_completion_of_commands_imports_nothing_heavy() -> None:
     words = {"_CBCTL_COMPLETE": "complete_bash", "COMP_WORDS": "cbctl de", "COMP_CWORD": "1"}
     assert _heavy_imports([], words) == ""
-
 
 
 def _heavy_imports(arguments: list[str], environ: dict[str, str]) -> str:
