@@ -21,6 +21,7 @@ from cbctl.localnet.rpc.params import (
     check_context,
     to_pubkey,
 )
+from cbctl.localnet.rpc.room import Room
 
 MAX_ACCOUNTS = 100
 MAX_FILTERS = 4
@@ -67,9 +68,15 @@ class ProgramAccountsConfig(Struct, rename="camel"):
 
 
 def ui_account(
-    account: Account | None, encoding: str | None, data_slice: DataSlice | None = None
+    account: Account | None,
+    encoding: str | None,
+    room: Room,
+    data_slice: DataSlice | None = None,
 ) -> object:
-    """An account as the RPC shows it, or null."""
+    """An account as the RPC shows it, or null.
+
+    room  of the whole answer: a list of accounts is not made any longer than it may be
+    """
     if encoding == "base64+zstd":
         raise invalid_params("localnet does not serve base64+zstd, ask for base64")
     if account is None:
@@ -78,6 +85,7 @@ def ui_account(
     space = len(data)
     if data_slice is not None:
         data = data[data_slice.offset : data_slice.offset + data_slice.length]
+    room.take_account(len(data))
     encoding = encoding or "binary"
     if encoding in ("binary", "base58") and len(data) > MAX_BASE58_BYTES:
         raise RpcError(
@@ -108,7 +116,7 @@ def get_account_info(bank: Bank, params: Params) -> object:
     config = params.config(1, AccountConfig)
     check_context(bank.slot, config.min_context_slot)
     account = bank.vm.account(address)
-    return with_context(bank, ui_account(account, config.encoding, config.data_slice))
+    return with_context(bank, ui_account(account, config.encoding, Room(), config.data_slice))
 
 
 def get_multiple_accounts(bank: Bank, params: Params) -> object:
@@ -119,10 +127,10 @@ def get_multiple_accounts(bank: Bank, params: Params) -> object:
     addresses = [to_pubkey(text) for text in texts]
     config = params.config(1, AccountConfig)
     check_context(bank.slot, config.min_context_slot)
-    encoding = config.encoding or "base64"
+    encoding, room = config.encoding or "base64", Room()
     return with_context(
         bank,
-        [ui_account(bank.vm.account(key), encoding, config.data_slice) for key in addresses],
+        [ui_account(bank.vm.account(key), encoding, room, config.data_slice) for key in addresses],
     )
 
 
@@ -131,9 +139,12 @@ def get_program_accounts(bank: Bank, params: Params) -> object:
     program = params.pubkey(0)
     config = params.config(1, ProgramAccountsConfig)
     check_context(bank.slot, config.min_context_slot)
-    matches = _matcher(config.filters or [])
+    matches, room = _matcher(config.filters or []), Room()
     found = [
-        {"pubkey": str(key), "account": ui_account(account, config.encoding, config.data_slice)}
+        {
+            "pubkey": str(key),
+            "account": ui_account(account, config.encoding, room, config.data_slice),
+        }
         for key, account in bank.vm.program_accounts(program)
         if matches(account)
     ]

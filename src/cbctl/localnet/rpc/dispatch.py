@@ -23,6 +23,7 @@ from cbctl.localnet.errors import (
 )
 from cbctl.localnet.rpc import accounts, cluster, ledger, sending
 from cbctl.localnet.rpc.params import Params
+from cbctl.localnet.rpc.room import MAX_BATCH_CALLS, Room
 
 log = logging.getLogger(__name__)
 
@@ -69,17 +70,24 @@ def answer(bank: Bank, body: bytes) -> bytes:
         request = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return error_body(RpcError(PARSE_ERROR, "Parse error"))
+    room = Room()
     if not isinstance(request, list):
-        response = _one(bank, request)
+        response = _one(bank, request, room)
         return b"" if response is None else response
     if not request:
         return error_body(RpcError(INVALID_REQUEST, "Invalid request"))
-    responses = [Raw(r) for r in (_one(bank, item) for item in request) if r is not None]
+    if len(request) > MAX_BATCH_CALLS:
+        too_many = f"Too many calls in a batch: {len(request)}; max {MAX_BATCH_CALLS}"
+        return error_body(RpcError(INVALID_REQUEST, too_many))
+    responses = [Raw(r) for r in (_one(bank, item, room) for item in request) if r is not None]
     return msgspec.json.encode(responses) if responses else b""
 
 
-def _one(bank: Bank, request: object) -> bytes | None:
-    """One response; None for a notification, which is carried out and not answered."""
+def _one(bank: Bank, request: object, room: Room) -> bytes | None:
+    """One response; None for a notification, which is carried out and not answered.
+
+    Without room nothing is carried out: whoever sent a batch sees from the errors what was left.
+    """
     if not isinstance(request, dict):
         return error_body(RpcError(INVALID_REQUEST, "Invalid request"))
     request_id = request.get("id", UNSET)
@@ -94,8 +102,10 @@ def _one(bank: Bank, request: object) -> bytes | None:
     if request.get("jsonrpc") != "2.0" or not isinstance(method, str):
         return error_body(RpcError(INVALID_REQUEST, "Invalid request"), shown_id)
     try:
+        room.take(0)
         result = _call(bank, method, request.get("params", UNSET))
         response = msgspec.json.encode({"jsonrpc": "2.0", "result": result, "id": shown_id})
+        room.take(len(response))
     except RpcError as error:
         response = error_body(error, shown_id)
     return None if request_id is UNSET else response

@@ -30,6 +30,7 @@ from cbctl.localnet.rpc.params import (
     check_context,
     to_pubkey,
 )
+from cbctl.localnet.rpc.room import Room
 from cbctl.localnet.transactions import (
     MAX_V1_BYTES,
     fee_of,
@@ -134,10 +135,11 @@ def _simulate(bank: Bank, transaction: VersionedTransaction, config: SimulateCon
         encoding = config.accounts.encoding or "base64"
         if encoding in ("binary", "base58"):
             raise invalid_params("base58 encoding not supported")
+        room = Room()
         accounts = [
             None
             if done.error is not None
-            else ui_account(done.accounts.get(key) or bank.vm.account(key), encoding)
+            else ui_account(done.accounts.get(key) or bank.vm.account(key), encoding, room)
             for key in addresses
         ]
     return {
