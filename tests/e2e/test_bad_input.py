@@ -205,6 +205,7 @@ def _with_broken_code(elf: bytes) -> bytes:
     raise AssertionError("there is no code in this file")
 
 
+@pytest.mark.nightly
 def test_what_only_the_program_can_tell_is_told_with_what_stays(platform: Platform) -> None:
     platform.edit("dispute_window: 60 #", "dispute_window: -1 #")
     done = platform.run("deploy", "local").refused(5, "InvalidParameters", "cbctl resume")
@@ -286,6 +287,7 @@ def test_another_configuration_than_the_one_on_chain(shared: Platform) -> None:
     assert shared.deploy()["changes"] == []
 
 
+@pytest.mark.nightly
 def test_another_port_moves_the_service(deployed: Platform) -> None:
     """The port of a running service is no obstacle to itself, and may be changed."""
     api, _ = free_ports()
@@ -339,6 +341,7 @@ def test_a_second_deploy_meanwhile(platform: Platform) -> None:
     assert platform.deploy()["changes"] == []
 
 
+@pytest.mark.nightly
 def test_deploys_at_once_leave_one_release(platform: Platform) -> None:
     several = [platform.start("deploy", "local") for _ in range(3)]
     ended = [running.end() for running in several]

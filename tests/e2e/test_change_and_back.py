@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.e2e.support import REPOSITORY, Platform
 
 
@@ -110,6 +111,7 @@ def test_a_contracted_schema_lets_no_older_release_back(platform: Platform) -> N
     platform.run("rollback", "local").refused(7, "r1", closed)
 
 
+@pytest.mark.nightly
 def test_another_program_and_back(deployed: Platform) -> None:
     from tests.e2e.elf import another_build
 
@@ -171,6 +173,7 @@ def test_down_and_up_again(shared: Platform) -> None:
     assert shared.balance() == balance
 
 
+@pytest.mark.nightly
 def test_the_state_folder_may_be_anywhere(platform: Platform, tmp_path: Path) -> None:
     platform.root = tmp_path / "a folder with blanks and ümlauts"
     platform.deploy()

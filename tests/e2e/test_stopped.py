@@ -138,7 +138,14 @@ def reach(platform: Platform, running: Running, point: Callable[[Platform], bool
         assert time.monotonic() < until
 
 
-@pytest.mark.parametrize("point", list(POINTS))
+# The others of the five are part of the nightly run.
+SAMPLE = ("in-postgres", "in-migrate", "before-release")
+
+
+@pytest.mark.parametrize(
+    "point",
+    [p if p in SAMPLE else pytest.param(p, marks=pytest.mark.nightly) for p in POINTS],
+)
 def test_killed_and_resumed(fresh: Platform, unbroken: End, point: str) -> None:
     running = fresh.start("deploy", "local")
     reach(fresh, running, POINTS[point])
@@ -202,7 +209,9 @@ def test_a_deploy_instead_of_a_resume_ends_the_same(fresh: Platform, unbroken: E
     _same(End.of(fresh), unbroken)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.nightly)]
+)
 def test_stopped_once(fresh: Platform, unbroken: End, number: signal.Signals) -> None:
     running = fresh.start("deploy", "local")
     reach(fresh, running, in_migrate)
