@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cbctl.errors import CbctlError, Exit
-from cbctl.local.files import PRIVATE_FOLDER, sync_folder
+from cbctl.local.files import PRIVATE_FOLDER, read_limited, sync_folder, write_atomic
 from cbctl.local.state import State, checked_name
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -75,15 +75,17 @@ def put_tree(state: State, folder: Path) -> str:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def put_file(state: State, path: Path) -> str:
-    """Copy one file into the state; returns the sha256 of its content."""
-    if not path.is_file():
-        raise CbctlError("no such file", exit=Exit.USAGE, where=str(path))
+def put_file(state: State, path: Path, *, limit: int) -> str:
+    """Copy one file of at most `limit` bytes into the state; returns the sha256 of its content."""
+    try:
+        content = read_limited(path, limit)
+    except OSError as error:
+        raise CbctlError(str(error.strerror), exit=Exit.USAGE, where=str(path)) from None
     beside = _beside(state)
     try:
         copy = beside / _FILE
-        _copy(path, copy, 0o644)
-        return _finish(state, beside, file_sha256(copy))
+        write_atomic(copy, content, mode=0o644)
+        return _finish(state, beside, hashlib.sha256(content).hexdigest())
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,6 +73,26 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """The content of a regular file of at most `limit` bytes; it is not read when it has more.
+
+    Errors: OSError whose strerror says why.
+    """
+    # Not blocking: opening a pipe would wait for somebody who writes into it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = b"" if about.st_size > limit else file.read(limit + 1)
+        if about.st_size > limit or len(content) > limit:
+            raise OSError(errno.EFBIG, f"it is larger than {limit >> 20} MiB", str(path))
+        return content
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

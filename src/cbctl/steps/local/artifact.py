@@ -3,6 +3,7 @@ going back to it."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -24,7 +25,10 @@ from cbctl.engine.step import (
 )
 from cbctl.errors import CbctlError
 from cbctl.local import artifacts
+from cbctl.local.files import read_limited
 from cbctl.local.state import State
+
+LIMIT = 10 << 20  # bytes; what is kept is meant for a chain, and no account there holds more
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,16 @@ class Artifact(Step[Inputs, Facts, Outcome]):
             except CbctlError as error:
                 return Observation(Facts(inputs.sha256, False, str(error)))
             return Observation(Facts(inputs.sha256, True))
-        if not inputs.file.is_file():
+        try:
+            content = read_limited(inputs.file, LIMIT)
+        except FileNotFoundError:
             return Observation(Facts("", False, f"there is no file {inputs.file}"))
-        sha256 = artifacts.file_sha256(inputs.file)
+        except OSError as error:
+            why = f"{inputs.file} cannot be kept: {error.strerror}"
+            return Observation(Facts("", False, why))
+        sha256 = hashlib.sha256(content).hexdigest()
         kept = artifacts.is_kept(state, sha256)
-        problem = _program_problem(inputs.file) if inputs.program and not kept else ""
+        problem = _program_problem(inputs.file, content) if inputs.program and not kept else ""
         return Observation(Facts(sha256, kept, problem))
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
@@ -93,7 +102,7 @@ class Artifact(Step[Inputs, Facts, Outcome]):
         state = State.open(inputs.platform, inputs.env)
         assert inputs.file is not None  # without a file there is never a change
         ctx.fence()
-        return _outcome(state, artifacts.put_file(state, inputs.file))
+        return _outcome(state, artifacts.put_file(state, inputs.file, limit=LIMIT))
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
         return _outcome(State.open(inputs.platform, inputs.env), facts.sha256)
@@ -108,11 +117,11 @@ class Artifact(Step[Inputs, Facts, Outcome]):
         return None  # a kept file that no release names is in nobody's way
 
 
-def _program_problem(file: Path) -> str:
+def _program_problem(file: Path, content: bytes) -> str:
     from cbctl.clients.solana import dry_deploy, elf
 
     try:
-        why = dry_deploy.problem(elf.parse(file.read_bytes()))
+        why = dry_deploy.problem(elf.parse(content))
     except elf.BadElf as bad:
         why = bad.why
     return f"{file.name} is not a program that could be deployed: {why}" if why else ""

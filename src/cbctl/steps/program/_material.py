@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cbctl.engine.step import Context, Json
 from cbctl.errors import CbctlError, Exit
+from cbctl.local.files import read_limited
 from cbctl.steps.program._target import Source, keypair, needed_keypair
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cbctl.clients.solana.estimate import Estimate
     from cbctl.clients.solana.rpc import Rpc
 
+LIMIT = 10 << 20  # bytes; no account holds more, so neither a program nor an IDL can be larger
 SBPF = 3  # the one version that clusters will go on taking (SIMD-0500)
 FAUCET_TRIES = 5
 FAUCET_WAIT = 60.0  # seconds until an airdrop must be there
@@ -32,7 +34,7 @@ def read_elf(path: Path) -> Elf:
     from cbctl.clients.solana import elf
 
     try:
-        data = path.read_bytes()
+        data = read_limited(path, LIMIT)
     except OSError as error:
         raise elf.BadElf(f"{path} cannot be read: {error.strerror}") from None
     return elf.parse(data)
@@ -55,7 +57,7 @@ def idl_address(path: Path | None) -> str:
 
 def read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_limited(path, LIMIT).decode()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise CbctlError(f"cannot be read: {why}", where=str(path), exit=Exit.USAGE) from None
