@@ -61,7 +61,7 @@ def read(path: Path) -> Keypair | None:
 def write(path: Path, keypair: Keypair) -> None:
     """Writes a new file with mode 0600, whole or not at all; an existing file is never replaced."""
     text = json.dumps(list(bytes(keypair)), separators=(",", ":"))
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_parents(path.parent)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -81,6 +81,16 @@ def write(path: Path, keypair: Keypair) -> None:
         raise _refused(path, f"cannot be written: {error.strerror}") from None
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _make_parents(folder: Path) -> None:
+    """Each missing one is private whatever the umask: `parents=True` would leave them to it."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for one in reversed(missing):
+        one.mkdir(mode=0o700, exist_ok=True)
 
 
 def read_or_create(path: Path) -> Keypair:

@@ -22,6 +22,16 @@ def test_written_file_is_read_back_and_private(tmp_path: Path) -> None:
     assert os.listdir(path.parent) == ["wallet.json"]
 
 
+def test_missing_folders_are_private_whatever_the_umask(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        keypair.write(tmp_path / "a" / "b" / "wallet.json", Keypair())
+    finally:
+        os.umask(old)
+    for path in (tmp_path / "a", tmp_path / "a" / "b"):
+        assert path.stat().st_mode & 0o777 == 0o700
+
+
 def test_missing_file_is_no_error(tmp_path: Path) -> None:
     assert keypair.read(tmp_path / "none.json") is None
 
