@@ -12,6 +12,7 @@ connections to the systems behind are closed, exit 0. A second signal ends the w
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import socket
 from contextlib import suppress
@@ -32,6 +33,12 @@ FINISH_SECONDS = 25.0
 """After DRAIN_SECONDS. Requests still running then are cut, and that is logged. Kubernetes' grace
 period (30 s unless told) must be longer than both together."""
 CUT_SECONDS = 0.5
+
+CLIENT_SECONDS = 10
+"""How long a client may take for the head of a request, and how long a connection may idle between
+two. granian serves so many connections at a time and lets all others wait."""
+MAX_CONNECTIONS = 4096
+_OTHER_FILES = 128
 
 _QUIET = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propagate": True}}}
 
@@ -65,7 +72,10 @@ async def _serve(settings: Settings) -> int:
         http=HTTPModes.http1,
         websockets=False,
         backlog=1024,
-        http1_settings=HTTP1Settings(max_buffer_size=64 * 1024),
+        backpressure=_connections(),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=CLIENT_SECONDS * 1000, max_buffer_size=64 * 1024
+        ),
         log_level=LogLevels.error,
         log_dictconfig=_QUIET,
     )
@@ -126,6 +136,18 @@ def _on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+
+
+def _connections() -> int:
+    """How many connections there may be: each takes a file, and one too many would fail others."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + _OTHER_FILES
+    if soft == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return min(MAX_CONNECTIONS, max(1, soft - _OTHER_FILES))
 
 
 def _port_problem(host: str, port: int) -> str | None:

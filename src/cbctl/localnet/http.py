@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import resource
 import socket
 from collections.abc import Callable
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from cbctl.localnet.errors import EXIT_FAILED, INVALID_REQUEST, RpcError, Stop
@@ -25,6 +27,12 @@ HOST = "127.0.0.1"
 
 # agave, rpc/src/rpc_service.rs MAX_REQUEST_BODY_SIZE: what works here works on a cluster.
 MAX_BODY_BYTES = 50 * 1024
+
+# How long a client may take for the next head or for a body. Whoever takes longer, or has nothing
+# to say, loses the connection, because granian serves so many at a time and lets the rest wait.
+CLIENT_SECONDS = 10
+MAX_CONNECTIONS = 4096
+_OTHER_FILES = 128
 
 _JSON = [("content-type", "application/json")]
 _TEXT = [("content-type", "text/plain; charset=utf-8")]
@@ -84,7 +92,13 @@ class RpcApp:
     async def _post(self, length: str | None, protocol: Any) -> None:
         body = None
         if length is None or not length.isdigit() or int(length) <= MAX_BODY_BYTES:
-            body = await _read(protocol)
+            try:
+                async with asyncio.timeout(CLIENT_SECONDS):
+                    body = await _read(protocol)
+            except TimeoutError:
+                late = "the request's body did not come in time\n"
+                protocol.response_str(408, [*_TEXT, ("connection", "close")], late)
+                return
         if body is None:
             protocol.response_bytes(
                 413,
@@ -137,6 +151,18 @@ def check_port_free(port: int) -> None:
             ) from None
 
 
+def connections() -> int:
+    """How many connections there may be: each takes a file, and one too many would fail others."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + _OTHER_FILES
+    if soft == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return min(MAX_CONNECTIONS, max(1, soft - _OTHER_FILES))
+
+
 async def serve(app: RpcApp, port: int, stop: asyncio.Event) -> None:
     """Serves until `stop` is set, then finishes what is in flight."""
     server = Server(
@@ -146,6 +172,9 @@ async def serve(app: RpcApp, port: int, stop: asyncio.Event) -> None:
         interface=Interfaces.RSGI,
         http=HTTPModes.http1,
         websockets=False,
+        backlog=1024,
+        backpressure=connections(),
+        http1_settings=HTTP1Settings(header_read_timeout=CLIENT_SECONDS * 1000),
         log_enabled=False,
     )
     serving = asyncio.ensure_future(server.serve())
