@@ -14,6 +14,7 @@ from cbapi.envelope import REQUEST_ID, failure
 from cbapi.errors import ApiError
 from cbapi.logs import fields, log
 from cbapi.services import Services
+from cbapi.urls import is_loopback
 
 MAX_HEADER_BYTES = 16 * 1024
 MAX_BODY_BYTES = 64 * 1024
@@ -21,6 +22,9 @@ MAX_BODY_BYTES = 64 * 1024
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# Names by which a browser on this machine may come. Any other name means that somebody's DNS
+# points at 127.0.0.1 (DNS rebinding), and a web page would read the answers.
+_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _INTERNAL = ApiError(500, "SYS_INTERNAL", "Something went wrong here. The request id finds it.")
 
 
@@ -67,6 +71,7 @@ class _Request:
 
         try:
             _check_head(self._scope)
+            _check_host(self._scope, self._services.settings.host)
             await self._app(self._scope, limited, self.send)
         except Exception as error:
             if not isinstance(error, ApiError):
@@ -111,6 +116,25 @@ def _check_head(scope: Scope) -> None:
     length = Headers(scope=scope).get("content-length", "0")
     if not _LENGTH.fullmatch(length) or int(length) > MAX_BODY_BYTES:
         raise _body_too_large()
+
+
+def _check_host(scope: Scope, bound: str) -> None:
+    """Bound to another address than loopback, which names are served is the ingress's to say."""
+    if not is_loopback(bound):
+        return
+    hosts = Headers(scope=scope).getlist("host")
+    if len(hosts) == 1:
+        name, colon, port = hosts[0].rpartition(":")
+        if not colon or hosts[0].endswith("]"):
+            name, port = hosts[0], ""
+        if name.lower() in _NAMES | {bound} and (not port or port.isdigit()):
+            return
+    raise ApiError(
+        403,
+        "VAL_HOST",
+        "This service only answers under the names of this machine.",
+        details={"allowed": sorted(_NAMES)},
+    )
 
 
 def _body_too_large() -> ApiError:

@@ -54,7 +54,7 @@ def _get(path: str, **kwargs: Any) -> tuple[httpx.Response, Services]:
 
     async def call() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://x") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             method = "POST" if kwargs else "GET"
             return await http.request(method, path, **kwargs)
 
