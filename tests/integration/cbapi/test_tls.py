@@ -20,6 +20,7 @@ from tests.integration.cbapi.support import (
     Service,
     wait_for,
 )
+from tests.testbed.beds import need
 
 MakeService = Callable[..., Service]
 
@@ -27,6 +28,7 @@ MakeService = Callable[..., Service]
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of key.pem and cert.pem, signed by itself for 127.0.0.1."""
+    need("openssl", "" if shutil.which("openssl") else "openssl is not on PATH")
     folder = tmp_path_factory.mktemp("tls")
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     command += [

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.testbed.beds import need
 
 from cbctl.clients.postgres.address import Address
 from cbctl.clients.postgres.compare import SchemaRange
@@ -86,8 +87,8 @@ def test_a_server_that_says_nothing_has_a_time_limit() -> None:
 @pytest.fixture
 def pgbouncer(one_database: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[int]:
     binary = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-    if binary is None:
-        pytest.skip("pgbouncer is not installed")
+    need("pgbouncer", "" if binary else "pgbouncer is not on PATH")
+    assert binary is not None
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.testbed.redis import RedisServer, binary
+from tests.testbed.beds import need
+from tests.testbed.redis import RedisServer
 
 from cbctl.clients.redis import connect, parse, ping
 from cbctl.config.reference import Secret
@@ -24,8 +25,6 @@ PASSWORD = "canary-of-redis"
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if binary() is None:
-        pytest.skip("no Redis or Valkey on this machine")
     server = RedisServer(tmp_path_factory.mktemp("redis"), password=PASSWORD)
     server.start()
     yield server.url
@@ -104,8 +103,8 @@ def test_malformed_urls_are_not_quoted(url: str) -> None:
 
 def test_an_untrusted_certificate_is_refused(tmp_path: Path) -> None:
     openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl to make a certificate with")
+    need("openssl", "" if openssl else "openssl is not on PATH")
+    assert openssl is not None
     key, certificate = tmp_path / "key", tmp_path / "certificate"
     command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     command += ["-nodes", "-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)]

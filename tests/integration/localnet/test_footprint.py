@@ -6,14 +6,14 @@ import signal
 from pathlib import Path
 
 import psutil
-import pytest
 from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 from tests.integration.localnet.support import SOL, Start
+from tests.testbed.beds import need
 
-LINUX = Path("/proc/self/smaps_rollup")
+ROLLUP = Path("/proc/self/smaps_rollup")
 
 
 def test_the_first_answer_costs_little(start: Start) -> None:
@@ -22,8 +22,8 @@ def test_the_first_answer_costs_little(start: Start) -> None:
     assert times.user + times.system < 0.7
 
 
-@pytest.mark.skipif(not LINUX.exists(), reason="PSS is a Linux figure")
 def test_an_idle_chain_is_small(start: Start) -> None:
+    need("linux", "" if ROLLUP.exists() else "PSS is a Linux figure")
     net = start()
     rollup = Path(f"/proc/{net.process.pid}/smaps_rollup").read_text().splitlines()
     kilobytes = next(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))

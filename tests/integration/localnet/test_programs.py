@@ -24,8 +24,6 @@ CRYPTO_BET = Path(__file__).parents[3] / "programs/crypto_bet/artifacts/crypto_b
 def elf(request: pytest.FixtureRequest) -> bytes:
     if request.param == "memo":
         return memo_elf()
-    if not CRYPTO_BET.exists():
-        pytest.skip("crypto_bet is not built yet")
     return CRYPTO_BET.read_bytes()
 
 
