@@ -152,7 +152,7 @@ class Child:
         self._clear(None)
         try:
             environment = self._environment(order)
-            _remove_stale(spec.pid_file)
+            remove_stale(spec.pid_file)
             log = logs.open_log(self._log)
             try:
                 self._log_offset = os.fstat(log).st_size
@@ -274,7 +274,7 @@ def _how(code: int | None) -> str:
     return f"it exited with code {code}"
 
 
-def _remove_stale(pid_file: str) -> None:
+def remove_stale(pid_file: str) -> None:
     """After a reboot the pid in a server's file may be anybody's; the server itself works in the
     folder of its file."""
     if not pid_file:

