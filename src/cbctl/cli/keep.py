@@ -1,0 +1,34 @@
+"""Files that a command writes for a person: private, and never over what is not ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cbctl.errors import CbctlError, Exit
+
+_START = 4096
+
+
+def keep(path: Path, data: bytes, ours: Callable[[bytes], bool], force: bool) -> None:
+    """Writes it with mode 0600, all or nothing.
+
+    ours  tells by its first bytes whether a file that is there may be written over"""
+    from cbctl.local.files import write_atomic
+
+    try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise _refused(path, "it is not a plain file", "name another file")
+        if path.exists() and not force:
+            with path.open("rb") as file:
+                if not ours(file.read(_START)):
+                    what = "it is there already and was not written by this command"
+                    raise _refused(path, what, "name another file, or --force to replace it")
+        write_atomic(path, data)
+    except OSError as error:
+        what = error.strerror or type(error).__name__
+        raise CbctlError(what, exit=Exit.USAGE, where=str(path)) from None
+
+
+def _refused(path: Path, what: str, fix: str) -> CbctlError:
+    return CbctlError(what, exit=Exit.REFUSED, where=str(path), fix=fix)

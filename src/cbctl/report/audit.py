@@ -1,0 +1,132 @@
+"""Who did what when: a view of the chained journals of one environment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cbctl.engine import journal
+from cbctl.engine.journal import RUNS, Record
+from cbctl.engine.release import HISTORY
+from cbctl.engine.store import Store
+
+
+@dataclass(frozen=True)
+class Entry:
+    """
+    kind     run, resume, lock break, release mark
+    what     the same in words
+    result   how that run, or that part of it, ended; "interrupted", "running"
+    release  recorded by it, or marked
+    reason   why, where somebody said so
+    token    of the lock: it only grows, so it orders what clocks cannot
+    """
+
+    at: str
+    who: str
+    host: str
+    environment: str
+    kind: str
+    what: str
+    run: str
+    result: str = ""
+    release: str = ""
+    reason: str = ""
+    token: int = 0
+
+
+def entries(store: Store, environment: str) -> list[Entry]:
+    """All of them, oldest first. Raises CbctlError (10) where a chain is broken."""
+    running = going_on(store)
+    found = [e for r in journal.read(store, HISTORY) for e in _marks(r, environment)]
+    for stream in store.streams(RUNS):
+        run = stream.removeprefix(RUNS)
+        found += _of_run(run, journal.read(store, stream), environment, run == running)
+    # clocks are set back, tokens are not
+    return sorted(found, key=lambda e: (e.token, e.at))
+
+
+def going_on(store: Store) -> str:
+    """Id of the run that somebody carries out right now, else ""."""
+    lock = store.read_lock()
+    alive = lock and lock.held and store.owner_state(lock.owner) != "dead"
+    return lock.run if lock and alive else ""
+
+
+def _of_run(run: str, records: Sequence[Record], environment: str, running: bool) -> list[Entry]:
+    """One entry for each start and resume, with the end that it came to."""
+    begins = [
+        i for i, r in enumerate(records) if r.type in ("run.started", "run.resumed", "lock.broken")
+    ]
+    found = []
+    for begin, after in zip(begins, [*begins[1:], len(records)], strict=True):
+        first, part = records[begin], records[begin:after]
+        data, kind = first.data, str(records[0].data.get("kind", ""))
+        match first.type:
+            case "lock.broken":
+                holder = data.get("holder") or {}
+                owner = holder.get("owner") or {}
+                what = f"lock taken from {owner.get('who', '?')}, run {holder.get('run', '?')}"
+                entry, result, reason = "lock break", "", str(data.get("reason") or "")
+            case "run.resumed":
+                entry, what, reason = "resume", f"{kind} resumed", ""
+                result = _result(part, running and after == len(records))
+            case _:
+                entry, what, reason = "run", kind, _selection(data.get("selection") or {})
+                result = _result(part, running and after == len(records))
+        found.append(
+            Entry(
+                at=first.at,
+                who=str(data.get("who", "")),
+                host=str(data.get("host", "")),
+                environment=str(data.get("environment") or environment),
+                kind=entry,
+                what=what,
+                run=run,
+                result=result,
+                release=next((str(r.data["id"]) for r in part if r.type == "release.recorded"), ""),
+                reason=reason,
+                token=first.token,
+            )
+        )
+    return found
+
+
+def _marks(record: Record, environment: str) -> list[Entry]:
+    if record.type != "release.marked":
+        return []
+    data = record.data
+    id, reason = str(data.get("id")), str(data.get("reason") or "")
+    return [
+        Entry(
+            at=record.at,
+            who=str(data.get("who", "")),
+            host="",
+            environment=environment,
+            kind="release mark",
+            what=f"release {id} marked {data.get('state')}",
+            run="",
+            release=id,
+            reason=reason,
+            token=record.token,
+        )
+    ]
+
+
+def _result(part: Sequence[Record], running: bool) -> str:
+    for record in reversed(part):
+        if record.type == "run.ended":
+            return str(record.data.get("result"))
+    return "running" if running else "interrupted"
+
+
+def _selection(chosen: dict[str, object]) -> str:
+    """What was left out on purpose, or gone back to."""
+    said = []
+    for name, words in (("only", "only"), ("skip", "without")):
+        ids = chosen.get(name)
+        if isinstance(ids, list) and ids:
+            said.append(f"{words} {', '.join(map(str, ids))}")
+    if chosen.get("release"):
+        said.append(f"to {chosen['release']}")
+    return "; ".join(said)
