@@ -12,7 +12,7 @@ from cbctl.cli.options import ConfigOption, EnvArgument, Output, OutputOption
 from cbctl.cli.results import print_text
 from cbctl.errors import Exit
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()

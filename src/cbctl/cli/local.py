@@ -49,6 +49,10 @@ def logs(
         for line in services.logs(name, lines=lines, follow=follow, stop=lambda: bool(over)):
             print_text(prefix + line)
 
+    if not follow:
+        for name in names:
+            print_log(name)
+        return
     try:
         printing = [threads.submit(partial(print_log, name)) for name in names]
         while printing:
@@ -82,9 +86,11 @@ def down(env: EnvOption = None, config: ConfigOption = None) -> None:
     Example: cbctl local down
     """
     from cbctl.wiring.services import stop_services
-    from cbctl.wiring.workplace import open_workplace
+    from cbctl.wiring.workplace import existing_workplace
 
-    work = open_workplace(config, env or "local")
+    if (work := existing_workplace(config, env or "local")) is None:
+        print_text("nothing was running")
+        return
     stopped = stop_services(work)
     print_text("stopped: " + ", ".join(stopped) if stopped else "nothing was running")
 
@@ -97,9 +103,11 @@ def reset(env: EnvOption = None, config: ConfigOption = None, yes: YesOption = F
     """
     from cbctl.cli.ask import confirm
     from cbctl.wiring.services import reset_state
-    from cbctl.wiring.workplace import open_workplace
+    from cbctl.wiring.workplace import existing_workplace
 
-    work = open_workplace(config, env or "local")
+    if (work := existing_workplace(config, env or "local")) is None:
+        print_text("there is nothing to remove")
+        return
     confirm(f"Remove all local data in {work.state.path}?", yes)
     reset_state(work)
     print_text(f"removed {work.state.path}")

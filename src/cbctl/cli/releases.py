@@ -9,7 +9,9 @@ import typer
 from cbctl.cli.options import ConfigOption, EnvArgument, Output, OutputOption
 from cbctl.cli.results import print_text
 
-app = typer.Typer(rich_markup_mode=None)
+_SHORT = 8  # characters of a hash
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -37,7 +39,7 @@ def releases(
     rows: list[dict[str, Any]] = [
         {
             "release": r.id,
-            "at": r.at,
+            "at": r.at[:19],
             "state": f"{r.state}, runs" if r.id == newest else r.state,
             "by": r.who,
             "consists of": _parts(r.parts),
@@ -49,5 +51,9 @@ def releases(
 
 
 def _parts(parts: dict[str, Any]) -> str:
-    """name=value, hashes shortened as git does."""
-    return " ".join(f"{k}={str(v)[:12]}" for k, v in parts.items() if v is not None)
+    """name=value of what is known by a hash or address, shortened as git does; each value once."""
+    shown: dict[str, str] = {}
+    for name, value in parts.items():
+        if isinstance(value, str) and len(value) > _SHORT * 2 and value not in shown.values():
+            shown[name] = value
+    return " ".join(f"{name}={value[:_SHORT]}" for name, value in shown.items())

@@ -25,5 +25,6 @@ def print_text(text: str) -> None:
     """Lines for a person; what came from outside cannot steer the terminal."""
     from cbctl.render.clean import clean
 
-    for line in text.split("\n"):
-        print(clean(line), flush=True)
+    # in one write: several threads may tell at the same time
+    sys.stdout.write("".join(clean(line) + "\n" for line in text.split("\n")))
+    sys.stdout.flush()

@@ -17,7 +17,7 @@ from cbctl.cli.options import (
     YesOption,
 )
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -41,6 +41,10 @@ def resume(
     """
     from cbctl.cli.session import agreement, run
     from cbctl.wiring.runs import resume as go_on
+    from cbctl.wiring.workplace import settings
+
+    if id and not env and id in settings(config).environments:
+        id, env = None, id  # `cbctl resume local` says all there is to say
 
     run(
         config,

@@ -18,7 +18,7 @@ from cbctl.cli.options import (
     YesOption,
 )
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()

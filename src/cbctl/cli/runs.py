@@ -37,7 +37,8 @@ def list_(
     if not found:
         print_text(f"{work.env.name}: no run yet")
         return
-    print_table(found, ("run", "kind", "result", "changes", "started", "who"))
+    rows = [{**r, "started": str(r["started"])[:19]} for r in found]
+    print_table(rows, ("run", "kind", "result", "changes", "started", "who"))
 
 
 @app.command()
@@ -61,7 +62,8 @@ def show(
         print_data(records, output)
         return
     for record in records:
-        print_text(f"{record['at']}  {record['type']:<16}  {_line(record['data'])}")
+        print_text(f"{record['at'][11:23]}  {record['type']:<16}  {_line(record['data'])}")
+    print_text(f"{len(records)} records since {records[0]['at']}, all hashes match")
 
 
 def _line(data: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from cbctl.cli.results import print_text
 if TYPE_CHECKING:
     from cbctl.wiring.workplace import Workplace
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -35,15 +35,19 @@ def status(
 
 
 def gathered(work: Workplace) -> dict[str, Any]:
-    """{environment, release, parts: [{name, state, version, url, detail}]}"""
+    """{environment, release, open_run, parts: [{name, state, version, url, detail}]}
+
+    open_run  id of an interrupted or failed run that can be resumed"""
     from cbctl.engine import release
     from cbctl.engine.canonical import plain
     from cbctl.report.status import parts
+    from cbctl.wiring.runs import open_run
 
     current = release.current(release.history(work.store))
     return {
         "environment": work.env.name,
         "release": current.id if current else None,
+        "open_run": open_run(work),
         "parts": [plain(p) for p in parts(work.env, work.state, current)],
     }
 
@@ -57,3 +61,8 @@ def print_status(work: Workplace, data: dict[str, Any]) -> None:
     print_table(data["parts"], columns)
     release = data["release"] or "none yet"
     print_text(f"\nrelease: {release}   state: {work.state.path}")
+    if data["open_run"]:
+        print_text(
+            f"run {data['open_run']} did not end: cbctl resume {data['open_run']} "
+            f"--env {work.env.name}, or deploy again"
+        )

@@ -11,7 +11,17 @@ from cbctl.engine.canonical import plain
 from cbctl.engine.executor import Task
 from cbctl.engine.job import Ended, Job, cancelled, end
 from cbctl.engine.plan import Node, Plan
-from cbctl.engine.step import After, Blocked, Changes, Json, Nothing, NotVerified, Verdict, Verified
+from cbctl.engine.step import (
+    After,
+    Blocked,
+    Change,
+    Changes,
+    Json,
+    Nothing,
+    NotVerified,
+    Verdict,
+    Verified,
+)
 from cbctl.engine.world import Situation, Stopped, World, guarded
 from cbctl.errors import CbctlError, Exit
 
@@ -60,12 +70,12 @@ def health(world: World, job: Job, plan: Plan) -> list[dict[str, Any]]:
             case Nothing():
                 right.append(node)
             case Changes(changes):
-                what = ", ".join(f"{c.what} is {c.before}" for c in changes)
-                tell(node.id, "unhealthy", what, planned.evidence)
+                tell(node.id, "unhealthy", _differs(node.id, changes), planned.evidence)
             case Blocked(why, _):
                 tell(node.id, "unhealthy", why, planned.evidence)
             case After(needs, _):
-                tell(node.id, "unhealthy", "waits for " + ", ".join(needs), planned.evidence)
+                cause = "not asked, because of " + ", ".join(needs)
+                tell(node.id, "unknown", cause, planned.evidence)
     for node, task in _verified(world, right, plan):
         try:
             verdict = task.result()
@@ -78,6 +88,16 @@ def health(world: World, job: Job, plan: Plan) -> list[dict[str, Any]]:
         detail = verdict.why if isinstance(verdict, NotVerified) else ""
         tell(node.id, "unhealthy" if detail else "healthy", detail, verdict.evidence)
     return [found[n.id] for n in job.nodes]
+
+
+def _differs(id: str, changes: tuple[Change, ...]) -> str:
+    """What is not as the release has it; the part's own name stands beside it already."""
+    told = []
+    for change in changes:
+        name = change.what.removeprefix(id).strip()
+        now = "missing" if change.before is None else str(change.before)
+        told.append(f"{name}: {now}" if name else now)
+    return ", ".join(told)
 
 
 def verify(node: Node, situation: Situation, inputs: Any) -> Verdict:

@@ -169,20 +169,25 @@ def _scrubbed(world: World, verdict: PlanVerdict) -> PlanVerdict:
             return After(needs, clean(may))
 
 
-def make(world: World, nodes: tuple[Node, ...], identity: Mapping[str, Json]) -> Plan:
+def make(
+    world: World, nodes: tuple[Node, ...], identity: Mapping[str, Json], *, tolerant: bool = False
+) -> Plan:
     """Observes all nodes concurrently; those that need another's outcome as soon as it is known.
 
+    tolerant  a step that cannot be observed is Blocked by that, instead of ending the plan
     Raises the first CbctlError of a step that could not even be observed, and CbctlError (exit 8)
     when it is told to stop."""
     try:
-        return _make(world, nodes, identity)
+        return _make(world, nodes, identity, tolerant)
     except Stopped as why:
         raise CbctlError(
             f"stopped while looking: {why}; nothing was changed", exit=Exit.CANCELLED
         ) from None
 
 
-def _make(world: World, nodes: tuple[Node, ...], identity: Mapping[str, Json]) -> Plan:
+def _make(
+    world: World, nodes: tuple[Node, ...], identity: Mapping[str, Json], tolerant: bool
+) -> Plan:
     _require_order(nodes)
     world.emit("plan.started", "", steps=[n.id for n in nodes])
     done: dict[str, Planned] = {}
@@ -191,15 +196,14 @@ def _make(world: World, nodes: tuple[Node, ...], identity: Mapping[str, Json]) -
     while waiting or active:
         world.stop.check()
         for node in list(waiting):
-            unknown = [
-                r for r in node.refers if r in done and not isinstance(done[r].verdict, Nothing)
-            ]
+            if not all(r in done for r in node.refers):
+                continue
+            waiting.remove(node)
+            unknown = [r for r in node.refers if not isinstance(done[r].verdict, Nothing)]
             if unknown:
-                waiting.remove(node)
                 done[node.id] = _later(node, tuple(unknown))
                 _observed(world, done[node.id])
-            elif all(r in done for r in node.refers):
-                waiting.remove(node)
+            else:
                 outcomes = {r: done[r].outcome for r in node.refers}
                 work = partial(look, node, world.situation("", node.id), outcomes)
                 active[world.executor.submit(guarded(world, node.id, "observe", work))] = node
@@ -207,7 +211,13 @@ def _make(world: World, nodes: tuple[Node, ...], identity: Mapping[str, Json]) -
             continue
         for finished in world.executor.wait(list(active)):
             node = active.pop(finished)
-            done[node.id] = finished.result()
+            try:
+                done[node.id] = finished.result()
+            except CbctlError as error:
+                if not tolerant:
+                    raise
+                unseen = Blocked(error.what, error.fix)
+                done[node.id] = Planned(node.id, node.name, node.step.summary, unseen)
             _observed(world, done[node.id])
     steps = tuple(done[n.id] for n in nodes)
     digest = sha256(

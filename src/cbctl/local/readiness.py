@@ -31,19 +31,16 @@ def wait_ready(state: State, spec: ServiceSpec, look: Callable[[], Part | None])
             return
         if part is not None and part.state == "failed":
             raise CbctlError(
-                _with_log(f"{spec.name} did not start: {part.detail}", list(part.log)),
-                where=str(path),
+                f"{spec.name} did not start: {part.detail}",
                 fix=f"cbctl local logs {spec.name}",
+                evidence=_log(list(part.log)),
             )
         if time.monotonic() >= until:
             raise CbctlError(
-                _with_log(
-                    f"waited {ready.seconds:g} s for {spec.name} ({ready}): {said}",
-                    logs.last_lines(path, 12),
-                ),
+                f"waited {ready.seconds:g} s for {spec.name} ({ready}): {said}",
                 exit=Exit.TIMEOUT,
-                where=str(path),
                 fix=f"cbctl local logs {spec.name}",
+                evidence=_log(logs.last_lines(path, 12)),
             )
         time.sleep(_PAUSE)
 
@@ -64,7 +61,5 @@ def _stranger(part: Part, port: int) -> str:
     return f"port {port} is answered by another process"
 
 
-def _with_log(what: str, lines: list[str]) -> str:
-    if not lines:
-        return what
-    return "\n".join([what, "last lines of its log:", *(f"  {line[:300]}" for line in lines)])
+def _log(lines: list[str]) -> dict[str, list[str]]:
+    return {"log": [line[:300] for line in lines]} if lines else {}

@@ -21,7 +21,8 @@ def ending(story: Story, width: int = 76, evidence: int = LINES_SHOWN) -> list[R
     changes: list[Any] = list(data.get("changes") or [])
     rows: list[Row] = [(_tone(result), _what(story, result, changes))]
     rows += _why(story, error, evidence)
-    rows += _changes(changes, width)
+    if result != "succeeded" or story.resumed:
+        rows += _changes(changes, width)  # else they stand beside the steps already
     for step in story.steps.values():
         if step.state == "undone":
             rows.append(("undone", clean(step.id)))

@@ -64,9 +64,10 @@ def choose(known: list[Release], to: str | None, schema: LiveSchema) -> Release:
             return release
         reasons.append(f"{release.id}: {reason}")
     raise CbctlError(
-        "no former release fits" if reasons else "there is only one release",
+        "there is no earlier healthy release to go back to",
         exit=Exit.REFUSED,
-        fix="; ".join(reasons) or "the first release has nothing before it to go back to",
+        fix="change what is wrong and deploy again",
+        evidence={"why not": reasons or [f"{newest.id} is the only release"]},
     )
 
 

@@ -44,6 +44,8 @@ def carry_out(
         if run.nothing_to_do(work.world, job, made):
             return run.check_only(work.world, job, made)
         agree(made)
+        if before := open_run(work):
+            work.say(f"run {before} did not end; this one takes its place")
         ended = run.start(work.world, job, made, since)
     notify(work, ended)
     if ended.release:
@@ -67,7 +69,13 @@ def resume(
     """Goes on with the run of that id, or with the newest one that did not end well."""
     refuse_while_locked(work)
     since = run.moment(work.store)
-    id = id or _newest_open(work)
+    id = id or open_run(work)
+    if id is None:
+        raise CbctlError(
+            "there is no interrupted run to go on with",
+            exit=Exit.USAGE,
+            fix=f"cbctl runs list --env {work.env.name}",
+        )
     records = journals.read(work.store, journals.RUNS + id)
     if not records or records[0].type != "run.started":
         fix = f"cbctl runs list --env {work.env.name}"
@@ -96,7 +104,7 @@ def resume(
 
 def parts_health(work: Workplace) -> list[dict[str, Any]]:
     """Whether what the current release consists of runs, as the steps that made it see it:
-    [{name, state: healthy|unhealthy, detail, evidence}]."""
+    [{name, state: healthy|unhealthy|unknown, detail, evidence}]."""
     current = release.current(release.history(work.store))
     if current is None:
         raise CbctlError(
@@ -106,7 +114,8 @@ def parts_health(work: Workplace) -> list[dict[str, Any]]:
             fix=f"cbctl deploy {work.env.name}",
         )
     checked = job(work, "rollback", target=current, inputs={"patience": 0})
-    return run.health(work.world, checked, make_plan(work, checked))
+    made = plan.make(work.world, checked.nodes, checked.identity, tolerant=True)
+    return run.health(work.world, checked, made)
 
 
 def notify(work: Workplace, ended: Ended) -> None:
@@ -126,20 +135,17 @@ def notify(work: Workplace, ended: Ended) -> None:
             work.say(f"the notification was not delivered: {work.world.scrub(str(error))}")
 
 
-def _newest_open(work: Workplace) -> str:
+def open_run(work: Workplace) -> str | None:
+    """Id of the newest run that did not end well and that no later one has replaced."""
     for stream in reversed(work.store.streams(journals.RUNS)):
         records = journals.read(work.store, stream)
-        last = records[-1]
-        if records[0].type != "run.started":
+        if not records or records[0].type != "run.started":
             continue
+        last = records[-1]
         if last.type == "run.ended" and last.data["result"] in ("succeeded", "undone"):
-            break  # whatever is older than a run that ended well is history
+            return None  # whatever is older than a run that ended well is history
         return stream.removeprefix(journals.RUNS)
-    raise CbctlError(
-        "there is no interrupted run to go on with",
-        exit=Exit.USAGE,
-        fix=f"cbctl runs list --env {work.env.name}",
-    )
+    return None
 
 
 @contextmanager

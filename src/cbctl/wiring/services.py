@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from cbctl.errors import CbctlError, Exit
 from cbctl.wiring.lock import locked
 from cbctl.wiring.workplace import Workplace
 
@@ -26,6 +27,7 @@ def restart_services(work: Workplace, names: list[str]) -> Iterator[str]:
     running = [p.name for p in services.status() if p.running]
     wanted = names or [n for n in STOP_ORDER[::-1] if services.part(n)]
     first = min((_rank(n) for n in wanted), default=0)
+    _require_used(wanted, running, [p.name for p in services.status()])
     users = [n for n in STOP_ORDER if n in running and n in USERS and _rank(n) > first]
     with locked(work, "restart of local services"):
         for name in users:
@@ -33,6 +35,18 @@ def restart_services(work: Workplace, names: list[str]) -> Iterator[str]:
         for name in sorted({*wanted, *users}, key=_rank):
             services.restart(name)
             yield name
+
+
+def _require_used(wanted: list[str], running: list[str], known: list[str]) -> None:
+    """Raises CbctlError (7) when a service is to start whose own services are stopped."""
+    stopped = [n for n in STOP_ORDER if n in known and n not in running and n not in wanted]
+    for user in USERS:
+        if user in wanted and (missing := [n for n in stopped if n not in USERS]):
+            raise CbctlError(
+                f"{', '.join(missing)} stopped; {user} cannot work without",
+                exit=Exit.REFUSED,
+                fix="cbctl deploy local starts all that is down",
+            )
 
 
 def _rank(name: str) -> int:

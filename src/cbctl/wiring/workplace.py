@@ -12,7 +12,7 @@ from cbctl.config.types import Environment, Reference, Secret, Settings
 from cbctl.engine.event import Sink
 from cbctl.engine.world import Stop, World
 from cbctl.errors import CbctlError, Exit
-from cbctl.local.state import State
+from cbctl.local.state import State, root_folder
 from cbctl.machine import SystemClock, SystemRandom, Threads, owner, owner_state
 from cbctl.secrets.keys import LocalKeys
 from cbctl.secrets.reveal import Revealer
@@ -51,6 +51,15 @@ def name_of(settings: Settings, given: str | None) -> str:
     raise CbctlError(
         "which environment?", exit=Exit.USAGE, fix=f"name one of {names} (or set CBCTL_ENV)"
     )
+
+
+def existing_workplace(config: str | None, given: str | None) -> Workplace | None:
+    """Like `open_workplace`; None where nothing was ever set up."""
+    everything = settings(config)
+    env = environment(everything, name_of(everything, given))
+    if env.is_local and not (root_folder() / env.platform / env.name).exists():
+        return None
+    return open_workplace(config, given)
 
 
 def open_workplace(

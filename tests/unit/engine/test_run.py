@@ -9,6 +9,7 @@ from tests.unit.engine.steps import Outcome, Script, Systems, node
 from tests.unit.engine.world import Machine, Process, deploy, job, machine, planned
 
 from cbctl.engine import lock, run
+from cbctl.engine import plan as plans
 from cbctl.engine.journal import RUNS
 from cbctl.engine.step import Blocked, Change, Changes, NotVerified
 from cbctl.errors import CbctlError, Exit
@@ -482,11 +483,30 @@ def test_health_tells_of_each_part() -> None:
     assert [(f["name"], f["state"]) for f in found] == [
         ("a", "healthy"),
         ("b", "unhealthy"),
-        ("c", "unhealthy"),
+        ("c", "unknown"),
         ("d", "unhealthy"),
         ("e", "unhealthy"),
     ]
-    assert [f["detail"] for f in found[1:]] == ["part 0 is old", "waits for b", "it is slow", "no"]
+    assert [f["detail"] for f in found[1:]] == [
+        "part 0: old",
+        "not asked, because of b",
+        "it is slow",
+        "no",
+    ]
+
+
+def test_health_goes_on_where_one_part_cannot_even_be_looked_at() -> None:
+    w = World()
+    w.systems.values |= {"b.0": "new"}
+    broken = w.step("a", says(observe=raising(CbctlError("connection reset"))))
+    made = job(broken, w.step("b"), w.step("c", refers=("a",)))
+    plan = plans.make(w.on.world, made.nodes, made.identity, tolerant=True)
+    found = run.health(w.on.world, made, plan)
+    assert [(f["state"], f["detail"]) for f in found] == [
+        ("unhealthy", "connection reset"),
+        ("healthy", ""),
+        ("unknown", "not asked, because of a"),
+    ]
 
 
 def test_a_time_limit_without_a_verdict_has_its_own_exit_code() -> None:

@@ -39,11 +39,6 @@ def test_a_run_that_succeeds() -> None:
         "19:33:48 api: done in 1 min 5 s: + process: cbapi\n"
         "\n"
         "deploy succeeded in 8.0 s: 3 changes in 2 steps, 1 step already right\n"
-        "changed: program  "
-        "~ program bytes: 3f9a3f9a3f9a3f9a3f9a3f9…f9a3f9a3f9a → "
-        "77b077b077b077b077b077b…7b077b077b0\n"
-        "         program  + authority: 9xQeWvG816bUx9EPjHmaT23yvVM2ZWbr\n"
-        "         api  + process: cbapi\n"
         "release: 7\n"
         "run:     20261122T193348-9f3a1c\n"
     )

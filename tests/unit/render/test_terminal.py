@@ -58,9 +58,6 @@ def test_the_end_of_a_run_that_succeeds() -> None:
         " ✓ api       + process: cbapi                                         1 min 5 s",
         "",
         "deploy succeeded in 8.0 s: 3 changes in 2 steps, 1 step already right",
-        "changed  program  ~ program bytes: 3f9a3f9a3f9a…9a3f9a → 77b077b077b0…b077b0",
-        "         program  + authority: 9xQeWvG816bUx9EPjHmaT23yvVM2ZWbr",
-        "         api  + process: cbapi",
         "release  7",
         "run      20261122T193348-9f3a1c",
     ]

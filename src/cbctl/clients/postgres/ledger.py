@@ -212,11 +212,11 @@ def obstacle(found: Survey, marker: Marker, create_marker: bool) -> tuple[str, s
     if found.marker is None and not found.empty:
         return (
             f"nothing in this database says that it belongs to {marker}, and it is not empty",
-            "check the database URL; `cbctl env record` marks a database that is the right one",
+            "check the database URL: an empty database of its own is what this environment needs",
         )
     if found.marker is None and not create_marker:
         return (
             f"nothing in this database says that it belongs to {marker}",
-            "check the database URL; `cbctl env record` marks a database that is the right one",
+            "check the database URL: an empty database of its own is what this environment needs",
         )
     return None

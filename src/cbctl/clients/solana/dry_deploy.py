@@ -33,6 +33,7 @@ def problem(elf: Elf) -> str | None:
             [sys.executable, "-P", "-m", __name__],
             input=elf.data,
             capture_output=True,
+            start_new_session=True,  # Ctrl-C stops the run at a safe point, not the child
             timeout=TIMEOUT,
             check=False,
         )
