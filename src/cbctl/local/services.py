@@ -253,6 +253,7 @@ class Services:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                start_new_session=True,  # it outlives this command from its first moment
                 check=False,
             )
         # TAKEN: another cbctl was faster; its supervisor serves as well.
