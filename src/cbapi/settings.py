@@ -5,7 +5,7 @@
 | HOST | 127.0.0.1 | IP address to listen on |
 | PORT | 3000 | |
 | DATABASE_URL | required | postgresql://…, see `cbapi.urls` |
-| REDIS_URL | required | redis:// or rediss:// (TLS) |
+| REDIS_URL | required | redis://, rediss:// (TLS) or unix:// |
 | SOLANA_RPC_URL | required | http:// or https:// |
 | PROGRAM_ID | required | base58 |
 | LOG_LEVEL | info | debug, info, warning, error |

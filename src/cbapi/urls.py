@@ -76,7 +76,8 @@ class PostgresUrl:
 class RedisUrl:
     EXPECTED: ClassVar[str] = (
         "redis://[user]:password@host:port/number or rediss:// for TLS, optionally"
-        f" ?ssl_ca_certs=/path/of/ca.pem, {_ENCODE}"
+        " ?ssl_ca_certs=/path/of/ca.pem, or unix://[user]:password@/path/of/socket?db=number,"
+        f" {_ENCODE}"
     )
 
     host: str
@@ -86,10 +87,14 @@ class RedisUrl:
     tls: bool
     ca: str
     password: str = field(repr=False)
+    socket: str = ""
+    """Path of a Unix socket; host is then "localhost"."""
 
     @classmethod
     def parse(cls, text: str) -> RedisUrl:
-        url = _split(text, ("redis", "rediss"), cls.EXPECTED)
+        url = _split(text, ("redis", "rediss", "unix"), cls.EXPECTED)
+        if url.scheme == "unix":
+            return cls._of_socket(url)
         options = _options(url, {"ssl_ca_certs"}, cls.EXPECTED)
         number = url.path.strip("/") or "0"
         if not number.isascii() or not number.isdigit() or len(number) > 4:
@@ -102,6 +107,25 @@ class RedisUrl:
             number=int(number),
             tls=url.scheme == "rediss",
             ca=options.get("ssl_ca_certs", ""),
+        )
+
+    @classmethod
+    def _of_socket(cls, url: SplitResult) -> RedisUrl:
+        path, number = unquote(url.path), _options(url, {"db"}, cls.EXPECTED).get("db", "0")
+        # An @ in the path would be a password whose / is not percent-encoded.
+        if url.netloc.rpartition("@")[2] or "@" in url.path or not path.startswith("/"):
+            raise Unreadable("it names no socket", cls.EXPECTED)
+        if not number.isascii() or not number.isdigit() or len(number) > 4:
+            raise Unreadable("its database is not a number", cls.EXPECTED)
+        return cls(
+            host="localhost",
+            port=0,
+            user=unquote(url.username or ""),
+            password=unquote(url.password or ""),
+            number=int(number),
+            tls=False,
+            ca="",
+            socket=path,
         )
 
 

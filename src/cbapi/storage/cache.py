@@ -21,9 +21,9 @@ _FAILURES = (RedisError, OSError, TimeoutError)
 
 class Cache:
     def __init__(self, url: RedisUrl) -> None:
-        tls: dict[str, Any] = {}
+        options: dict[str, Any] = {"unix_socket_path": url.socket} if url.socket else {}
         if url.tls:
-            tls = {
+            options = {
                 "ssl": True,
                 "ssl_cert_reqs": "required",
                 "ssl_check_hostname": True,
@@ -40,7 +40,7 @@ class Cache:
             max_connections=50,
             client_name="cbapi",
             retry=Retry(NoBackoff(), 0),
-            **tls,
+            **options,
         )
 
     async def close(self) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from cbctl.config.reference import Secret
 from cbctl.config.urls import at
@@ -26,7 +26,7 @@ Reply = None | int | str | bytes | list["Reply"]
 
 @dataclass(frozen=True)
 class Address:
-    """Prints without user and password."""
+    """Prints without user and password. path: of a Unix socket, then host is "" and port 0."""
 
     host: str
     port: int
@@ -34,9 +34,17 @@ class Address:
     tls: bool
     user: str
     password: Secret
+    path: str = ""
 
     def __str__(self) -> str:
-        return f"Redis at {at(self.host, self.port)}"
+        return f"Redis at {self.path or at(self.host, self.port)}"
+
+    @property
+    def shown(self) -> str:
+        """As a URL for people."""
+        if self.path:
+            return f"unix://{self.path}"
+        return f"{'rediss' if self.tls else 'redis'}://{at(self.host, self.port)}"
 
 
 class CacheDown(CbctlError):
@@ -58,7 +66,8 @@ class Server:
 
 
 def parse(url: str | Secret, *, where: str = "") -> Address:
-    """`redis://[user:password@]host[:port][/number]`, `rediss://` with TLS.
+    """`redis://[user:password@]host[:port][/number]`, `rediss://` with TLS,
+    `unix://[user:password@]/path/of/socket[?db=number]`.
 
     Raises CbctlError (64) that quotes nothing of the URL.
     """
@@ -69,8 +78,9 @@ def parse(url: str | Secret, *, where: str = "") -> Address:
             f"the Redis URL {what}",
             where=where,
             exit=Exit.USAGE,
-            fix="write it as redis://user:password@host:6379/0, or rediss:// with TLS; characters "
-            "other than A-Z a-z 0-9 . _ ~ - in user and password are percent-encoded",
+            fix="write it as redis://user:password@host:6379/0, rediss:// with TLS, or "
+            "unix://user:password@/path/of/socket?db=0; characters other than A-Z a-z 0-9 . _ ~ - "
+            "in user and password are percent-encoded",
         )
 
     if any(not 32 < ord(letter) < 127 for letter in text) or "#" in text or "\\" in text:
@@ -80,8 +90,10 @@ def parse(url: str | Secret, *, where: str = "") -> Address:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise wrong("has a host or a port that is none") from None
+    if parts.scheme == "unix":
+        return _parse_socket(text, parts, wrong)
     if parts.scheme not in ("redis", "rediss"):
-        raise wrong("does not begin with redis:// or rediss://")
+        raise wrong("does not begin with redis://, rediss:// or unix://")
     if parts.query or "?" in text or parts.netloc.count("@") > 1 or "@" in parts.path:
         raise wrong("has options after ?, or an @, / or ? that is not percent-encoded")
     if not host or not re.fullmatch(r"[A-Za-z0-9_.:-]{1,253}", host) or port == 0:
@@ -97,6 +109,30 @@ def parse(url: str | Secret, *, where: str = "") -> Address:
         tls=parts.scheme == "rediss",
         user=unquote(parts.username or ""),
         password=password,
+    )
+
+
+def _parse_socket(text: str, parts: SplitResult, wrong: Callable[[str], CbctlError]) -> Address:
+    path = unquote(parts.path)
+    # An @ in the path would be a password whose / is not percent-encoded.
+    if (
+        parts.netloc.rpartition("@")[2]
+        or "@" in parts.path
+        or not path.startswith("/")
+        or not path.isprintable()
+    ):
+        raise wrong("names no socket: after unix:// or the @ its absolute path follows")
+    found = re.fullmatch(r"(?:db=([0-9]{1,4}))?", parts.query)
+    if found is None or ("?" in text and not parts.query):
+        raise wrong("has something after ? that is not db=NUMBER")
+    return Address(
+        host="",
+        port=0,
+        database=int(found[1] or "0"),
+        tls=False,
+        user=unquote(parts.username or ""),
+        password=Secret(unquote(parts.password or "")),
+        path=path,
     )
 
 
@@ -205,6 +241,8 @@ def ping(target: Address | Secret | str, *, seconds: float = CONNECT_SECONDS) ->
 
 def _open(address: Address, seconds: float) -> socket.socket:
     try:
+        if address.path:
+            return _open_socket(address.path, seconds)
         stream = socket.create_connection((address.host, address.port), timeout=seconds)
     except OSError as error:
         raise _down(address, error) from None
@@ -226,6 +264,17 @@ def _open(address: Address, seconds: float) -> socket.socket:
     except OSError as error:
         stream.close()
         raise _down(address, error) from None
+
+
+def _open_socket(path: str, seconds: float) -> socket.socket:
+    stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        stream.settimeout(seconds)
+        stream.connect(path)
+    except BaseException:
+        stream.close()
+        raise
+    return stream
 
 
 def _down(address: Address, error: OSError) -> CacheDown:

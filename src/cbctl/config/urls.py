@@ -34,6 +34,8 @@ def is_loopback(url: str) -> bool:
     it resolves to may change between this check and the connection."""
     try:
         parts = urlsplit(url)
+        if parts.scheme == "unix":  # a socket, whose path follows at once
+            return not parts.netloc.rpartition("@")[2] and parts.path.startswith("/")
         hosts = unquote(parts.netloc.rpartition("@")[2]).split(",")
         # libpq takes its host from the query too, and several hosts separated by commas.
         for name, value in parse_qsl(parts.query):

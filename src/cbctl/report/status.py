@@ -100,7 +100,7 @@ def _redis(url: Secret) -> tuple[str, str]:
     from cbctl.clients.redis import parse, ping
 
     address = parse(url)
-    return ping(address), f"redis://{address.host}:{address.port}"
+    return ping(address), address.shown
 
 
 def _localnet(port: int) -> str:

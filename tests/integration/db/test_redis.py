@@ -92,6 +92,13 @@ def test_errors_name_the_host_and_not_the_password(
         "redis://:canary@h/canary",
         "redis://:p@h?password=canary",
         "redis://:canary@[::1",
+        "unix://canary",
+        "unix://:canary@host/socket",
+        "unix://:canary@:1/socket",
+        "unix://:canary/x@/socket",
+        "unix://:p@/socket?db=canary",
+        "unix://:p@/socket?db=0&canary=1",
+        "unix://:canary@/a%0Ab",
     ],
 )
 def test_malformed_urls_are_not_quoted(url: str) -> None:

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 import redis as redis_client
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from tests.testbed.context import FakeContext
 from tests.testbed.beds import need
+from tests.testbed.context import FakeContext
 
+from cbapi.storage.cache import Cache
+from cbapi.urls import RedisUrl
+from cbctl.clients.redis import CacheDown
+from cbctl.clients.redis import ping as redis_ping
 from cbctl.engine.step import Changes, Nothing, Verified
 from cbctl.errors import CbctlError, Exit
 from cbctl.local import binaries, postgres, processes, redis
 from cbctl.local.binaries import Binary
 from cbctl.local.files import write_json
 from cbctl.local.ports import Ports
+from cbctl.local.readiness import not_ready
 from cbctl.local.services import Services
 from cbctl.local.spec import ServiceSpec
+from cbctl.report.status import parts
 from cbctl.steps.local import postgres as postgres_step
 
 
@@ -392,6 +403,82 @@ def test_the_life_of_a_redis(
     assert services.ensure(redis.service(state)) == "restarted"
     with redis_client.Redis.from_url(state.secret(redis.URL)) as client:
         assert client.ping()
+
+
+async def api_asks(url: str) -> None:
+    cache = Cache(RedisUrl.parse(url))
+    try:
+        await cache.check()
+    finally:
+        await cache.close()
+
+
+def test_no_password_is_sent_to_who_takes_the_port(services: Services) -> None:
+    """While the server is down anybody on the machine may listen there."""
+    state = services.state
+    services.ensure(redis.service(state))
+    url, port = state.secret(redis.URL), Ports(state).stored("redis")
+    assert port is not None
+    assert redis_ping(url)
+    asyncio.run(api_asks(url))
+    services.stop("redis")
+    heard: list[bytes] = []
+    with socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        stranger.bind(("127.0.0.1", port))
+        stranger.listen()
+
+        def listen() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = stranger.accept()
+                    heard.append(connection.recv(1000))
+                    connection.sendall(b"-NOAUTH\r\n")
+                    connection.close()
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        with pytest.raises(CacheDown):
+            redis_ping(url)
+        with pytest.raises((redis_client.ConnectionError, OSError)):
+            asyncio.run(api_asks(url))
+        parts(SimpleNamespace(chain=SimpleNamespace(port=1)), state, None)  # type: ignore[arg-type]
+        part = services.part("redis")
+        assert part is not None
+        assert part.url == f"redis://127.0.0.1:{port}/0"
+        assert not_ready(part, redis.spec(state, redis.choose(state), port=port))
+        stranger.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert state.secret(redis.PASSWORD).encode() not in b"".join(heard)
+    services.ensure(redis.service(state))
+    assert redis_ping(url)
+
+
+def test_a_path_that_is_too_long_for_a_socket(services: Services) -> None:
+    deep = services.state.path / ("x" * 60) / ("y" * 60)
+    other = Services(type(services.state).open("plat", "local", root=deep))
+    try:
+        other.ensure(redis.service(other.state))
+        port = Ports(other.state).stored("redis")
+        password = other.state.secret(redis.PASSWORD)
+        assert other.state.secret(redis.URL) == f"redis://:{password}@127.0.0.1:{port}/0"
+        assert redis_ping(other.state.secret(redis.URL))
+    finally:
+        other.stop_all()
+
+
+def test_a_redis_of_the_first_cbctl_is_restarted_with_a_socket(services: Services) -> None:
+    state = services.state
+    with_socket = redis.socket_path
+    redis.socket_path = lambda state: ""  # as it was
+    try:
+        services.ensure(redis.service(state))
+    finally:
+        redis.socket_path = with_socket
+    redis_ping(state.secret(redis.URL))
+    assert services.ensure(redis.service(state)) == "restarted"
+    assert state.secret(redis.URL).startswith("unix://")
+    assert redis_ping(state.secret(redis.URL))
 
 
 def _pid_in(answer: Path) -> int:

@@ -320,7 +320,8 @@ def test_given_servers_are_used_and_ours_is_stopped(services: Services, at: dict
             verdict = step.plan(None, step.observe(ctx, make(**at, url=url)).facts)
             assert isinstance(verdict, Blocked)
             assert given not in verdict.why
-            remote = FakeContext({setting: given.replace("127.0.0.1", "db.example.com")})
+            scheme = "postgresql" if module is postgres_step else "redis"
+            remote = FakeContext({setting: f"{scheme}://u:p@db.example.com/0"})
             with pytest.raises(CbctlError, match="another machine") as error:
                 step.observe(remote, make(**at, url=url))
             assert error.value.exit is Exit.REFUSED

@@ -57,6 +57,10 @@ def test_defaults() -> None:
         ("DATABASE_URL", f"postgres://a:{CANARY}@h/d\npostgres://b"),
         ("REDIS_URL", f"redis://:{CANARY}@h/x"),
         ("REDIS_URL", f"unix://{CANARY}"),
+        ("REDIS_URL", f"unix://:{CANARY}@host/socket"),
+        ("REDIS_URL", f"unix://:{CANARY}/@/socket"),
+        ("REDIS_URL", f"unix://:{CANARY}@/socket?db={CANARY}"),
+        ("REDIS_URL", f"unix://:{CANARY}@/socket?ssl=1"),
         ("REDIS_URL", f"rediss://:{CANARY}@h/0?ssl_cert_reqs=none"),
         ("SOLANA_RPC_URL", f"wss://h/{CANARY}"),
         ("SOLANA_RPC_URL", f"https://u:{CANARY}@h/"),
@@ -148,6 +152,14 @@ def test_tls_of_redis_is_always_verified() -> None:
     assert values["ssl_check_hostname"] is True
     assert values["ssl_ca_certs"]
     assert values["db"] == 3
+
+
+def test_redis_at_a_socket() -> None:
+    url = RedisUrl.parse("unix://me:a%2Fb@/run/my%20redis/s?db=3")
+    assert (url.socket, url.user, url.password) == ("/run/my redis/s", "me", "a/b")
+    values = Cache(url)._redis.connection_pool.connection_kwargs
+    assert (values["path"], values["db"], values["password"]) == ("/run/my redis/s", 3, "a/b")
+    assert RedisUrl.parse("unix:///s").number == 0
 
 
 def test_messages_of_urls_hold_nothing_of_them() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from cbctl.clients import redis as client
-from cbctl.config.urls import at
 from cbctl.engine.step import Context
 from cbctl.local import redis
 from cbctl.local.binaries import Binary
@@ -21,8 +20,7 @@ class LocalRedis(_server.ServerStep[Inputs]):
     at_most = _server.at_most(name, noun)
 
     def _shown(self, url: str, where: str) -> str:
-        found = client.parse(url, where=where)
-        return f"{'rediss' if found.tls else 'redis'}://{at(found.host, found.port)}"
+        return client.parse(url, where=where).shown
 
     def _ping(self, url: str) -> str:
         return client.ping(url)
@@ -35,7 +33,7 @@ class LocalRedis(_server.ServerStep[Inputs]):
 
     def _own_url(self, inputs: Inputs, state: State, port: int) -> str | None:
         password = state.read_secret(redis.PASSWORD)
-        return None if password is None else redis.own_url(password, port)
+        return None if password is None else redis.own_url(state, password, port)
 
     def _spec(self, inputs: Inputs, state: State, binary: Binary, port: int) -> ServiceSpec:
         return redis.spec(state, binary, port=port)
