@@ -67,7 +67,7 @@ def list_(
     from cbctl.wiring.workplace import open_workplace
 
     work = open_workplace(config, env)
-    begin = begin_of(since, work.world.clock.wall()) if since else ""
+    begin = "" if since is None else begin_of(since, work.world.clock.wall())
     found = [
         e
         for e in entries(work.store, work.env.name)

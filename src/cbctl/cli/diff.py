@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,6 +35,7 @@ def diff(
     from cbctl.cli.results import print_data
     from cbctl.engine import release
     from cbctl.engine.canonical import plain
+    from cbctl.render.output import Output as Stream
     from cbctl.report.diff import chosen, compare
     from cbctl.wiring.workplace import open_workplace
 
@@ -43,8 +45,9 @@ def diff(
     if output is not Output.TEXT:
         print_data(plain(found), output)
         return
+    stdout = Stream(sys.stdout)
     for line in lines(found):
-        print(line)
+        stdout.line(line)
 
 
 def lines(found: Diff) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,7 @@ def why(
     from cbctl.cli.results import print_data, print_text
     from cbctl.cli.why_text import lines
     from cbctl.engine.canonical import plain
+    from cbctl.render.output import Output as Stream
     from cbctl.report.why import explain
     from cbctl.wiring.workplace import open_workplace
 
@@ -53,8 +55,9 @@ def why(
         print_text(f"{html}: run {found.run} explained (mode 0600)")
     else:
         columns = shutil.get_terminal_size((80, 24)).columns
+        stdout = Stream(sys.stdout)
         for line in lines(found, min(max(columns, _NARROWEST), _WIDEST)):
-            print(line)
+            stdout.line(line)
 
 
 def as_page(found: object) -> bytes:

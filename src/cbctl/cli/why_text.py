@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cbctl.render.clean import clean, cut, evidence_lines
-from cbctl.render.words import change, count, duration
+from cbctl.render.words import change, count, duration, short
 from cbctl.report.why import Why
 from cbctl.report.why_timeline import Moment, stopwatch, told
 
 _LABEL = 10
 _EVIDENCE = 20
+_LONGEST_ID = 24
 
 
 def title(why: Why) -> str:
@@ -131,7 +132,7 @@ class _Text:
 
     def _made(self, label: str, changes: Sequence[Mapping[str, Any]]) -> None:
         for made in changes:
-            step = clean(made["step"])
+            step = short(clean(made["step"]), _LONGEST_ID)
             text = change(made, max(20, self.width - _LABEL - len(step) - 2))
             self.lines.append(f"{label:<{_LABEL}}{step}  {text}")
             label = ""
