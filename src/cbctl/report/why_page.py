@@ -130,14 +130,17 @@ class _Page:
     def changes(self, title: str, changes: Sequence[Mapping[str, Any]]) -> str:
         cannot = {s.id: s.cannot for s in self.why.steps if s.cannot}
         unsure = {s.id for s in self.why.steps if s.state == "begun"}
-        rows = []
+        by_step: dict[str, list[str]] = {}
         for change in changes:
-            step = str(change["step"])
+            text = self.text(self.words.change(change))
+            by_step.setdefault(str(change["step"]), []).append(f"<code>{text}</code>")
+        rows = []
+        for step, made in by_step.items():
             note = f"stays: {cannot[step]}" if step in cannot else ""
             note = note or ("begun; whether it was made, a resume finds out" * (step in unsure))
             more = f'<span class="minor">{self.text(note)}</span>' if note else ""
-            text = self.text(self.words.change(change))
-            rows.append(f"<li><b>{self.text(step)}</b><div><code>{text}</code>{more}</div></li>")
+            shown = "<br>".join(made)
+            rows.append(f"<li><b>{self.text(step)}</b><div>{shown}{more}</div></li>")
         return self.section(title, [f'<ul class="changes">{"".join(rows)}</ul>'] if rows else [])
 
     def records(self) -> str:
