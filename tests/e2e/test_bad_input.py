@@ -256,7 +256,7 @@ def test_no_terminal_to_answer_a_question(shared: Platform) -> None:
 
 
 def test_names_that_are_not_there(shared: Platform) -> None:
-    local = ("--env", "local")
+    local, pids = ("--env", "local"), shared.pids()
     shared.run("resume", *local).refused(64, "no interrupted run")
     shared.run("resume", "nothing", *local).refused(64, "there is no run nothing")
     shared.run("resume", "../../x", *local).refused(64)
@@ -266,6 +266,7 @@ def test_names_that_are_not_there(shared: Platform) -> None:
     shared.run("local", "restart", "apii").refused(64, "'apii'", "localnet")
     shared.run("status", "staging").refused(7, "on: local")
     shared.run("deploy", "production").refused(7, "on: local")
+    assert shared.pids() == pids
 
 
 def test_another_configuration_than_the_one_on_chain(shared: Platform) -> None:

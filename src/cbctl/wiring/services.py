@@ -24,10 +24,18 @@ def restart_services(work: Workplace, names: list[str]) -> Iterator[str]:
     from cbctl.local.services import Services
 
     services = Services(work.state)
+    known = [p.name for p in services.status()]
+    for name in names:
+        if name not in known:  # told before anything is stopped for it
+            raise CbctlError(
+                f"there is no local service {name!r}",
+                exit=Exit.USAGE,
+                fix="services: " + (", ".join(known) or "none; bring them up with a deploy"),
+            )
     running = [p.name for p in services.status() if p.running]
     wanted = names or [n for n in STOP_ORDER[::-1] if services.part(n)]
     first = min((_rank(n) for n in wanted), default=0)
-    _require_used(wanted, running, [p.name for p in services.status()])
+    _require_used(wanted, running, known)
     users = [n for n in STOP_ORDER if n in running and n in USERS and _rank(n) > first]
     with locked(work, "restart of local services"):
         for name in users:
@@ -50,7 +58,7 @@ def _require_used(wanted: list[str], running: list[str], known: list[str]) -> No
 
 
 def _rank(name: str) -> int:
-    """Place in the order of starting; a name that is not known is told by the restart itself."""
+    """Place in the order of starting."""
     return len(STOP_ORDER) - STOP_ORDER.index(name) if name in STOP_ORDER else 0
 
 
