@@ -295,7 +295,12 @@ def _check_exchange(folder: Path) -> None:
 
 def _check_owner(path: Path, found: os.stat_result) -> None:
     if found.st_uid not in (os.geteuid(), 0):
-        raise _exchangeable(path, f"{_user(found.st_uid)} can replace what is below this")
+        raise CbctlError(
+            f"this belongs to {_user(found.st_uid)}, who can replace what is below it",
+            exit=Exit.REFUSED,
+            where=str(path),
+            fix="choose a folder of yours with CBCTL_STATE_DIR",
+        )
 
 
 def _alone_in(group: int) -> bool:

@@ -201,8 +201,9 @@ def test_a_failed_deploy_is_undone(services: Services, api: api_step.Inputs) -> 
     verdict = api_step.STEP.plan(api, observed.facts)
     assert isinstance(verdict, Changes)
     intent = api_step.STEP.identify(ctx, api, verdict.changes)
-    with pytest.raises(CbctlError, match="this release is broken"):
+    with pytest.raises(CbctlError) as error:
         api_step.STEP.apply(ctx, api, verdict.changes, intent)
+    assert "this release is broken" in error.value.evidence["log"]
     assert isinstance(api_step.STEP.verify(ctx, api), NotVerified)
     before = dataclasses.asdict(observed.facts)
     assert api_step.STEP.undo(ctx, api, before, intent) is None

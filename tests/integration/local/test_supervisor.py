@@ -221,7 +221,7 @@ def test_one_that_cannot_live_is_given_up_with_its_last_words(services: Services
         services.ensure(web("die"))
     assert error.value.exit is Exit.FAILED
     assert "exited with code 3; given up after 5 deaths" in error.value.what
-    assert "cannot go on: no luck" in error.value.what
+    assert "cannot go on: no luck" in error.value.evidence["log"]
     found = part(services)
     assert (found.state, found.pid) == ("failed", None)
     assert found.log[-1] == "cannot go on: no luck"
@@ -251,7 +251,7 @@ def test_a_time_limit_tells_what_was_waited_for(services: Services, web: Web) ->
         services.ensure(replace(spec, ready=replace(spec.ready, path="/", kind="rpc")))
     assert error.value.exit is Exit.TIMEOUT
     assert "waited 0.5 s for web (rpc on 127.0.0.1" in error.value.what
-    assert "says hello" in error.value.what
+    assert "says hello" in error.value.evidence["log"]
 
 
 def test_a_stranger_on_the_port_is_not_taken_for_the_service(services: Services, web: Web) -> None:

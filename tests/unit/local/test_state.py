@@ -188,7 +188,7 @@ def test_a_folder_below_another_user_s_is_refused_and_nothing_is_made(
     os.chown(theirs, 12345, 12345)
     (theirs / "mine").mkdir(mode=0o700)
     for root in (theirs / "mine", theirs / "mine" / "new", theirs / "new"):
-        with pytest.raises(CbctlError, match="uid 12345 can replace") as error:
+        with pytest.raises(CbctlError, match="uid 12345, who can replace") as error:
             State.open("plat", "local", root=root)
         assert error.value.exit is Exit.REFUSED
     assert [p.name for p in theirs.rglob("*")] == ["mine"]
@@ -200,11 +200,11 @@ def test_a_link_of_another_user_s_is_refused_wherever_it_is(tmp_path: Path) -> N
     (tmp_path / "link").symlink_to(tmp_path / "real")
     os.lchown(tmp_path / "link", 12345, 12345)
     for root in (tmp_path / "link", tmp_path / "link" / "below"):
-        with pytest.raises(CbctlError, match="uid 12345 can replace"):
+        with pytest.raises(CbctlError, match="uid 12345, who can replace"):
             State.open("plat", "local", root=root)
     # Neither behind a link of our own ...
     (tmp_path / "own").symlink_to("link/x")
-    with pytest.raises(CbctlError, match="uid 12345 can replace"):
+    with pytest.raises(CbctlError, match="uid 12345, who can replace"):
         State.open("plat", "local", root=tmp_path / "own")
     assert list((tmp_path / "real").iterdir()) == []
     # ... nor in the place of the platform's folder, through which one would have been made.
