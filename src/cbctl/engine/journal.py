@@ -87,7 +87,7 @@ def check(stream: str, lines: Iterable[bytes]) -> Iterable[Record]:
     for number, line in enumerate(lines, 1):
         try:
             record = msgspec.json.decode(line, type=Record)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise _broken(stream, number, f"cannot be read ({error})") from None
         if record.schema.split(".")[0] != SCHEMA.split(".")[0]:
             raise CbctlError(

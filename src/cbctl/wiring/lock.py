@@ -28,6 +28,7 @@ def break_lock(work: Workplace, reason: str) -> str:
     if before is None or not before.held:
         fix = f"cbctl lock status {work.env.name}"
         raise CbctlError("nobody holds the lock", exit=Exit.USAGE, fix=fix)
+    parent = journals.newest(work.store)
     id = journals.new_run(work.store, world.clock, world.random)
     held = lock.break_lock(work.store, world.clock, world.owner, id, reason)
     try:
@@ -38,6 +39,7 @@ def break_lock(work: Workplace, reason: str) -> str:
             who=world.owner.who,
             host=world.owner.host,
             holder=plain(before),
+            parent=plain(parent),
         )
     finally:
         held.release()

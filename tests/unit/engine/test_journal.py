@@ -99,3 +99,10 @@ def test_the_end_of_nothing() -> None:
     on = machine()
     assert journal.newest(on.store) is None
     assert journal.head(on.store, STREAM) == journal.Head(STREAM, 0, journal.GENESIS)
+
+
+@pytest.mark.parametrize("line", [b"\xff\xfe{}", b"[" * 100_000, b"{", b"null"])
+def test_a_line_that_is_no_record_is_told_as_a_changed_journal(line: bytes) -> None:
+    with pytest.raises(CbctlError) as caught:
+        list(journal.check("runs/a", [line]))
+    assert caught.value.exit is Exit.DIFFERS and caught.value.where == "runs/a"
