@@ -51,7 +51,7 @@ def test_changed_source_and_rollback(deployed: Platform) -> None:
     assert releases[-1]["parts"]["api"] == releases[0]["parts"]["api"]
     assert "rolled back" in next(r["reason"] for r in releases if r["id"] == "r2")
 
-    again = deployed.run("rollback", "local").refused(7, "no former release fits", "r1", "r2")
+    again = deployed.run("rollback", "local").refused(7, "no earlier healthy release", "r1", "r2")
     assert "it is bad" in again.err
     deployed.run("rollback", "local", "--to", "r2").refused(7, "r2", "bad")
     deployed.run("rollback", "local", "--to", "r9").refused(64, "r9", "r1")
@@ -61,7 +61,7 @@ def test_changed_source_and_rollback(deployed: Platform) -> None:
 
 
 def test_rollback_of_the_first_release_says_why_not(shared: Platform) -> None:
-    shared.run("rollback", "local").refused(7, "there is only one release")
+    shared.run("rollback", "local").refused(7, "no earlier healthy release")
     wanted = shared.run("rollback", "local", "--output", "json").ended(7).json
     assert (wanted["result"], wanted["exit"]) == ("refused", 7)
 
