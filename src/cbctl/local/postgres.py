@@ -12,11 +12,12 @@ import pwd
 import secrets
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from urllib.parse import quote
 
 from cbctl.errors import CbctlError, Exit
-from cbctl.local import binaries
+from cbctl.local import binaries, processes
 from cbctl.local.binaries import Binary
 from cbctl.local.child import remove_stale
 from cbctl.local.files import PRIVATE_FILE, read_json, sync_folder, write_atomic, write_json
@@ -53,6 +54,8 @@ _SETTINGS = {
     "log_min_messages": "warning",
 }
 _INITDB = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync")
+MAKING = "making postgres"  # whose marker the programs that make the files carry
+_ENDING = 5.0  # s until a killed program must be gone
 _SECONDS = 120.0  # of initdb on a slow disk
 # Each is one line, because single-user mode takes a line for a statement; and goes on after an
 # error, so what must not happen without the rest stands in one block.
@@ -161,6 +164,7 @@ def service(
         make_data(state, binary, database=database, user=user)
     elif not has_role(state, database=database, user=user):
         data = data_folder(state)
+        end_left_over(state)
         remove_stale(str(data / "postmaster.pid"))
         _make_role(state, binary, data, database=database, user=user)
     chosen = Ports(state).reserve(NAME, preferred=port)
@@ -211,6 +215,7 @@ def make_data(state: State, binary: Binary, *, database: str, user: str) -> None
     """initdb, the role and its database, in a folder beside, renamed when complete; what an
     interrupted attempt left is removed."""
     folder = state.path / NAME
+    end_left_over(state)
     for left in folder.glob("data.new-*"):
         shutil.rmtree(left)
     for left in folder.glob(".password-*"):
@@ -222,6 +227,7 @@ def make_data(state: State, binary: Binary, *, database: str, user: str) -> None
     write_atomic(password_file, f"{superuser_password}\n".encode(), mode=PRIVATE_FILE)
     try:
         _run(
+            state,
             binary.path.with_name("initdb"),
             ["-D", str(beside), "-U", SUPERUSER, f"--pwfile={password_file}", *_INITDB],
         )
@@ -229,9 +235,25 @@ def make_data(state: State, binary: Binary, *, database: str, user: str) -> None
         password_file.unlink(missing_ok=True)
     _make_role(state, binary, beside, database=database, user=user)
     # initdb wrote without syncing, because one pass over the finished files is all that is needed.
-    _run(binary.path.with_name("initdb"), ["-D", str(beside), "--sync-only"])
+    _run(state, binary.path.with_name("initdb"), ["-D", str(beside), "--sync-only"])
     beside.rename(data_folder(state))
     sync_folder(folder)
+
+
+def end_left_over(state: State) -> None:
+    """Ends the programs of an attempt whose cbctl was killed: they outlive it, and would go on
+    writing into what is about to be removed or handed over."""
+    until = time.monotonic() + _ENDING
+    while left := [found for found, _ in processes.marked(state.marker(MAKING))]:
+        processes.kill_all(left)
+        if time.monotonic() >= until:
+            raise CbctlError(
+                f"process {left[0].pid} of an interrupted attempt does not end",
+                exit=Exit.TIMEOUT,
+                where=str(state.path / NAME),
+                fix=f"end it: kill -9 {left[0].pid}",
+            )
+        time.sleep(0.02)
 
 
 def _make_role(state: State, binary: Binary, data: Path, *, database: str, user: str) -> None:
@@ -258,7 +280,9 @@ def _make_role(state: State, binary: Binary, data: Path, *, database: str, user:
         )
         arguments = ["--single", "-D", str(data), *(w for o in options for w in ("-c", o)), where]
         typed = "".join(f"{' '.join(one.split())}\n" for one in statements)
-        return _run(binary.path, arguments, typed="".join(f"{one}\n" for one in given) + typed)
+        return _run(
+            state, binary.path, arguments, typed="".join(f"{one}\n" for one in given) + typed
+        )
 
     if 'found = "yes"' not in single("postgres", _MAKE_ROLE, _FIND_DATABASE):
         single("postgres", f"create database {_quoted(database, chr(34))}")
@@ -307,7 +331,7 @@ def _no_namespace(why: str) -> CbctlError:
     )
 
 
-def _run(program: Path, arguments: list[str], *, typed: str = "") -> str:
+def _run(state: State, program: Path, arguments: list[str], *, typed: str = "") -> str:
     try:
         done = subprocess.run(
             [*_prefix(), str(program), *arguments],
@@ -317,7 +341,12 @@ def _run(program: Path, arguments: list[str], *, typed: str = "") -> str:
             timeout=_SECONDS,
             check=False,
             start_new_session=True,  # Ctrl-C stops the run at a safe point, not the child
-            env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C", "LC_ALL": "C"},
+            env={
+                "PATH": os.environ.get("PATH", os.defpath),
+                "LANG": "C",
+                "LC_ALL": "C",
+                processes.MARKER: state.marker(MAKING),
+            },
         )
     except subprocess.TimeoutExpired as error:
         raise CbctlError(

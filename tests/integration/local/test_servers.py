@@ -40,6 +40,7 @@ from cbctl.local.ports import Ports
 from cbctl.local.readiness import not_ready
 from cbctl.local.services import Services
 from cbctl.local.spec import ServiceSpec
+from cbctl.local.state import State
 from cbctl.report.status import parts
 from cbctl.steps.local import postgres as postgres_step
 
@@ -130,15 +131,33 @@ def test_the_life_of_a_postgres(
     assert processes.marked(services.state.marker("postgres")) == []
 
 
+def test_what_makes_the_files_for_a_killed_cbctl_is_ended_first(services: Services) -> None:
+    state = services.state
+    left = state.path / "postgres" / "data.new-cafe"
+    left.mkdir(parents=True)
+    writes = f"while :; do : > {left}/$RANDOM; done"
+    orphan = subprocess.Popen(
+        ["bash", "-c", writes],
+        env={processes.MARKER: state.marker(postgres.MAKING)},
+        start_new_session=True,
+    )
+    try:
+        make(services)
+        assert orphan.wait(5) == -signal.SIGKILL
+        assert not left.exists()
+    finally:
+        orphan.kill()
+
+
 def test_a_killed_initdb_leaves_nothing_that_counts(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = postgres._run
 
-    def killed(program: Path, arguments: list[str], *, typed: str = "") -> str:
+    def killed(state: State, program: Path, arguments: list[str], *, typed: str = "") -> str:
         if program.name == "postgres":  # the database itself is not made any more
             raise KeyboardInterrupt
-        return real(program, arguments, typed=typed)
+        return real(state, program, arguments, typed=typed)
 
     monkeypatch.setattr(postgres, "_run", killed)
     with pytest.raises(KeyboardInterrupt):
@@ -242,6 +261,7 @@ def test_data_whose_only_role_was_the_superuser_is_handed_over(
         calls = count(1)
 
         def interrupted(
+            state: State,
             program: Path,
             arguments: list[str],
             *,
@@ -249,7 +269,7 @@ def test_data_whose_only_role_was_the_superuser_is_handed_over(
             last: int = moment,
             calls: Iterator[int] = calls,
         ) -> str:
-            told = real(program, arguments, typed=typed)
+            told = real(state, program, arguments, typed=typed)
             if next(calls) == last:
                 raise KeyboardInterrupt
             return told
@@ -304,11 +324,11 @@ def make_old_data(services: Services, database: str) -> str:
     data = postgres.data_folder(state)
     initdb = binary.path.with_name("initdb")
     arguments = ["-D", str(data), "-U", "postgres", f"--pwfile={file}", *postgres._INITDB]
-    postgres._run(initdb, arguments)
+    postgres._run(state, initdb, arguments)
     file.unlink()
     if database != "postgres":
         typed = f'create database "{database}"\n'
-        postgres._run(binary.path, ["--single", "-D", str(data), "postgres"], typed=typed)
+        postgres._run(state, binary.path, ["--single", "-D", str(data), "postgres"], typed=typed)
     port = Ports(state).reserve("postgres")
     url = postgres.own_url(password, database=database, user="postgres", port=port)
     state.write_secret(postgres.URL, url)
