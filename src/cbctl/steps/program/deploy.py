@@ -43,6 +43,13 @@ class Outcome:
 class Deploy(Step[Inputs, Facts, Outcome]):
     inputs: ClassVar[type[Inputs]] = Inputs
     summary: ClassVar[str] = "Deploy or upgrade the on-chain program"
+    at_most: ClassVar[tuple[str, ...]] = (
+        "program keypair",
+        "wallet keypair",
+        "airdrop",
+        "program bytes",
+        "program size",
+    )
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
         from cbctl.clients.solana import elf as elves
