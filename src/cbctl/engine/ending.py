@@ -127,7 +127,7 @@ def _cut(carrying: Carrying, error: BaseException) -> Ended:
     exit = Exit.NOT_UNDONE if result == "not undone" else why.exit
     try:
         return _finish(carrying, result, exit, error=why)
-    except Exception:
+    except Exception:  # the journal cannot be written either: the person is told all the same
         return _broken_off(carrying, result, exit, why)
 
 

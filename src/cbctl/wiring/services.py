@@ -35,7 +35,7 @@ def restart_services(work: Workplace, names: list[str]) -> Iterator[str]:
     running = [p.name for p in services.status() if p.running]
     wanted = names or [n for n in STOP_ORDER[::-1] if services.part(n)]
     first = min((_rank(n) for n in wanted), default=0)
-    _require_used(wanted, running, known)
+    _require_used(work, wanted)
     users = [n for n in STOP_ORDER if n in running and n in USERS and _rank(n) > first]
     with locked(work, "restart of local services"):
         for name in users:
@@ -45,16 +45,21 @@ def restart_services(work: Workplace, names: list[str]) -> Iterator[str]:
             yield name
 
 
-def _require_used(wanted: list[str], running: list[str], known: list[str]) -> None:
-    """Raises CbctlError (7) when a service is to start whose own services are stopped."""
-    stopped = [n for n in STOP_ORDER if n in known and n not in running and n not in wanted]
-    for user in USERS:
-        if user in wanted and (missing := [n for n in stopped if n not in USERS]):
-            raise CbctlError(
-                f"{', '.join(missing)} stopped; {user} cannot work without",
-                exit=Exit.REFUSED,
-                fix="cbctl deploy local starts all that is down",
-            )
+def _require_used(work: Workplace, wanted: list[str]) -> None:
+    """Raises CbctlError (7) when a service is to start whose own services do not run. A server
+    that `.env.local` names counts as it answers."""
+    from cbctl.report.status import parts
+
+    if not set(wanted) & set(USERS):
+        return
+    down = [p.name for p in parts(work.env, work.state, None) if not p.up]
+    missing = [n for n in STOP_ORDER if n in down and n not in wanted and n not in USERS]
+    if missing:
+        raise CbctlError(
+            f"{', '.join(missing)} stopped; {', '.join(USERS)} cannot work without",
+            exit=Exit.REFUSED,
+            fix=f"cbctl deploy {work.env.name} starts all that is down",
+        )
 
 
 def _rank(name: str) -> int:
