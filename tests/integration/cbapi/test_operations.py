@@ -3,7 +3,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import httpx
 from tests.integration.cbapi.support import (
@@ -185,6 +185,19 @@ def test_errors_in_the_envelope(service: Service) -> None:
     # A request id that could forge a log line or a header is replaced.
     answer = service.http.get("/health", headers={"x-request-id": 'a" b'})
     assert answer.headers["x-request-id"] != 'a" b'
+
+
+def test_an_answer_before_the_body_was_read_costs_no_later_request(service: Service) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield from [b"x" * 10_000] * 10
+
+    for _ in range(50):
+        answer = service.http.post("/v1/program", content=b"x" * 70_000)
+        assert (answer.status_code, answer.headers["connection"]) == (413, "close")
+        assert service.http.get("/health").status_code == 200
+        answer = service.http.post("/v1/program", content=chunks())
+        assert (answer.status_code, answer.headers["connection"]) == (405, "close")
+        assert "connection" not in service.http.get("/health").headers
 
 
 def test_endless_head_is_cut(service: Service) -> None:
