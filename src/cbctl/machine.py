@@ -18,6 +18,8 @@ from cbctl.local.processes import boot_id, identify
 
 T = TypeVar("T")
 
+_NO_LOGIN = 0xFFFFFFFF  # of what nobody's login started: services, containers
+
 
 class SystemClock:
     def wall(self) -> float:
@@ -69,14 +71,30 @@ class _Every:
 
 def owner() -> Owner:
     """This process, as the lock and the audit name it: what the system says, never $USER."""
+    pid = os.getpid()
+    return Owner(_here(), pid, _started(pid) or "", platform.node(), _who())
+
+
+def _who() -> str:
+    """The user, and before it the person who logged in, where that is somebody else: who uses a
+    shared account or sudo stays who they are. The kernel keeps it through su and sudo."""
+    user = _name(os.getuid())
+    try:
+        login = int(Path("/proc/self/loginuid").read_text())
+    except (OSError, ValueError):
+        return user
+    if login in (os.getuid(), _NO_LOGIN):
+        return user
+    return f"{_name(login)} as {user}"
+
+
+def _name(uid: int) -> str:
     import pwd
 
-    pid = os.getpid()
     try:
-        name = pwd.getpwuid(os.getuid()).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        name = f"uid {os.getuid()}"
-    return Owner(_here(), pid, _started(pid) or "", platform.node(), name)
+        return f"uid {uid}"
 
 
 def owner_state(owner: Owner) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,8 +31,16 @@ def _postgres_15() -> str:
     return "" if POSTGRES_15.exists() else f"there is no {POSTGRES_15}"
 
 
+def _login_ids() -> str:
+    """Whether a process can be given the id of a person who logged in."""
+    command = ["sh", "-c", "echo 4242 > /proc/self/loginuid && cat /proc/self/loginuid"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return "" if done.stdout == "4242" else "the login id of a process cannot be set"
+
+
 BEDS: dict[str, Callable[[], str]] = {
     "cargo": _cargo,
+    "login-ids": _login_ids,
     "ordinary-user": _ordinary_user,
     "postgres-15": _postgres_15,
 }

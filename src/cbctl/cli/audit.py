@@ -56,13 +56,14 @@ def list_(
     config: ConfigOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """List runs, resumes, broken locks and marks of releases, oldest first.
+    """List runs, resumes, broken locks, marks, freezes and approvals, oldest first.
 
     Example: cbctl audit list --env local --since 7d
     """
     from cbctl.cli.results import print_data, print_table
     from cbctl.cli.times import since as begin_of
     from cbctl.engine.canonical import plain
+    from cbctl.engine.policy import person
     from cbctl.report.audit import entries
     from cbctl.wiring.workplace import open_workplace
 
@@ -71,7 +72,7 @@ def list_(
     found = [
         e
         for e in entries(work.store, work.env.name)
-        if e.at >= begin and (who is None or e.who == who)
+        if e.at >= begin and (who is None or who in (e.who, person(e.who)))
     ]
     if output is not Output.TEXT:
         print_data([plain(e) for e in found], output)

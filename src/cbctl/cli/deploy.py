@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from cbctl.cli.options import (
@@ -18,6 +21,12 @@ from cbctl.cli.options import (
     YesOption,
 )
 
+if TYPE_CHECKING:
+    from cbctl.engine.job import Ended, Job
+    from cbctl.engine.plan import Plan
+    from cbctl.wiring.policy import Override
+    from cbctl.wiring.workplace import Workplace
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
@@ -27,6 +36,31 @@ def deploy(
     plan: PlanOption = False,
     only: OnlyOption = None,
     skip: SkipOption = None,
+    plan_out: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan-out", metavar="FILE", help="Like --plan, and keep it to be carried out later."
+        ),
+    ] = None,
+    plan_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan-file",
+            metavar="FILE",
+            help="Carry out this plan; refused when anything changed, or after two hours.",
+        ),
+    ] = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--override",
+            metavar="RULE",
+            help="Go past freeze, window, approval, backup or digests (repeatable); see --reason.",
+        ),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why a rule is overridden; kept in the journal.")
+    ] = None,
     yes: YesOption = False,
     confirm: ConfirmOption = None,
     output: OutputOption = Output.TEXT,
@@ -40,18 +74,26 @@ def deploy(
 
     Example: cbctl deploy local
     """
+    from cbctl.cli.plan_file import keep_plan, opened, require_alone
     from cbctl.cli.session import agreement, plan_only, run
     from cbctl.cli.status import gathered, print_status
-    from cbctl.engine.run import Ended
-    from cbctl.wiring.jobs import job, require_valid
+    from cbctl.wiring.jobs import require_valid
+    from cbctl.wiring.policy import objections
+    from cbctl.wiring.policy import override as past
     from cbctl.wiring.runs import carry_out, checked_plan
-    from cbctl.wiring.workplace import Workplace, open_workplace
+    from cbctl.wiring.workplace import open_workplace
 
     chosen, left = tuple(only or ()), tuple(skip or ())
-    if plan:
+    passing = past(override, reason)
+    require_alone(plan, plan_out, plan_file, bool(chosen or left))
+    if plan or plan_out:
         place = open_workplace(config, env, create=True)
         require_valid(place)
-        plan_only(checked_plan(place, job(place, "deploy", only=chosen, skip=left)), output)
+        made = _job(place, passing, chosen, left)
+        found = checked_plan(place, made)
+        if plan_out:
+            keep_plan(place, made, found, plan_out)
+        plan_only(found, output, objections(place, found), plan_out)
 
     def afterwards(place: Workplace) -> None:
         print()
@@ -59,8 +101,22 @@ def deploy(
         print("next:    cbctl health local    cbctl local logs --follow    cbctl local down")
 
     def work(place: Workplace) -> Ended:
+        saved = opened(place, plan_file) if plan_file else None
         require_valid(place)
-        made = job(place, "deploy", only=chosen, skip=left)
-        return carry_out(place, made, agreement(place, "deploy", yes, confirm))
+        made = _job(place, passing, *(saved.steps if saved else (chosen, left)))
+
+        def require(found: Plan) -> None:
+            if saved:
+                saved.require_same(made, found)
+
+        agree = agreement(place, "deploy", yes, confirm)
+        return carry_out(place, made, agree, override=passing, require=require)
 
     run(config, env, output, events, work, afterwards)
+
+
+def _job(place: Workplace, passing: Override, only: tuple[str, ...], skip: tuple[str, ...]) -> Job:
+    from cbctl.wiring.jobs import job
+    from cbctl.wiring.policy import by_digest
+
+    return job(place, "deploy", only=only, skip=skip, by_digest=by_digest(place, passing))

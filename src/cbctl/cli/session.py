@@ -6,16 +6,18 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import typer
 
 from cbctl.cli.ask import confirm, confirm_name
 from cbctl.cli.options import Events, Output
-from cbctl.cli.results import print_data
+from cbctl.cli.results import print_data, print_text
 from cbctl.engine.clock import stamp
 from cbctl.engine.event import Event
 from cbctl.engine.plan import Plan, describe
+from cbctl.engine.policy import Objection
 from cbctl.engine.run import Ended, Result, summary
 from cbctl.errors import CbctlError, Exit
 from cbctl.wiring.workplace import Workplace, open_workplace
@@ -95,8 +97,13 @@ def show_plan(plan: Plan) -> None:
     sys.stderr.write(text(steps, hash=plan.hash, colour=_colour()))
 
 
-def plan_only(plan: Plan, output: Output) -> None:
-    """`--plan`: shows it and leaves with 0 (nothing to do), 2 (changes) or 7 (blocked)."""
+def plan_only(
+    plan: Plan, output: Output, held: Sequence[Objection] = (), file: Path | None = None
+) -> None:
+    """`--plan`: shows it and leaves with 0 (nothing to do), 2 (changes) or 7 (blocked).
+
+    held  what policy says against carrying it out now
+    file  where it was kept"""
     from cbctl.render.plan import text
 
     steps = [
@@ -105,8 +112,14 @@ def plan_only(plan: Plan, output: Output) -> None:
     ]
     if output is Output.TEXT:
         sys.stdout.write(text(steps, hash=plan.hash, colour=_colour(sys.stdout.isatty())))
+        for objection in () if plan.empty else held:
+            print_text(f"held back by {objection.rule}: {objection.why}")
+        if file:
+            print_text(f"kept in {file}: {plan.hash}")
     else:
-        print_data({"plan": plan.hash, "changes": not plan.empty, "steps": steps}, output)
+        said = [{"rule": o.rule, "why": o.why, "fix": o.fix} for o in held]
+        data = {"plan": plan.hash, "changes": not plan.empty, "steps": steps, "held": said}
+        print_data({**data, "file": str(file)} if file else data, output)
     if plan.blocked:
         raise typer.Exit(Exit.REFUSED)
     raise typer.Exit(Exit.DONE if plan.empty else Exit.PENDING)

@@ -35,12 +35,14 @@ def status(
 
 
 def gathered(work: Workplace) -> dict[str, Any]:
-    """{environment, release, open_run, parts: [{name, state, version, url, detail}]}
+    """{environment, release, open_run, frozen, parts: [{name, state, version, url, detail}]}
 
-    open_run  id of an interrupted or failed run that can be resumed"""
+    open_run  id of an interrupted or failed run that can be resumed
+    frozen    {who, at, reason, until} while deploys are held back"""
     from cbctl.engine import release
     from cbctl.engine.canonical import plain
     from cbctl.report.status import parts
+    from cbctl.wiring.policy import frozen
     from cbctl.wiring.runs import open_run
 
     current = release.current(release.history(work.store))
@@ -48,6 +50,7 @@ def gathered(work: Workplace) -> dict[str, Any]:
         "environment": work.env.name,
         "release": current.id if current else None,
         "open_run": open_run(work),
+        "frozen": plain(frozen(work)),
         "parts": [plain(p) for p in parts(work.env, work.state, current)],
     }
 
@@ -61,6 +64,9 @@ def print_status(work: Workplace, data: dict[str, Any]) -> None:
     print_table(data["parts"], columns)
     release = data["release"] or "none yet"
     print_text(f"\nrelease: {release}   state: {work.state.path}")
+    if freeze := data["frozen"]:
+        until = f" until {freeze['until'][:16].replace('T', ' ')} UTC" if freeze["until"] else ""
+        print_text(f"frozen{until} by {freeze['who']}: {freeze['reason']}")
     if data["open_run"]:
         print_text(
             f"run {data['open_run']} did not end: cbctl resume {data['open_run']} "

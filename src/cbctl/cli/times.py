@@ -1,4 +1,4 @@
-"""Points in time as people write them."""
+"""Points in time, and reasons, as people write them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from cbctl.errors import CbctlError, Exit
 
-_AGO = re.compile(r"(\d{1,6})([mhdw])")
+_SPAN = re.compile(r"(\d{1,6})([mhdw])")
 _SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -14,18 +14,39 @@ def since(text: str, now: float) -> str:
     """As records are stamped. 2026-11-22, 2026-11-22T19:30 (UTC unless it says otherwise), 24h.
 
     now  seconds since the epoch; raises CbctlError (64)"""
+    return _stamp(text, now, -1, "or how long ago: 90m, 24h, 7d")
+
+
+def ahead(text: str, now: float) -> str:
+    """The same for an end that is to come."""
+    from cbctl.engine.clock import stamp
+
+    found = _stamp(text, now, 1, "or how long from now: 90m, 24h, 7d")
+    if found <= stamp(now):
+        raise CbctlError(f"{text!r} is over already", exit=Exit.USAGE, fix="name a time to come")
+    return found
+
+
+def said(reason: str) -> str:
+    """A reason, which must say something. Raises CbctlError (64)."""
+    if reason.strip():
+        return reason.strip()
+    raise CbctlError("an empty reason explains nothing", exit=Exit.USAGE, where="--reason")
+
+
+def _stamp(text: str, now: float, direction: int, relative: str) -> str:
     from datetime import UTC, datetime
 
     from cbctl.engine.clock import stamp
 
     try:
-        if ago := _AGO.fullmatch(text.strip()):
-            return stamp(now - int(ago[1]) * _SECONDS[ago[2]])
+        if span := _SPAN.fullmatch(text.strip()):
+            return stamp(now + direction * int(span[1]) * _SECONDS[span[2]])
         at = datetime.fromisoformat(text.strip())
         return stamp((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError):
         raise CbctlError(
             f"{text!r} is no time",
             exit=Exit.USAGE,
-            fix="write 2026-11-22, 2026-11-22T19:30, or how long ago: 90m, 24h, 7d",
+            fix=f"write 2026-11-22, 2026-11-22T19:30, {relative}",
         ) from None

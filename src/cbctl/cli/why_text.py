@@ -84,6 +84,9 @@ class _Text:
             identity = why.planned.get("identity") or {}
             known = [f"{k} {_short(v)}" for k, v in identity.items() if v is not None]
             self.row("planned", ", ".join([f"plan {_short(why.planned['plan'])}", *known]))
+        for past in why.passed:
+            because = past["reason"] or f"a {past['by']} is never held back"
+            self.row("past", f"{past['rule']}: {past['why']} ({because})")
         if why.replaces:
             self.row("", f"moves away from release {why.replaces}")
         if why.release:

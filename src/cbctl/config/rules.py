@@ -19,7 +19,14 @@ from cbctl.config.urls import has_password, is_loopback, is_url
 
 def check(env: Environment, file: str, marks: Marks) -> list[Problem]:
     """Problems of `env`, each at the setting that has to change."""
-    found = [*_chain(env), *_stores(env), *_api(env), *_references(env), *_literals(env)]
+    found = [
+        *_chain(env),
+        *_stores(env),
+        *_api(env),
+        *_policy(env),
+        *_references(env),
+        *_literals(env),
+    ]
     return [locate(env, setting, message, file, marks) for setting, message in found]
 
 
@@ -73,6 +80,31 @@ def _stores(env: Environment) -> Found:
 def _api(env: Environment) -> Found:
     if env.api.on == "kubernetes" and not env.clusters:
         yield "api.on", "`kubernetes` needs a cluster: `clusters` is empty"
+
+
+def _policy(env: Environment) -> Found:
+    for index, window in enumerate(env.policy.windows):
+        if not window.days:
+            yield f"policy.windows.{index}.days", "a window needs at least one day"
+        if window.opens >= window.closes:
+            yield (
+                f"policy.windows.{index}.closes",
+                f"{window.closes} is not after {window.opens}; over midnight takes two windows",
+            )
+    if not _is_time_zone(env.policy.time_zone):
+        yield "policy.time_zone", "no such time zone; expected a name such as Europe/Berlin or UTC"
+
+
+def _is_time_zone(name: str) -> bool:
+    if name == "UTC":
+        return True
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def _references(env: Environment) -> Found:

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from cbctl.config.read import fields_of
 from cbctl.config.reference import FORMS, Reference
-from cbctl.config.settings import FILLED_IN, Settings, Webhook
+from cbctl.config.settings import FILLED_IN, Settings, Webhook, Window
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _NULL: dict[str, Any] = {"type": "null"}
@@ -72,7 +72,7 @@ def _struct(cls: type[msgspec.Struct], defs: dict[str, Any]) -> dict[str, Any]:
     required: list[str] = []
     # Sections of an environment are merged: nothing is required, and null drops a default.
     # The document itself and the members of lists are not.
-    merged = cls not in (Settings, Webhook)
+    merged = cls not in (Settings, Webhook, Window)
     for field in fields_of(cls):
         if field.name in FILLED_IN.get(cls, ()):
             continue

@@ -32,6 +32,13 @@ Text = Annotated[str, Meta(min_length=1)]
 Port = Annotated[int, Meta(ge=1, le=65535, description="TCP port, 1 to 65535")]
 UrlPath = Annotated[str, Meta(pattern=r"^/[^\s?#]*$", title="a path of a URL that begins with /")]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", title="letters, digits and _")]
+TimeOfDay = Annotated[
+    str,
+    Meta(
+        pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$",
+        title='a time of day in quotes, "00:00" to "24:00"',
+    ),
+]
 DnsLabel = Annotated[
     str,
     Meta(
@@ -186,12 +193,40 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = None
 
 
+class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A part of some days of the week; over midnight takes two of them."""
+
+    days: Annotated[
+        tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...],
+        Meta(description="days of the week"),
+    ]
+    opens: Annotated[TimeOfDay, Meta(description='first minute, "09:00"')]
+    closes: Annotated[TimeOfDay, Meta(description='minute after the last one; "24:00" for all')]
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What cbctl may do by itself."""
+    """What cbctl may do by itself, and what holds a deploy back. Rollback, pause and resume are
+    never held back."""
 
     undo_on_failure: Annotated[
         bool, Meta(description="a failed run undoes by itself what it can safely undo")
     ] = True
+    windows: Annotated[
+        tuple[Window, ...], Meta(description="deploy only then; without any, at all times")
+    ] = ()
+    time_zone: Annotated[
+        Text, Meta(description="of the windows, as the IANA database names it: Europe/Berlin")
+    ] = "UTC"
+    approval: Annotated[
+        bool, Meta(description="a second person approves the plan first: cbctl approve")
+    ] = False
+    backup_hours: Annotated[
+        Annotated[int, Meta(ge=1, le=8760)] | None,
+        Meta(description="migrations only with a verified backup of at most this age"),
+    ] = None
+    digests_only: Annotated[
+        bool, Meta(description="images are named by digest (name@sha256:…), never by tag alone")
+    ] = False
 
 
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -17,6 +17,7 @@ from cbctl.config.settings import (
     Settings,
     Value,
     Webhook,
+    Window,
 )
 from cbctl.config.urls import expanded, is_loopback
 
@@ -38,6 +39,7 @@ __all__ = [
     "Settings",
     "Value",
     "Webhook",
+    "Window",
     "as_text",
     "expanded",
     "host_only",

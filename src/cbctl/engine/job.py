@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cbctl.engine.plan import Node, Outcomes, Plan
+from cbctl.engine.policy import Passed
 from cbctl.engine.step import Blocked, Json
 from cbctl.engine.world import World
 from cbctl.errors import CbctlError, Exit
@@ -23,6 +24,7 @@ class Job:
     left_out  ids of nodes that are only looked at; with any, no release is recorded
     parts     makes the content of the release from the outcomes; None: this job records none
     replaces  release that this job moves away from: marked bad once the job succeeded
+    passed    what policy held against it, and why it goes on all the same
     """
 
     kind: str
@@ -35,6 +37,12 @@ class Job:
     parts: Callable[[Outcomes], dict[str, Json]] | None
     undo: bool = False
     replaces: str | None = None
+    passed: tuple[Passed, ...] = ()
+
+    @property
+    def planned_from(self) -> dict[str, Json]:
+        """What the hash of its plan covers beside the steps."""
+        return {**self.identity, "selection": dict(self.selection)}
 
     @property
     def records(self) -> Callable[[Outcomes], dict[str, Json]] | None:

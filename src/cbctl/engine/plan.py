@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -101,21 +101,6 @@ class Plan:
     def blocked(self) -> tuple[Planned, ...]:
         return tuple(p for p in self.steps if isinstance(p.verdict, Blocked))
 
-    def without(self, left_out: frozenset[str]) -> Plan:
-        """The plan when these steps are only looked at: they change nothing, and what waits for
-        a change of theirs is blocked."""
-        undone = {p.id for p in self.steps if p.id in left_out and p.verdict_is_change}
-        steps = []
-        for p in self.steps:
-            if p.id in undone:
-                p = replace(p, verdict=Nothing("left out"))
-            elif isinstance(p.verdict, After) and (missing := undone.intersection(p.verdict.needs)):
-                names = ", ".join(sorted(missing))
-                why = f"waits for what was left out: {names}"
-                p = replace(p, verdict=Blocked(why, f"do not leave out {names}"))
-            steps.append(p)
-        return Plan(self.hash, tuple(steps))
-
     @property
     def outcomes(self) -> dict[str, Any]:
         return {p.id: p.outcome for p in self.steps if isinstance(p.verdict, Nothing)}
@@ -170,15 +155,21 @@ def _scrubbed(world: World, verdict: PlanVerdict) -> PlanVerdict:
 
 
 def make(
-    world: World, nodes: tuple[Node, ...], identity: Mapping[str, Json], *, tolerant: bool = False
+    world: World,
+    nodes: tuple[Node, ...],
+    identity: Mapping[str, Json],
+    *,
+    left_out: frozenset[str] = frozenset(),
+    tolerant: bool = False,
 ) -> Plan:
     """Observes all nodes concurrently; those that need another's outcome as soon as it is known.
 
+    left_out  ids of steps that are only looked at
     tolerant  a step that cannot be observed is Blocked by that, instead of ending the plan
     Raises the first CbctlError of a step that could not even be observed, and CbctlError (exit 8)
     when it is told to stop."""
     try:
-        return _make(world, nodes, identity, tolerant)
+        return _make(world, nodes, identity, left_out, tolerant)
     except Stopped as why:
         raise CbctlError(
             f"stopped while looking: {why}; nothing was changed", exit=Exit.CANCELLED
@@ -186,7 +177,11 @@ def make(
 
 
 def _make(
-    world: World, nodes: tuple[Node, ...], identity: Mapping[str, Json], tolerant: bool
+    world: World,
+    nodes: tuple[Node, ...],
+    identity: Mapping[str, Json],
+    left_out: frozenset[str],
+    tolerant: bool,
 ) -> Plan:
     _require_order(nodes)
     world.emit("plan.started", "", steps=[n.id for n in nodes])
@@ -219,16 +214,8 @@ def _make(
                 unseen = Blocked(error.what, error.fix)
                 done[node.id] = Planned(node.id, node.name, node.step.summary, unseen)
             _observed(world, done[node.id])
-    steps = tuple(done[n.id] for n in nodes)
-    digest = sha256(
-        {
-            "identity": dict(identity),
-            "steps": [
-                {"id": p.id, "name": p.name, "facts": p.facts, "verdict": describe(p.verdict)}
-                for p in steps
-            ],
-        }
-    )
+    steps = _without(tuple(done[n.id] for n in nodes), left_out)
+    digest = hash_of(identity, [record(p) for p in steps])
     plan = Plan(digest, steps)
     world.emit(
         "plan.ready",
@@ -237,6 +224,32 @@ def _make(
         changes=sum(not isinstance(p.verdict, Nothing) for p in steps),
     )
     return plan
+
+
+def _without(steps: tuple[Planned, ...], left_out: frozenset[str]) -> tuple[Planned, ...]:
+    """Steps that are left out change nothing, and what waits for a change of theirs is blocked."""
+    undone = {p.id for p in steps if p.id in left_out and p.verdict_is_change}
+    found = []
+    for p in steps:
+        if p.id in undone:
+            p = replace(p, verdict=Nothing("left out"))
+        elif isinstance(p.verdict, After) and (missing := undone.intersection(p.verdict.needs)):
+            names = ", ".join(sorted(missing))
+            why = f"waits for what was left out: {names}"
+            p = replace(p, verdict=Blocked(why, f"do not leave out {names}"))
+        found.append(p)
+    return tuple(found)
+
+
+def record(planned: Planned) -> dict[str, Json]:
+    """All of a planned step that its plan's hash covers."""
+    verdict = describe(planned.verdict)
+    return {"id": planned.id, "name": planned.name, "facts": planned.facts, "verdict": verdict}
+
+
+def hash_of(identity: Mapping[str, Json], steps: Sequence[Mapping[str, Json]]) -> str:
+    """What a plan is known by. steps: `record` of each"""
+    return sha256({"identity": dict(identity), "steps": [dict(s) for s in steps]})
 
 
 def describe(verdict: PlanVerdict) -> dict[str, Json]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from cbctl.engine import journal as journals
 from cbctl.engine import past as pasts
 from cbctl.engine import plan as plans
+from cbctl.engine import policy
 from cbctl.engine import release as releases
 from cbctl.engine.canonical import plain
 from cbctl.engine.carry import Carrying, within
@@ -83,11 +84,13 @@ def start(world: World, job: Job, plan: Plan, since: Moment) -> Ended:
             selection=dict(job.selection),
             plan=plan.hash,
             replaces=job.replaces,
+            passed=[plain(p) for p in job.passed],
             shown=[
                 {"id": p.id, "step": p.name, "facts": p.facts, **plans.describe(p.verdict)}
                 for p in plan.steps
             ],
             parent=plain(since.newest),
+            policy=plain(policy.head(world.store)),
         )
         world.emit("run.started", run, kind=job.kind, resumed=False)
         return Carrying(world, job, plan, run, held, log, pasts.none(plan))
@@ -123,7 +126,9 @@ def resume(world: World, job: Job, plan: Plan, run: str, since: Moment) -> Ended
             who=world.owner.who,
             host=world.owner.host,
             plan=plan.hash,
+            passed=[plain(p) for p in job.passed],
             parent=plain(since.newest),
+            policy=plain(policy.head(world.store)),
         )
         world.emit("run.started", run, kind=job.kind, resumed=True)
         return Carrying(world, job, plan, run, held, log, past)

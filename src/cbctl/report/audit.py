@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from cbctl.engine import journal
+from cbctl.engine import journal, policy
 from cbctl.engine.journal import RUNS, Record
 from cbctl.engine.release import HISTORY
 from cbctl.engine.store import Store
@@ -14,7 +15,7 @@ from cbctl.engine.store import Store
 @dataclass(frozen=True)
 class Entry:
     """
-    kind     run, resume, lock break, release mark
+    kind     run, resume, lock break, release mark, freeze, unfreeze, approval
     what     the same in words
     result   how that run, or that part of it, ended; "interrupted", "running"
     release  recorded by it, or marked
@@ -39,6 +40,7 @@ def entries(store: Store, environment: str) -> list[Entry]:
     """All of them, oldest first. Raises CbctlError (10) where a chain is broken."""
     running = going_on(store)
     found = [e for r in journal.read(store, HISTORY) for e in _marks(r, environment)]
+    found += [e for r in journal.read(store, policy.HISTORY) for e in _laid_down(r, environment)]
     for stream in store.streams(RUNS):
         run = stream.removeprefix(RUNS)
         found += _of_run(run, journal.read(store, stream), environment, run == running)
@@ -69,10 +71,12 @@ def _of_run(run: str, records: Sequence[Record], environment: str, running: bool
                 what = f"lock taken from {owner.get('who', '?')}, run {holder.get('run', '?')}"
                 entry, result, reason = "lock break", "", str(data.get("reason") or "")
             case "run.resumed":
-                entry, what, reason = "resume", f"{kind} resumed", ""
+                entry, what, reason = "resume", f"{kind} resumed", _passed(data)
                 result = _result(part, running and after == len(records))
             case _:
-                entry, what, reason = "run", kind, _selection(data.get("selection") or {})
+                entry, what = "run", kind
+                chosen = _selection(data.get("selection") or {})
+                reason = "; ".join(filter(None, (chosen, _passed(data))))
                 result = _result(part, running and after == len(records))
         found.append(
             Entry(
@@ -111,6 +115,41 @@ def _marks(record: Record, environment: str) -> list[Entry]:
             token=record.token,
         )
     ]
+
+
+def _laid_down(record: Record, environment: str) -> list[Entry]:
+    data, reason = record.data, str(record.data.get("reason") or "")
+    match record.type:
+        case "policy.frozen":
+            until = f" until {policy.minute(str(data['until']))}" if data.get("until") else ""
+            kind, what = "freeze", f"frozen{until}"
+        case "policy.unfrozen":
+            kind, what = "unfreeze", "freeze lifted"
+        case "plan.approved":
+            kind, what = "approval", f"plan {str(data.get('plan'))[:12]} approved"
+        case _:
+            return []
+    return [
+        Entry(
+            at=record.at,
+            who=str(data.get("who", "")),
+            host=str(data.get("host", "")),
+            environment=environment,
+            kind=kind,
+            what=what,
+            run="",
+            reason=reason,
+            token=record.token,
+        )
+    ]
+
+
+def _passed(data: Mapping[str, Any]) -> str:
+    """The rules that a run went past, with what was said for it."""
+    return "; ".join(
+        f"past {p.get('rule')}" + (f": {p['reason']}" if p.get("reason") else f" ({p.get('by')})")
+        for p in data.get("passed") or []
+    )
 
 
 def _result(part: Sequence[Record], running: bool) -> str:

@@ -15,7 +15,7 @@ from cbctl.engine import journal
 from cbctl.engine.journal import GENESIS, RUNS, Head, Record
 from cbctl.engine.release import HISTORY
 from cbctl.errors import CbctlError, Exit
-from cbctl.report.audit_copy import Copy, ends, line_hash
+from cbctl.report.audit_copy import HISTORIES, Copy, ends, line_hash
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,9 @@ class _Check:
             if record.type not in ("run.started", "run.resumed") and "parent" not in record.data:
                 continue
             self.links += 1
+            laid_down = record.data.get("policy")
+            if laid_down and (head := self._read_head("link", where, laid_down)):
+                self._holds("link", where, head)
             parent = record.data.get("parent")
             if parent is None:
                 self._no_parent(name, record, where)
@@ -238,4 +241,4 @@ def newest(heads: Iterable[Head]) -> list[Head]:
     """The ends that are worth to be kept elsewhere: they cover all before them."""
     found = list(heads)
     runs = [h for h in found if h.stream.startswith(RUNS)]
-    return [*runs[-1:], *(h for h in found if h.stream == HISTORY)]
+    return [*runs[-1:], *(h for h in found if h.stream in HISTORIES)]

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cbctl.engine import policy, release
 from cbctl.engine.journal import GENESIS, RUNS, Head
-from cbctl.engine.release import HISTORY
 from cbctl.engine.store import Store
 from cbctl.errors import CbctlError, Exit
 
+HISTORIES = (release.HISTORY, policy.HISTORY, policy.BACKUPS)
 MARK = "cbctl audit export"
 VERSION = 1
 _TRIES = 5
@@ -41,17 +42,16 @@ class Copy:
 
 
 def copy(store: Store, environment: str) -> Copy:
-    """Runs and history as they stood together, also while a run writes to them."""
-    before = None
+    """Runs and histories as they stood together, also while a run writes to them."""
+    before: dict[str, list[bytes]] = {}
     streams: dict[str, list[bytes]] = {}
     for _ in range(_TRIES):
-        history = store.read(HISTORY)
-        if history == before:
+        histories = {s: store.read(s) for s in HISTORIES}
+        if histories == before:
             break
-        before = history
+        before = histories
         streams = {s: store.read(s) for s in store.streams(RUNS)}
-    if before:
-        streams[HISTORY] = before
+    streams |= {s: lines for s, lines in before.items() if lines}
     return Copy(environment, dict(sorted(streams.items())))
 
 

@@ -39,6 +39,7 @@ class Why:
     seconds  from the first record to the last; worked: without the gaps
     people   who started and resumed it
     planned  what it was planned from: hash, identity, selection, number of steps
+    passed   what policy held against it, and why it went on: rule, why, by, reason
     also     further failures beside the cause
     kept     changes that are there; undone: that were taken back
     next     what to do, one after the other; a command begins with `cbctl `
@@ -58,6 +59,7 @@ class Why:
     worked: float
     people: tuple[Session, ...]
     planned: Data
+    passed: tuple[Data, ...]
     cause: Cause | None
     also: tuple[Data, ...]
     timeline: tuple[Moment, ...]
@@ -96,6 +98,7 @@ def explain(store: Store, run: str, environment: str) -> Why:
         worked=round(sum(s.end - s.begin for s in parts), 3),
         people=tuple(parts),
         planned=_planned(first),
+        passed=tuple(p for r in records for p in r.data.get("passed") or ()),
         cause=cause,
         also=_also(records, cause),
         timeline=tuple(timeline(records, at, parts)),

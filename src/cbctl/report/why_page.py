@@ -172,6 +172,9 @@ class _Page:
             rows.append(("moves away from", self.why.replaces))
         chosen = dict(planned.get("selection") or {})
         rows += [(name, ", ".join(chosen[name])) for name in ("only", "skip") if chosen.get(name)]
+        rows += [
+            (f"past {p['rule']}", f"{p['why']} ({p['reason'] or p['by']})") for p in self.why.passed
+        ]
         rows = [row for row in rows if row[1] is not None]
         if self.why.kind:
             rows = [("asked for", self.why.reason or self.why.kind), *rows]

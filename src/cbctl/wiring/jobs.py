@@ -14,6 +14,7 @@ from cbctl.config.validate import require
 from cbctl.engine import release
 from cbctl.engine.canonical import plain, sha256
 from cbctl.engine.plan import Node, NotYet, Outcomes
+from cbctl.engine.policy import require_digests
 from cbctl.engine.run import Job
 from cbctl.engine.step import Json
 from cbctl.errors import CbctlError, Exit
@@ -36,11 +37,13 @@ def job(
     target: release.Release | None = None,
     replaces: str | None = None,
     inputs: Mapping[str, Any] | None = None,
+    by_digest: bool = False,
 ) -> Job:
     """The steps of a runbook that this environment wants, bound to its settings.
 
-    target  the release that the runbook's `${release.…}` means (a rollback's)
-    inputs  instead of the runbook's own values of its inputs
+    target     the release that the runbook's `${release.…}` means (a rollback's)
+    inputs     instead of the runbook's own values of its inputs
+    by_digest  a step that names an image by its tag is refused
     """
     book = document.read(document.find(kind, work.settings.runbooks))
     view = view_of(work)
@@ -57,7 +60,7 @@ def job(
     chosen = [e for e in book.steps if not e.when or _holds(e.when, roots, book, e.line)]
     ids = [e.id for e in chosen]
     left_out = _left_out(ids, only, skip)
-    nodes = tuple(_node(work, book, entry, ids, roots) for entry in chosen)
+    nodes = tuple(_node(work, book, entry, ids, roots, by_digest) for entry in chosen)
     identity: dict[str, Json] = {
         "cbctl": __version__,
         "runbook": book.sha256,
@@ -122,6 +125,7 @@ def _node(
     entry: document.StepEntry,
     chosen: list[str],
     roots: Mapping[str, Any],
+    by_digest: bool,
 ) -> Node:
     step = catalogue.step(entry.step)
     named = {p.parts[0] for p in expression.references(entry.inputs) if p.root == "steps"}
@@ -132,10 +136,13 @@ def _node(
         try:
             steps = {**absent, **{id: outcomes[id] for id in refers}}
             values = expression.resolve(entry.inputs, {**roots, "steps": steps})
-            return bind(step.inputs, _addresses(work, values))
+            bound = bind(step.inputs, _addresses(work, values))
         except (BadInput, expression.BadExpression) as error:
             where = f"{book.path.name}:{entry.line} ({entry.id})"
             raise CbctlError(str(error), exit=Exit.USAGE, where=where) from None
+        if by_digest:
+            require_digests(bound, entry.id)
+        return bound
 
     needs = tuple(n for n in entry.needs if n in chosen)
     return Node(entry.id, entry.step, step, needs, refers, make_inputs)

@@ -8,15 +8,16 @@ from contextlib import contextmanager
 from cbctl.engine import journal as journals
 from cbctl.engine import lock
 from cbctl.engine.canonical import plain
+from cbctl.engine.lock import Held
 from cbctl.errors import CbctlError, Exit
 from cbctl.wiring.workplace import Workplace
 
 
 @contextmanager
-def locked(work: Workplace, reason: str) -> Iterator[None]:
+def locked(work: Workplace, reason: str) -> Iterator[Held]:
     held = lock.acquire(work.store, work.world.clock, work.world.owner, "-", reason)
     try:
-        yield
+        yield held
     finally:
         held.release()
 

@@ -17,11 +17,12 @@ from cbctl.errors import CbctlError, Exit
 from cbctl.local import artifacts
 from cbctl.wiring.jobs import job, require_ports
 from cbctl.wiring.lock import locked, refuse_while_locked
+from cbctl.wiring.policy import NOTHING_OVERRIDDEN, Override, let_through, resumed
 from cbctl.wiring.workplace import Workplace
 
 
 def make_plan(work: Workplace, job: Job) -> Plan:
-    return plan.make(work.world, job.nodes, job.identity).without(job.left_out)
+    return plan.make(work.world, job.nodes, job.planned_from, left_out=job.left_out)
 
 
 def checked_plan(work: Workplace, job: Job) -> Plan:
@@ -32,17 +33,26 @@ def checked_plan(work: Workplace, job: Job) -> Plan:
 
 
 def carry_out(
-    work: Workplace, job: Job, agree: Callable[[Plan], None] = lambda plan: None
+    work: Workplace,
+    job: Job,
+    agree: Callable[[Plan], None] = lambda plan: None,
+    *,
+    override: Override = NOTHING_OVERRIDDEN,
+    require: Callable[[Plan], None] = lambda plan: None,
 ) -> Ended:
-    """Plans, asks through `agree` (which raises to stop) and runs; tells whom it was told to."""
+    """Plans, asks through `agree` (which raises to stop) and runs; tells whom it was told to.
+
+    require  raises for a plan that is not the one that was meant"""
     refuse_while_locked(work)
     since = run.moment(work.store)
     with _signals(work):
         made = checked_plan(work, job)
+        require(made)
         if made.blocked:
             return run.refuse(work.world, made)
         if run.nothing_to_do(work.world, job, made):
             return run.check_only(work.world, job, made)
+        job = let_through(work, job, made, override)
         agree(made)
         if before := open_run(work):
             work.say(f"run {before} did not end; this one takes its place")
@@ -96,6 +106,7 @@ def resume(
     run.require_resumable(records, id, again.identity)
     with _signals(work):
         made = checked_plan(work, again)
+        again = resumed(work, again, made)
         agree(made)
         ended = run.resume(work.world, again, made, id, since)
     notify(work, ended)

@@ -291,7 +291,7 @@ def job(
 
 
 def planned(on: Machine, job: Job) -> Plan:
-    return plan.make(on.world, job.nodes, job.identity).without(job.left_out)
+    return plan.make(on.world, job.nodes, job.planned_from, left_out=job.left_out)
 
 
 def deploy(on: Machine, job: Job) -> Ended:
