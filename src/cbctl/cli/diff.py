@@ -35,10 +35,7 @@ def diff(
 
     Example: cbctl diff r1 current --env local
     """
-    from cbctl.cli.results import print_data
     from cbctl.engine import release
-    from cbctl.engine.canonical import plain
-    from cbctl.render.output import Output as Stream
     from cbctl.report.diff import chosen, compare
     from cbctl.wiring.workplace import open_workplace
 
@@ -48,19 +45,11 @@ def diff(
     work = open_workplace(config, env)
     known = release.history(work.store)
     found = compare(chosen(known, a), chosen(known, b), chosen(known, "current"))
-    if output is not Output.TEXT:
-        print_data(plain(found), output)
-        return
-    stdout = Stream(sys.stdout)
-    for line in lines(found):
-        stdout.line(line)
+    _show(found, lines(found), output)
 
 
 def _plans(a: str, b: str, output: Output) -> None:
     from cbctl.cli.plan_file import read_plan
-    from cbctl.cli.results import print_data
-    from cbctl.engine.canonical import plain
-    from cbctl.render.output import Output as Stream
     from cbctl.report.plan_diff import compare
 
     for name in (a, b):
@@ -71,11 +60,19 @@ def _plans(a: str, b: str, output: Output) -> None:
                 fix="name two releases, or two files that --plan-out wrote",
             )
     found = compare(read_plan(Path(a)), read_plan(Path(b)))
+    _show(found, plan_lines(found), output)
+
+
+def _show(found: object, told: Sequence[str], output: Output) -> None:
+    from cbctl.cli.results import print_data
+    from cbctl.engine.canonical import plain
+    from cbctl.render.output import Output as Stream
+
     if output is not Output.TEXT:
         print_data(plain(found), output)
         return
     stdout = Stream(sys.stdout)
-    for line in plan_lines(found):
+    for line in told:
         stdout.line(line)
 
 
