@@ -57,7 +57,7 @@ def test_no_crate_brings_128_bit_helpers() -> None:
     crates = re.findall(r'^name = "(.+)"', (ROOT / "Cargo.lock").read_text(), re.MULTILINE)
     assert "pinocchio" in crates
     assert [name for name in crates if "builtins" in name] == []
-    assert "link-arg=--disable-math-builtins" in (ROOT / "build").read_text()
+    assert "link-arg=--disable-math-builtins" in (ROOT / "build-elf").read_text()
 
 
 @pytest.fixture(scope="module")
