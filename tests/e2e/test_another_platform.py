@@ -141,3 +141,15 @@ def test_what_its_idl_and_its_files_do_not_have_is_said(house: GuestHouse) -> No
     house.give("WARMTH=-12\n")
     house.run("deploy", "sandbox").refused(64, "BOOK_TITLE is not set in .env.sandbox")
     assert house.processes() == []
+
+
+def test_a_program_may_need_no_first_configuration(house: GuestHouse) -> None:
+    def steps() -> set[str]:
+        plan = house.run("deploy", "sandbox", "--plan", "--output", "json").ended(2).json
+        return {step["id"] for step in plan["steps"]}
+
+    before = steps()
+    start = house.shipped.index("      initialize:\n")
+    own = house.shipped[start : house.shipped.index("    database:", start)]
+    house.edit(own, "      initialize: null\n")
+    assert steps() == before - {"initialize"}

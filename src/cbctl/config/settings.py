@@ -116,7 +116,9 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         Reference | None, Meta(description="keypair that owns the address, for the first deploy")
     ] = None
     wallet: Annotated[Reference, Meta(description="keypair that pays and is the upgrade authority")]
-    initialize: Initialize
+    initialize: Annotated[
+        Initialize | None, Meta(description="its first configuration; without it, it needs none")
+    ] = None
 
 
 class Migrations(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
