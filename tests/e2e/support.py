@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import psutil
 
@@ -100,8 +100,13 @@ class Running:
 
 @dataclass
 class Platform:
-    """A copy of what cbctl.yaml names, with free ports and a state folder of its own."""
+    """A copy of what cbctl.yaml names, with free ports and a state folder of its own.
 
+    name, env  of the platform, and of its environment on this machine
+    """
+
+    name: ClassVar[str] = "crypto-bet"
+    env: ClassVar[str] = "local"
     folder: Path
     root: Path
     api_port: int
@@ -138,7 +143,7 @@ class Platform:
 
     @property
     def state(self) -> Path:
-        return self.root / "crypto-bet" / "local"
+        return self.root / self.name / self.env
 
     @property
     def source(self) -> Path:
@@ -192,18 +197,18 @@ class Platform:
     def deploy(self, *more: str) -> dict[str, Any]:
         """A deploy that has to succeed; its result."""
         result: dict[str, Any] = (
-            self.run("deploy", "local", "--output", "json", *more).ended(0).json
+            self.run("deploy", self.env, "--output", "json", *more).ended(0).json
         )
         self.remember_secrets()
         return result
 
     def status(self) -> dict[str, dict[str, Any]]:
-        parts = self.run("status", "local", "--output", "json").ended(0).json["parts"]
+        parts = self.run("status", self.env, "--output", "json").ended(0).json["parts"]
         return {part["name"]: part for part in parts}
 
     def releases(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (
-            self.run("releases", "local", "--output", "json").ended(0).json
+            self.run("releases", self.env, "--output", "json").ended(0).json
         )
         return found
 
@@ -287,6 +292,11 @@ class Platform:
 
     # -- processes --------------------------------------------------------------------------
 
+    @property
+    def mark(self) -> str:
+        """What every process of this platform has in its command line, folder or variables."""
+        return str(self.root)
+
     def processes(self) -> list[psutil.Process]:
         """Every process that works in or for the state folder."""
         found = []
@@ -296,7 +306,7 @@ class Platform:
         return found
 
     def _ours(self, process: psutil.Process) -> bool:
-        needle = str(self.root)
+        needle = self.mark
         try:
             if process.status() == psutil.STATUS_ZOMBIE:
                 return False
@@ -364,8 +374,8 @@ class Platform:
             shown = self.shown_secrets() if self.state.exists() else []
             if self.state.exists():
                 self.config.write_text(self.shipped)
-                (self.folder / ".env.local").unlink(missing_ok=True)
-                done = self.run("local", "reset", "--yes")
+                (self.folder / f".env.{self.env}").unlink(missing_ok=True)
+                done = self.run("local", "reset", "--yes", "--env", self.env)
                 assert done.exit == 0, done
             wait_until(lambda: not self.processes(), "all processes to be gone")
             assert not self.state.exists()

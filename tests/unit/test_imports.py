@@ -11,7 +11,10 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "cbctl"
 
-ALWAYS = {"errors", "config.types", "config.reference", "config.urls", "config.problem"}
+ALWAYS = {
+    "errors",
+    *("config.types", "config.reference", "config.urls", "config.problem", "config.names"),
+}
 """Plain types and pure functions that every part may use."""
 
 MAY_IMPORT: dict[str, set[str]] = {

@@ -98,7 +98,8 @@ def deploy(
     def afterwards(place: Workplace) -> None:
         print()
         print_status(place, gathered(place))
-        print("next:    cbctl health local    cbctl local logs --follow    cbctl local down")
+        logs, down = place.state.command("logs --follow"), place.state.command("down")
+        print(f"next:    cbctl health {place.env.name}    {logs}    {down}")
 
     def work(place: Workplace) -> Ended:
         saved = opened(place, plan_file) if plan_file else None

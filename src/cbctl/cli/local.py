@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cbctl.cli.options import ConfigOption, EnvOption, YesOption
+from cbctl.cli.options import ConfigOption, LocalEnvOption, YesOption
 from cbctl.cli.results import print_text
 
 app = typer.Typer(
@@ -24,7 +24,7 @@ ServiceArgument = Annotated[
 @app.command()
 def logs(
     service: ServiceArgument = None,
-    env: EnvOption = None,
+    env: LocalEnvOption = None,
     config: ConfigOption = None,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last.")] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
@@ -37,9 +37,9 @@ def logs(
 
     from cbctl.local.services import Services
     from cbctl.machine import Threads
-    from cbctl.wiring.workplace import open_workplace
+    from cbctl.wiring.workplace import local_name, open_workplace
 
-    services = Services(open_workplace(config, env or "local").state)
+    services = Services(open_workplace(config, local_name(config, env)).state)
     names = service or [p.name for p in services.status()]
     over: list[str] = []
     threads = Threads(len(names) or 1)
@@ -65,30 +65,30 @@ def logs(
 
 @app.command()
 def restart(
-    service: ServiceArgument = None, env: EnvOption = None, config: ConfigOption = None
+    service: ServiceArgument = None, env: LocalEnvOption = None, config: ConfigOption = None
 ) -> None:
     """Restart services exactly as the current release runs them, and wait until they are ready.
 
     Example: cbctl local restart api
     """
     from cbctl.wiring.services import restart_services
-    from cbctl.wiring.workplace import open_workplace
+    from cbctl.wiring.workplace import local_name, open_workplace
 
-    work = open_workplace(config, env or "local")
+    work = open_workplace(config, local_name(config, env))
     for name in restart_services(work, service or []):
         print_text(f"{name}: restarted, ready")
 
 
 @app.command()
-def down(env: EnvOption = None, config: ConfigOption = None) -> None:
-    """Stop everything; data stays, and `cbctl deploy local` starts it again.
+def down(env: LocalEnvOption = None, config: ConfigOption = None) -> None:
+    """Stop everything; data stays, and `cbctl deploy` starts it again.
 
     Example: cbctl local down
     """
     from cbctl.wiring.services import stop_services
-    from cbctl.wiring.workplace import existing_workplace
+    from cbctl.wiring.workplace import existing_workplace, local_name
 
-    if (work := existing_workplace(config, env or "local")) is None:
+    if (work := existing_workplace(config, local_name(config, env))) is None:
         print_text("nothing was running")
         return
     stopped = stop_services(work)
@@ -96,16 +96,16 @@ def down(env: EnvOption = None, config: ConfigOption = None) -> None:
 
 
 @app.command()
-def reset(env: EnvOption = None, config: ConfigOption = None, yes: YesOption = False) -> None:
+def reset(env: LocalEnvOption = None, config: ConfigOption = None, yes: YesOption = False) -> None:
     """Stop everything and remove all local data: databases, chain, keys, releases, runs.
 
     Example: cbctl local reset --yes
     """
     from cbctl.cli.ask import confirm
     from cbctl.wiring.services import reset_state
-    from cbctl.wiring.workplace import existing_workplace
+    from cbctl.wiring.workplace import existing_workplace, local_name
 
-    if (work := existing_workplace(config, env or "local")) is None:
+    if (work := existing_workplace(config, local_name(config, env))) is None:
         print_text("there is nothing to remove")
         return
     confirm(f"Remove all local data in {work.state.path}?", yes)

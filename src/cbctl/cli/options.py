@@ -51,6 +51,16 @@ EnvOption = Annotated[
         autocompletion=_environments,
     ),
 ]
+LocalEnvOption = Annotated[
+    str | None,
+    typer.Option(
+        "--env",
+        "-e",
+        metavar="ENV",
+        help="Environment on this machine; without it, $CBCTL_ENV, else local or the only one.",
+        autocompletion=_environments,
+    ),
+]
 ConfigOption = Annotated[
     str | None,
     typer.Option(

@@ -242,7 +242,7 @@ class Reader:
                 message = "unclear: write a decimal number, true, false, or text in quotes"
                 return self.problem(place, message, node)
             return self.text(node, place, (), reference=True)
-        if value is None or isinstance(value, float):
+        if isinstance(value, float):
             expected = "a whole number, true, false, text or a reference"
             return self.problem(place, f"expected {expected}, found {found_text(node)}", node)
         return value

@@ -36,7 +36,7 @@ _SHARED: dict[str, dict[str, Any]] = {
     "Argument": {
         "description": "an argument of an instruction; the IDL decides what it must be",
         "anyOf": [
-            {"type": ["boolean", "integer", "string"]},
+            {"type": ["null", "boolean", "integer", "string"]},
             {"type": "array", "items": {"$ref": "#/$defs/Argument"}},
             {"type": "object", "additionalProperties": {"$ref": "#/$defs/Argument"}},
         ],

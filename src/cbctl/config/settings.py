@@ -18,8 +18,8 @@ from cbctl.config.reference import Reference
 # A setting given in place or kept elsewhere.
 Value = str | Reference
 
-# What an instruction's argument may be: the IDL decides which of them fits.
-Argument = bool | int | str | Reference | list["Argument"] | dict[str, "Argument"]
+# What an instruction's argument may be: the IDL decides which of them fits. None: an option's.
+Argument = None | bool | int | str | Reference | list["Argument"] | dict[str, "Argument"]
 
 EnvironmentName = Annotated[
     str,
@@ -84,8 +84,23 @@ class Initialize(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     ]
     arguments: Annotated[
         dict[str, Argument],
-        Meta(description="arguments by their names in the IDL; a struct is a mapping"),
+        Meta(
+            description="arguments by their names in the IDL; a struct is a mapping, an enum the"
+            " name of a variant or a mapping of it to its fields, bytes are hex text, an option"
+            " may be null or left out"
+        ),
     ]
+    at: Annotated[
+        Name | None,
+        Meta(
+            description="which of the instruction's accounts that is; not needed where it makes"
+            " only one"
+        ),
+    ] = None
+    accounts: Annotated[
+        dict[Name, Value],
+        Meta(description="addresses of accounts that the IDL does not tell, by name"),
+    ] = {}
 
 
 class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -101,7 +116,9 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         Reference | None, Meta(description="keypair that owns the address, for the first deploy")
     ] = None
     wallet: Annotated[Reference, Meta(description="keypair that pays and is the upgrade authority")]
-    initialize: Initialize
+    initialize: Annotated[
+        Initialize | None, Meta(description="its first configuration; without it, it needs none")
+    ] = None
 
 
 class Migrations(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -158,7 +175,13 @@ class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     module: Annotated[Text, Meta(description="Python module that runs it")]
     port: Port
     health: Annotated[UrlPath, Meta(description="answers 200 while the process is well")]
-    ready: Annotated[UrlPath, Meta(description="answers 200 while it can serve")]
+    ready: Annotated[
+        UrlPath,
+        Meta(
+            description="answers 200 while it can serve; where the body is JSON with a list"
+            " `checks` of `service` and `status`, each must be healthy"
+        ),
+    ]
     environment: Annotated[dict[Name, Value], Meta(description="variables of the process, by name")]
 
 

@@ -63,7 +63,7 @@ def _paths(env: Environment) -> Iterator[tuple[str, str]]:
 
 
 def _arguments(env: Environment) -> Iterator[tuple[str, str]]:
-    path = env.program.idl
+    path, initialize = env.program.idl, env.program.initialize
     if not path.is_file():
         return  # said by _paths
     try:
@@ -73,7 +73,7 @@ def _arguments(env: Environment) -> Iterator[tuple[str, str]]:
     except OSError as error:
         yield "program.idl", f"cannot be read: {error.strerror}"
     else:
-        for setting, message in idl.check(env.program.initialize, document):
+        for setting, message in idl.check(initialize, document) if initialize else ():
             yield f"program.initialize.{setting}", message
 
 

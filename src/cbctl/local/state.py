@@ -23,6 +23,7 @@ from cbctl.errors import CbctlError, Exit
 from cbctl.local.files import PRIVATE_FOLDER, write_atomic, write_once
 
 VERSION = 1
+LOCAL = "local"  # the environment that `cbctl local` means when none is named
 FOLDERS = (
     "artifacts chain logs postgres records redis releases runs secrets services".split()  # noqa: SIM905
 )
@@ -108,7 +109,7 @@ class State:
                 f"there is no local state of {platform} {environment}",
                 exit=Exit.REFUSED,
                 where=str(top.joinpath(*names)),
-                fix="bring it up first: cbctl deploy local",
+                fix=f"bring it up first: cbctl deploy {environment}",
             )
         path = _root(top)
         # One after the other: nothing is made in a folder before it was looked at.
@@ -155,6 +156,16 @@ class State:
     def _derive(self, text: str) -> str:
         return hmac.new(self.key.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
 
+    @property
+    def environment(self) -> str:
+        return self.path.name
+
+    def command(self, words: str) -> str:
+        """`cbctl local WORDS` as somebody has to type it for this environment."""
+        return f"cbctl local {words}" + (
+            "" if self.environment == LOCAL else f" --env {self.environment}"
+        )
+
     def secret_file(self, name: str) -> Path:
         return self.path / "secrets" / checked_name(name)
 
@@ -171,7 +182,7 @@ class State:
                 f"the state folder has no secret {name!r}",
                 exit=Exit.REFUSED,
                 where=str(self.secret_file(name)),
-                fix="the step that makes it has not run yet: cbctl deploy local",
+                fix=f"the step that makes it has not run yet: cbctl deploy {self.environment}",
             )
         return value
 

@@ -39,15 +39,19 @@ def parts(env: Environment, state: State, current: Release | None) -> list[Part]
     return [
         _server("postgres", services.get("postgres"), state, "database-url", _postgres),
         _server("redis", services.get("redis"), state, "redis-url", _redis),
-        _service("localnet", services.get("localnet"), lambda: _localnet(env.chain.port)),
+        _service("localnet", services.get("localnet"), state, lambda: _localnet(env.chain.port)),
         _program(env, current),
-        _service("api", services.get("api"), lambda: _api(env)),
+        _service("api", services.get("api"), state, lambda: _api(env)),
     ]
 
 
-def _service(name: str, service: Service | None, version: Callable[[], str]) -> Part:
+def _never(state: State) -> str:
+    return f"never started; cbctl deploy {state.environment}"
+
+
+def _service(name: str, service: Service | None, state: State, version: Callable[[], str]) -> Part:
     if service is None:
-        return Part(name, "missing", "", "", "never started; cbctl deploy local")
+        return Part(name, "missing", "", "", _never(state))
     told = _told(version) if service.running else ""
     return Part(name, service.state, told, service.url, service.detail)
 
@@ -59,7 +63,7 @@ def _server(
     secret: str,
     version: Callable[[Secret], tuple[str, str]],
 ) -> Part:
-    """A server of our own, or one that .env.local names."""
+    """A server of our own, or one that cbctl.yaml names."""
     url = state.read_secret(secret)
     if service is not None and not (service.state == "stopped" and url):
         told = ("", service.url)
@@ -67,7 +71,7 @@ def _server(
             told = _told_server(version, Secret(url)) or told
         return Part(name, service.state, told[0], service.url or told[1], service.detail)
     if not url:
-        return Part(name, "missing", "", "", "never started; cbctl deploy local")
+        return Part(name, "missing", "", "", _never(state))
     answer = _told_server(version, Secret(url))
     if answer is None:
         kind = "stopped" if service is not None else "missing"

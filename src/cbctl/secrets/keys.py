@@ -31,7 +31,7 @@ class LocalKeys:
             raise CbctlError(
                 f"the local state has no keypair `{name}` yet",
                 exit=Exit.USAGE,
-                fix="cbctl deploy local",
+                fix=f"cbctl deploy {self.state.name}",
             )
         return text.removesuffix("\n")
 

@@ -4,7 +4,7 @@
     url = values.reveal(env.database.url)          # Secret; .reveal() inside the call that needs it
 
 For an environment with a part on this machine, variables come from `.env.<name>` alone: a
-`DATABASE_URL` that happens to be in the shell must never decide what is migrated.
+variable that happens to be in the shell must never decide what is migrated.
 """
 
 from __future__ import annotations
@@ -126,12 +126,13 @@ class Revealer:
         file = self.env_file.name
         places = file if self._env.is_local else f"{file} or the process environment"
         again = "the shell's variables are not used for a local environment; "
+        example = self.env_file.with_name(f"{file}.example")
+        shown = f"; {example.name} shows what it means" if example.is_file() else ""
         hint = again if self._env.is_local and reference.name in self._variables else ""
         return _error(
             reference,
             f"the variable {reference.name} is not set in {places}",
-            f"{hint}add the line {reference.name}=… to {self.env_file} (mode 600;"
-            f" {file}.example shows what it means)",
+            f"{hint}add the line {reference.name}=… to {self.env_file} (mode 600{shown})",
         )
 
 

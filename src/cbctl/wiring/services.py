@@ -47,7 +47,7 @@ def restart_services(work: Workplace, names: list[str]) -> Iterator[str]:
 
 def _require_used(work: Workplace, wanted: list[str]) -> None:
     """Raises CbctlError (7) when a service is to start whose own services do not run. A server
-    that `.env.local` names counts as it answers."""
+    that cbctl.yaml names counts as it answers."""
     from cbctl.report.status import parts
 
     if not set(wanted) & set(USERS):

@@ -12,7 +12,7 @@ from cbctl.config.types import Environment, Reference, Secret, Settings
 from cbctl.engine.event import Sink
 from cbctl.engine.world import Stop, World
 from cbctl.errors import CbctlError, Exit
-from cbctl.local.state import State, root_folder
+from cbctl.local.state import LOCAL, State, root_folder
 from cbctl.machine import SystemClock, SystemRandom, Threads, owner, owner_state
 from cbctl.secrets.keys import LocalKeys
 from cbctl.secrets.reveal import Revealer
@@ -51,6 +51,15 @@ def name_of(settings: Settings, given: str | None) -> str:
     raise CbctlError(
         "which environment?", exit=Exit.USAGE, fix=f"name one of {names} (or set CBCTL_ENV)"
     )
+
+
+def local_name(config: str | None, given: str | None) -> str:
+    """The environment that `cbctl local` is meant for: as above, but without a name it is `local`,
+    or the only one that runs on this machine."""
+    everything = settings(config)
+    here = [env.name for env in everything.environments.values() if env.is_local]
+    default = LOCAL if LOCAL in here else here[0] if len(here) == 1 else None
+    return name_of(everything, given or os.environ.get("CBCTL_ENV") or default)
 
 
 def existing_workplace(config: str | None, given: str | None) -> Workplace | None:

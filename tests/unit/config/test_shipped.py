@@ -12,7 +12,7 @@ import pytest
 from cbctl.config.load import environment, load
 from cbctl.config.reference import Reference
 from cbctl.config.rules import leaves
-from cbctl.config.settings import Settings
+from cbctl.config.settings import Argument, Environment, Settings
 from cbctl.config.show import canonical, show
 from cbctl.config.validate import validate
 from cbctl.errors import CbctlError, Exit
@@ -59,14 +59,19 @@ def test_figures(settings: Settings) -> None:
     contexts = [env.clusters["main"].context for name, env in envs.items() if name != "local"]
     assert contexts[1] == contexts[2] != contexts[0]
     assert {env.api.port for env in envs.values()} == {3000}
-    config = envs["production"].program.initialize.arguments["config"]
-    assert isinstance(config, dict)
+    config = first_configuration(envs["production"])
     assert (config["fee_bps"], config["dispute_window"]) == (250, 86400)
     assert config["sol"] == {"min_bet": 1_000_000, "max_bet": 1_000_000_000_000}
-    local = envs["local"].program.initialize.arguments["config"]
-    assert isinstance(local, dict)
+    local = first_configuration(envs["local"])
     assert local["dispute_window"] == 60
     assert local["min_market_duration"] == 3600
+
+
+def first_configuration(env: Environment) -> dict[str, Argument]:
+    assert env.program.initialize is not None
+    config = env.program.initialize.arguments["config"]
+    assert isinstance(config, dict)
+    return config
 
 
 def test_local_needs_nothing_filled_in(settings: Settings) -> None:

@@ -68,6 +68,15 @@ def test_good(project: Path) -> None:
     require(document, document.settings.environments["local"])
 
 
+def test_a_program_that_needs_no_first_configuration(project: Path) -> None:
+    text = project.read_text().replace(
+        "    program:\n", "    program:\n      initialize: null\n", 1
+    )
+    project.write_text(text)
+    assert found(project) == found(project, "production") == []
+    assert load_document(project).settings.environments["local"].program.initialize is None
+
+
 def test_missing_files(project: Path, tmp_path: Path) -> None:
     (tmp_path / "build" / "lottery.so").unlink()
     (tmp_path / "service").rmdir()
@@ -161,6 +170,9 @@ def test_arguments(project: Path, old: str, new: str, message: str) -> None:
         ("i8", "-128", "-129"),
         ("u128", str(2**128 - 1), str(2**128)),
         ({"option": "u8"}, "1", "x"),
+        ({"option": "u8"}, "null", "[]"),
+        ("u8", "0", "null"),
+        ("bytes", "c0ffee", "coffee"),
         ({"vec": "u8"}, "[1, 2]", "[1, x]"),
         ({"array": ["u8", 2]}, "[1, 2]", "[1]"),
         ({"defined": {"name": "Mode"}}, "Fast", "Medium"),

@@ -40,23 +40,23 @@ def test_the_preferred_one_is_first_and_the_stored_one_goes_before(tmp_path: Pat
     def find() -> list[Binary]:
         return [OLD, NEW]
 
-    assert chosen("X", tmp_path, find, "fix") == OLD
+    assert chosen("X", tmp_path, find, fix="fix", reset="reset") == OLD
     assert list(tmp_path.iterdir()) == []  # choosing stores nothing
     remember(tmp_path, NEW)
-    assert chosen("X", tmp_path, find, "fix") == NEW
+    assert chosen("X", tmp_path, find, fix="fix", reset="reset") == NEW
 
 
 def test_the_same_major_version_of_another_kind_will_do(tmp_path: Path) -> None:
     remember(tmp_path, Binary("wheel", 15, Path("/gone")))
-    assert chosen("X", tmp_path, lambda: [OLD, NEW], "fix") == OLD
+    assert chosen("X", tmp_path, lambda: [OLD, NEW], fix="fix", reset="reset") == OLD
     both = [OLD, Binary("wheel", 15, Path("/back"))]
-    assert chosen("X", tmp_path, lambda: both, "fix").path == Path("/back")
+    assert chosen("X", tmp_path, lambda: both, fix="fix", reset="reset").path == Path("/back")
 
 
 def test_a_major_version_that_is_gone_is_refused(tmp_path: Path) -> None:
     remember(tmp_path, OLD)
     with pytest.raises(CbctlError, match=r"made by version 15 \(system\).*there is: 18 \(wheel\)"):
-        chosen("X", tmp_path, lambda: [NEW], "fix")
+        chosen("X", tmp_path, lambda: [NEW], fix="fix", reset="reset")
     with pytest.raises(CbctlError, match="no program for X") as error:
-        chosen("X", tmp_path / "empty", list, "install it")
+        chosen("X", tmp_path / "empty", list, fix="install it", reset="reset")
     assert error.value.fix == "install it"

@@ -49,6 +49,19 @@ def test_without_create_nothing_is_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_commands_name_the_environment_that_they_do_not_mean_by_themselves(tmp_path: Path) -> None:
+    state = State.open("plat", "local", root=tmp_path)
+    assert state.command("logs api") == "cbctl local logs api"
+    state = State.open("plat", "sandbox", root=tmp_path)
+    assert state.command("logs api") == "cbctl local logs api --env sandbox"
+    with pytest.raises(CbctlError) as error:
+        state.secret("x")
+    assert error.value.fix.endswith("cbctl deploy sandbox")
+    with pytest.raises(CbctlError) as error:
+        State.open("plat", "other", root=tmp_path, create=False)
+    assert error.value.fix.endswith("cbctl deploy other")
+
+
 def test_side_by_side_openings_agree_on_the_key(tmp_path: Path) -> None:
     keys: list[str] = []
     threads = [

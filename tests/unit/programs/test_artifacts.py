@@ -13,51 +13,71 @@ from pathlib import Path
 import pytest
 from tests.testbed.beds import need
 from tests.unit.programs.crypto_bet import ARTIFACTS, ELF, ROOT
+from tests.unit.programs.guestbook import ELF as GUESTBOOK
 
-HASH_FILE = ARTIFACTS / "crypto_bet.so.sha256"
-LOCK = ARTIFACTS / "toolchain.lock"
-
-
-def test_the_hash_is_the_elfs() -> None:
-    digest, name = HASH_FILE.read_text().split()
-    assert name == ELF.name
-    assert hashlib.sha256(ELF.read_bytes()).hexdigest() == digest
+built = pytest.mark.parametrize("elf", [ELF, GUESTBOOK], ids=lambda path: path.stem)
+"""Whatever `build-elf` made and is committed."""
 
 
-def test_the_elf_is_sbpf_v3() -> None:
-    elf = ELF.read_bytes()
-    assert elf[:4] == b"\x7fELF"
-    (machine,) = struct.unpack_from("<H", elf, 18)
-    (flags,) = struct.unpack_from("<I", elf, 48)
+@built
+def test_the_hash_is_the_elfs(elf: Path) -> None:
+    digest, name = elf.with_suffix(".so.sha256").read_text().split()
+    assert name == elf.name
+    assert hashlib.sha256(elf.read_bytes()).hexdigest() == digest
+
+
+@built
+def test_the_elf_is_sbpf_v3(elf: Path) -> None:
+    content = elf.read_bytes()
+    assert content[:4] == b"\x7fELF"
+    (machine,) = struct.unpack_from("<H", content, 18)
+    (flags,) = struct.unpack_from("<I", content, 48)
     assert machine == 247  # BPF
     assert flags == 3
 
 
-def test_the_elf_names_no_folder_and_no_host() -> None:
-    texts = re.findall(rb"[\x20-\x7e]{6,}", ELF.read_bytes())
+@built
+def test_the_elf_names_no_folder_and_no_host(elf: Path) -> None:
+    texts = re.findall(rb"[\x20-\x7e]{6,}", elf.read_bytes())
     for text in texts:
         assert not re.search(rb"^/|\.cargo|registry|https?:|index\.", text), text
 
 
 @pytest.mark.parametrize(
-    "name", ["crypto_bet.idl.json", "crypto_bet.idl-0.29.json", "toolchain.lock"]
+    "path",
+    [
+        ARTIFACTS / "crypto_bet.idl.json",
+        ARTIFACTS / "crypto_bet.idl-0.29.json",
+        ARTIFACTS / "toolchain.lock",
+        GUESTBOOK.with_name("toolchain.lock"),
+    ],
+    ids=lambda path: f"{path.parent.name}/{path.name}",
 )
-def test_text_files_name_no_folder_and_no_host(name: str) -> None:
-    text = (ARTIFACTS / name).read_text()
+def test_text_files_name_no_folder_and_no_host(path: Path) -> None:
+    text = path.read_text()
     assert not re.search(r"https?:|/home/|/root/|/var/|/tmp/", text)
 
 
-def test_the_lock_is_that_of_the_crates() -> None:
-    digest = hashlib.sha256((ROOT / "Cargo.lock").read_bytes()).hexdigest()
-    assert f"{digest}  Cargo.lock" in LOCK.read_text().splitlines()
+workspaces = pytest.mark.parametrize(
+    ("workspace", "artifacts"),
+    [(ROOT, ARTIFACTS), (GUESTBOOK.parent, GUESTBOOK.parent)],
+    ids=["crypto_bet", "guestbook"],
+)
 
 
-def test_no_crate_brings_128_bit_helpers() -> None:
+@workspaces
+def test_the_lock_is_that_of_the_crates(workspace: Path, artifacts: Path) -> None:
+    digest = hashlib.sha256((workspace / "Cargo.lock").read_bytes()).hexdigest()
+    assert f"{digest}  Cargo.lock" in (artifacts / "toolchain.lock").read_text().splitlines()
+
+
+@workspaces
+def test_no_crate_brings_128_bit_helpers(workspace: Path, artifacts: Path) -> None:
     """With such a crate a 128-bit product links and runs wrong; without it the link fails."""
-    crates = re.findall(r'^name = "(.+)"', (ROOT / "Cargo.lock").read_text(), re.MULTILINE)
+    crates = re.findall(r'^name = "(.+)"', (workspace / "Cargo.lock").read_text(), re.MULTILINE)
     assert "pinocchio" in crates
     assert [name for name in crates if "builtins" in name] == []
-    assert "link-arg=--disable-math-builtins" in (ROOT / "build").read_text()
+    assert "link-arg=--disable-math-builtins" in (ROOT / "build-elf").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -31,11 +31,11 @@ def test_a_generated_keypair(tmp_path: Path) -> None:
 
 
 def test_no_such_keypair(tmp_path: Path) -> None:
-    keys = LocalKeys(tmp_path)
+    keys = LocalKeys(tmp_path / "sandbox")
     assert not keys.has("guardian")
     with pytest.raises(CbctlError, match="has no keypair `guardian` yet") as caught:
         keys.address("guardian")
-    assert (caught.value.exit, caught.value.fix) == (Exit.USAGE, "cbctl deploy local")
+    assert (caught.value.exit, caught.value.fix) == (Exit.USAGE, "cbctl deploy sandbox")
 
 
 @pytest.mark.parametrize("text", ["", CANARY, "[1, 2]", f'["{CANARY}"]', "{}", "[" + "1," * 64])

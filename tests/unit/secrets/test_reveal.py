@@ -116,6 +116,11 @@ def test_optional_and_literal(env: dict[str, Environment]) -> None:
 def test_missing_variable(env: dict[str, Environment], tmp_path: Path) -> None:
     with pytest.raises(CbctlError) as caught:
         Revealer(env["staging"], variables={}).reveal(rpc(env["staging"], 0))
+    assert caught.value.fix == f"add the line RPC=… to {tmp_path}/.env.staging (mode 600)"
+
+    (tmp_path / ".env.staging.example").write_text("RPC=\n")
+    with pytest.raises(CbctlError) as caught:
+        Revealer(env["staging"], variables={}).reveal(rpc(env["staging"], 0))
     error = caught.value
     assert error.exit is Exit.USAGE
     assert str(error) == (

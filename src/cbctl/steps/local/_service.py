@@ -158,7 +158,9 @@ def verify(services: Services, name: str, wanted: str | None = None) -> Verdict:
     else:
         return Verified(evidence)
     return NotVerified(
-        why, fix=f"cbctl local logs {name}", evidence={**evidence, **_log(services, part)}
+        why,
+        fix=services.state.command(f"logs {name}"),
+        evidence={**evidence, **_log(services, part)},
     )
 
 

@@ -96,10 +96,10 @@ class LocalLocalnet(_service.ServiceStep[Inputs, Facts, Outcome]):
         Ports(services.state).reserve(NAME, preferred=inputs.port, count=2)
         _service.start(ctx, services, spec(services.state, inputs, release=ctx.run))
         services.state.write_secret(_service.RPC_URL, url(inputs))
-        return _outcome(inputs)
+        return _outcome(services.state, inputs)
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
-        return _outcome(inputs)
+        return _outcome(self.services(inputs).state, inputs)
 
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
         services = self.services(inputs)
@@ -131,14 +131,14 @@ def spec(state: State, inputs: Inputs, *, release: str = "") -> ServiceSpec:
     )
 
 
-def _outcome(inputs: Inputs) -> Outcome:
+def _outcome(state: State, inputs: Inputs) -> Outcome:
     try:
         genesis = probes.rpc(inputs.port, "getGenesisHash")
     except (OSError, http.client.HTTPException) as error:
         raise CbctlError(
             f"the localnet does not tell its genesis hash: {error}",
             where=url(inputs),
-            fix=f"cbctl local logs {NAME}",
+            fix=state.command(f"logs {NAME}"),
         ) from error
     return Outcome(url(inputs), f"ws://{HOST}:{inputs.port + 1}", str(genesis))
 

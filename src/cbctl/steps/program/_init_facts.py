@@ -35,7 +35,7 @@ class Inputs:
     account: str
     arguments: Mapping[str, Any]
     at: str | None = None
-    accounts: Mapping[str, str] = field(default_factory=dict)
+    accounts: Mapping[str, Reference | str] = field(default_factory=dict)
     genesis_hash: str | None = None
     program_step: str = "program"
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cbctl.config.names import snake
 from cbctl.config.types import Reference
 from cbctl.engine.step import Context, Json, Observation
 from cbctl.errors import CbctlError, Exit
@@ -52,9 +54,10 @@ def plan(ctx: Context, inputs: Inputs, wallet: Keypair) -> Plan:
     _refuse_placeholders(program, inputs.instruction, values)
     items = program.instruction(inputs.instruction).accounts
     given = {item.name: key for item in items if item.signer}
-    given |= {name: _key(f"accounts.{name}", text) for name, text in inputs.accounts.items()}
+    for name, address in _revealed(ctx, inputs.accounts).items():
+        given[snake(name)] = _key(f"accounts.{name}", address)
     accounts = program.accounts(inputs.instruction, wanted, given)
-    name = inputs.at or _only_new(program, inputs.instruction)
+    name = snake(inputs.at) if inputs.at else _only_new(program, inputs.instruction)
     if name not in accounts:
         raise _idl_error("at", f"{inputs.instruction} has no account {name}")
     record = program.account_type(inputs.account).name
@@ -133,8 +136,14 @@ def compare(
 
 def listed(differences: tuple[tuple[str, Json, Json], ...]) -> str:
     return "; ".join(
-        f"{name}: on chain {old}, in cbctl.yaml {new}" for name, old, new in differences
+        f"{name}: on chain {_written(old)}, in cbctl.yaml {_written(new)}"
+        for name, old, new in differences
     )
+
+
+def _written(value: Json) -> str:
+    """As it would stand in cbctl.yaml."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _done(node: Rpc, plan: Plan) -> bool:
@@ -231,10 +240,12 @@ def _addresses(kind: Any, value: Any) -> list[str]:
 
 
 def _revealed(ctx: Context, value: Any) -> Any:
-    """Arguments may stand elsewhere; a number there is text, as everything is."""
+    """Arguments may stand elsewhere; an optional one that is not there is an option's None."""
+    from cbctl.clients.solana.idl.primitive import Elsewhere
+
     if isinstance(value, Reference):
         text = ctx.reveal(value).reveal().strip()
-        return int(text) if text.isdecimal() and len(text) <= 20 else text
+        return Elsewhere(text) if text or not value.optional else None
     if isinstance(value, Mapping):
         return {key: _revealed(ctx, inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

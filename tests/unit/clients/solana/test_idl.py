@@ -27,6 +27,7 @@ from cbctl.clients.solana.idl.model import (
     snake,
 )
 from cbctl.clients.solana.idl.parse import parse
+from cbctl.clients.solana.idl.primitive import Elsewhere
 from cbctl.clients.solana.idl.program import Program
 from cbctl.clients.solana.loader import programdata_address
 
@@ -178,6 +179,8 @@ def test_account_that_nobody_can_tell() -> None:
         ("pair", {"items": [1]}, "terms.pair.items: needs 2 items, not 1"),
         ("pair", {"items": [1, 1 << 16]}, "terms.pair.items[1]: 65536 does not fit u16"),
         ("note", "xx", "terms.note: expected bytes as hex text, not 'xx'"),
+        ("note", 7, "terms.note: expected bytes as hex text, not 7"),
+        ("kind", {"Plain": [1]}, "terms.kind.Plain: needs 0 items, not 1"),
         ("old", "abc", "terms.old: 'abc' is not an address (base58)"),
         ("ratio", "1", "terms.ratio: expected a number, not '1'"),
         ("ratio", float("nan"), "terms.ratio: expected a number, not nan"),
@@ -192,6 +195,27 @@ def test_errors_name_the_path(path: str, value: Any, words: str) -> None:
     with pytest.raises(IdlError) as caught:
         rich().canonical("open_shop", {"title": "x", "terms": TERMS | {path: value}})
     assert str(caught.value).startswith(f"arguments.{words}")
+
+
+def test_options_may_be_left_out() -> None:
+    given = {name: value for name, value in TERMS.items() if name not in ("note", "old")}
+    read = rich().canonical("open_shop", {"title": "x", "terms": given})["terms"]
+    assert read == TERMS | {"note": None}
+
+
+def test_what_is_kept_elsewhere_is_text_and_may_mean_a_number() -> None:
+    given = {"title": Elsewhere("5"), "terms": TERMS | {"number": Elsewhere("5")}}
+    read = rich().canonical("open_shop", given)
+    assert (read["title"], read["terms"]["number"]) == ("5", 5)
+    read = rich().canonical(
+        "open_shop", {"title": "", "terms": TERMS | {"point": [Elsewhere("-7"), 1]}}
+    )
+    assert read["terms"]["point"] == [-7, 1]
+    for wrong in ("", "+5", "5.0", "0x5", "\u0665", "9" * 99):
+        with pytest.raises(IdlError, match=r"terms\.number: expected a whole number"):
+            rich().canonical("open_shop", given | {"terms": TERMS | {"number": Elsewhere(wrong)}})
+    with pytest.raises(IdlError, match="expected a whole number, not '5'"):
+        rich().canonical("open_shop", given | {"terms": TERMS | {"number": "5"}})
 
 
 def test_accounts_and_events_are_decoded() -> None:

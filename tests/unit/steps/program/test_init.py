@@ -131,4 +131,4 @@ def test_secret_is_not_shown() -> None:
 
 
 def test_listed() -> None:
-    assert listed((("a", 1, None),)) == "a: on chain 1, in cbctl.yaml None"
+    assert listed((("a", 1, None),)) == "a: on chain 1, in cbctl.yaml null"

@@ -1,8 +1,8 @@
 """Borsh by the types of an IDL. Values are plain JSON-like data in both directions:
 
-integers are int, addresses base58 text, `bytes` hex text, options None or the value, structs
-mappings by field name (lists where fields have no names), enums the variant's name or
-`{name: fields}`.
+integers are int, addresses base58 text, `bytes` hex text, options None or the value (as a field
+they may be left out), structs mappings by field name (lists where fields have no names), enums
+the variant's name or `{name: fields}`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Codec:
 
     def _encode_fields(self, fields: Fields, value: Any, path: str, env: Env) -> bytes:
         if not fields.named:
-            items = _sequence(value, path) if fields.items else ()
+            items = _sequence(value, path) if fields.items or value else ()
             if len(items) != len(fields.items):
                 raise IdlError(path, f"needs {len(fields.items)} items, not {len(items)}")
             values: Mapping[str, Any] = {str(index): item for index, item in enumerate(items)}
@@ -98,9 +98,9 @@ class Codec:
         parts = []
         for field in fields.items:
             where = f"{path}.{field.name}"
-            if field.name not in values:
+            if field.name not in values and not isinstance(field.type, Option):
                 raise IdlError(where, "is missing")
-            parts.append(self.encode(field.type, values[field.name], where, env))
+            parts.append(self.encode(field.type, values.get(field.name), where, env))
         return b"".join(parts)
 
     def _encode_enum(self, body: Enum, value: Any, path: str, env: Env) -> bytes:

@@ -7,17 +7,17 @@ was half of the package's import time, which every start pays (45 ms, now 25).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from cbctl.config.names import snake as snake
 from cbctl.errors import CbctlError, Exit
 
 
 class IdlError(CbctlError):
-    """path: into the IDL or into the value, for example `arguments.config.fee_bps`."""
+    """path: into the IDL or into the value, for example `arguments.config.limit`."""
 
     def __init__(self, path: str, what: str) -> None:
         super().__init__(f"{path}: {what}", exit=Exit.USAGE)
@@ -167,11 +167,6 @@ class Idl(msgspec.Struct, frozen=True):
     events: Mapping[str, Record]
     types: Mapping[str, TypeDef]
     errors: Mapping[int, str] = msgspec.field(default_factory=dict)
-
-
-def snake(name: str) -> str:
-    """initializeProgram, InitializeProgram and initialize_program are one name."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def shown(value: Any) -> str:

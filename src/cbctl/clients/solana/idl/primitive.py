@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from typing import Any
 
 from solders.pubkey import Pubkey
 
 from cbctl.clients.solana.idl.model import IdlError, shown
+
+_NUMBER = re.compile(r"-?[0-9]{1,78}")  # the longest is of 256 bits
+
+
+class Elsewhere(str):
+    """A value that is kept elsewhere, where everything is text: a number in it is one."""
 
 
 def take(data: bytes, at: int, size: int, path: str) -> bytes:
@@ -40,6 +47,8 @@ def encode_primitive(name: str, value: Any, path: str) -> bytes:
 
 
 def _integer(name: str, value: Any, path: str) -> bytes:
+    if isinstance(value, Elsewhere) and _NUMBER.fullmatch(value):
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise IdlError(path, f"expected a whole number, not {shown(value)}")
     signed, bits = name[0] == "i", int(name[1:])
@@ -57,6 +66,8 @@ def _text(value: Any, path: str) -> bytes:
 
 def _raw(value: Any, path: str) -> bytes:
     try:
+        if isinstance(value, int):  # of a number, bytes() makes as many zeros
+            raise TypeError
         return bytes.fromhex(value) if isinstance(value, str) else bytes(value)
     except (ValueError, TypeError):
         raise IdlError(path, f"expected bytes as hex text, not {shown(value)}") from None
