@@ -17,6 +17,7 @@ def main() -> None:
 
     from cbctl.app import app
 
+    _open_closed_streams()
     if "_CBCTL_COMPLETE" in os.environ:
         from typer._completion_classes import completion_init
 
@@ -39,8 +40,10 @@ def main() -> None:
     except typer.Abort:
         raise SystemExit(Exit.CANCELLED) from None
     except BrokenPipeError:
+        from cbctl.render.output import abandon
+
         # whoever read our output has gone; the work is done or was never begun
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon(sys.stdout)
         raise SystemExit(Exit.FAILED) from None
     except Exception as error:
         if os.environ.get("CBCTL_DEBUG"):
@@ -50,6 +53,13 @@ def main() -> None:
     if code == _TYPER_INTERRUPTED:
         raise SystemExit(Exit.CANCELLED)
     raise SystemExit(code if isinstance(code, int) else Exit.DONE)
+
+
+def _open_closed_streams() -> None:
+    """`>&-`: also so that the next file that is opened does not become standard output."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115 (for good)
 
 
 def _show_defect(error: Exception) -> None:

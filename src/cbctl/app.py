@@ -20,7 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "health": ("health", "Whether every part works (exit 10 when not)"),
     "releases": ("releases", "What was deployed and verified, newest last"),
     "diff": ("diff", "What differs between two releases or saved plans"),
-    "runs": ("runs", "Look at past and interrupted runs"),
+    "runs": ("runs", "Look at past runs, and watch one that goes on"),
     "why": ("why", "Explain a run: timeline, cause, evidence, what to do next"),
     "audit": ("audit", "Who did what when, and whether the journals were changed since"),
     "freeze": ("freeze", "Hold back deploys of an environment"),

@@ -19,6 +19,7 @@ COMMANDS = [
     "releases local --output json",
     "runs list --env local --output json",
     "runs show last --env local --output json",
+    "runs attach last --env local --events ndjson",
     "lock status local",
     "config show local --output json",
     "config validate local",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import signal
 import subprocess
 import time
@@ -14,6 +12,8 @@ from typing import Any
 
 import pytest
 from tests.e2e.support import PATIENCE, Platform, Running, wait_until
+from tests.testbed.terminal import Session
+from tests.unit.render.support import Tty
 
 AIRDROP = 100_000_000_000  # lamports, as deploy.yaml asks for
 SLOW = "CREATE TABLE slow (id bigint PRIMARY KEY);\nSELECT pg_sleep(2);\n"
@@ -263,33 +263,35 @@ def test_a_hangup_does_not_stop_it(fresh: Platform) -> None:
     assert fresh.journal()[-1]["data"]["result"] == "succeeded"
 
 
-def test_the_terminal_goes_away(platform: Platform) -> None:
-    """A real terminal, closed in the middle: the run goes on and ends well."""
-    outer, inner = pty.openpty()
-    process = subprocess.Popen(
-        [*platform.launcher, "deploy", "local"],
-        cwd=platform.folder,
-        env={**platform.environment(), "TERM": "xterm-256color"},
-        stdin=inner,
-        stdout=inner,
-        stderr=inner,
-        preexec_fn=_take_terminal,
-    )
-    os.close(inner)
-    until = time.monotonic() + PATIENCE
-    while "program" not in ids(platform.journal(), "step.intent"):
-        os.read(outer, 65536)
-        assert time.monotonic() < until
-    os.close(outer)
-    process.wait(PATIENCE)
+def test_the_terminal_goes_away_and_another_one_takes_over(platform: Platform) -> None:
+    """A real terminal, closed in the middle: the run goes on, and is seen from a second one."""
+    first = _on_a_terminal(platform, "deploy", "local")
+    first.read("redis")
+    wait_until(lambda: "program" in ids(platform.journal(), "step.intent"), "the program's turn")
+    first.hang_up()
+    second = _on_a_terminal(platform, "runs", "attach", "--env", "local")
+    third = platform.start("runs", "attach", "--env", "local", "--events", "ndjson")
+    written = second.read()
+    assert (second.wait(), first.wait()) == (0, 0)
     platform.remember_secrets()
+    platform.transcript.append(written)
+    tty = Tty()
+    tty.feed(written)
+    shown = "\n".join(tty.seen)
+    run = platform.run("runs", "list", "--env", "local", "-o", "json").ended(0).json[-1]["run"]
     assert platform.journal()[-1]["data"]["result"] == "succeeded"
+    assert "deploy succeeded" in shown and "release  r1" in shown and run in shown
+    told = third.end().ended(0).events
+    assert [e["type"] for e in told[:1] + told[-1:]] == ["plan.started", "run.ended"]
+    assert told[-1]["data"]["release"] == "r1"
+    again = platform.run("runs", "attach", run, "--env", "local", "-o", "json").ended(0)
+    assert again.json == told[-1]["data"]
+    log = (platform.state / "logs" / "runs" / f"{run}.log").read_text()
+    assert "program: done in " in log and "verify: already right" in log
+    assert "\ndeploy succeeded in " in log and "\x1b" not in log
     assert platform.deploy()["changes"] == []
+    assert len(list((platform.state / "logs" / "runs").iterdir())) == 2, "no run, no log"
 
 
-def _take_terminal() -> None:
-    import fcntl
-    import termios
-
-    os.setsid()
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+def _on_a_terminal(platform: Platform, *command: str) -> Session:
+    return Session([*platform.launcher, *command], platform.environment(), folder=platform.folder)

@@ -26,6 +26,7 @@ def status(
     Example: cbctl lock status local
     """
     from cbctl.cli.results import print_data
+    from cbctl.engine.lock import NO_RUN
     from cbctl.wiring.workplace import open_workplace
 
     work = open_workplace(config, env)
@@ -55,6 +56,8 @@ def status(
         f"  for run {holder['run']}: {holder['reason']}\n"
         f"  token {token}"
     )
+    if holder["run"] != NO_RUN:
+        print_text(f"  watch it: cbctl runs attach {holder['run']} --env {work.env.name}")
 
 
 @app.command("break")

@@ -33,6 +33,25 @@ def _environments(incomplete: str) -> list[str]:
     return [n for n in names if n.startswith(incomplete)]
 
 
+def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Ids for the shell's completion, newest first; only names of files are read."""
+    import os
+    from pathlib import Path
+
+    from cbctl.config.load import environment, find_config, load
+    from cbctl.errors import CbctlError
+    from cbctl.local.state import root_folder
+
+    name = ctx.params.get("env") or os.environ.get("CBCTL_ENV", "")
+    try:
+        env = environment(load(find_config(Path.cwd(), ctx.params.get("config"))), name)
+        found = (root_folder() / env.platform / env.name / "runs").glob("*.ndjson")
+        ids = sorted((path.stem for path in found), reverse=True)
+    except (CbctlError, OSError):
+        return []
+    return [id for id in ids if id.startswith(incomplete)]
+
+
 EnvArgument = Annotated[
     str | None,
     typer.Argument(
@@ -78,6 +97,10 @@ EventsOption = Annotated[
 ]
 PlanOption = Annotated[
     bool, typer.Option("--plan", help="Only show what would change (exit 2 when anything would).")
+]
+RunArgument = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="Id of a run, or `last`.", autocompletion=complete_runs),
 ]
 OnlyOption = Annotated[
     list[str] | None,

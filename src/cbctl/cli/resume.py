@@ -15,6 +15,7 @@ from cbctl.cli.options import (
     Output,
     OutputOption,
     YesOption,
+    complete_runs,
 )
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -24,7 +25,11 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def resume(
     id: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="Id of a run; without it, the newest open one."),
+        typer.Argument(
+            metavar="[RUN]",
+            help="Id of a run; without it, the newest open one.",
+            autocompletion=complete_runs,
+        ),
     ] = None,
     env: EnvOption = None,
     yes: YesOption = False,

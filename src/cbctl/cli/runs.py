@@ -1,4 +1,4 @@
-"""`cbctl runs`: past and interrupted runs."""
+"""`cbctl runs`: past, interrupted and present runs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,23 @@ from typing import Annotated, Any
 
 import typer
 
-from cbctl.cli.options import ConfigOption, EnvOption, Output, OutputOption
+from cbctl.cli.options import (
+    ConfigOption,
+    EnvOption,
+    Events,
+    EventsOption,
+    Output,
+    OutputOption,
+    RunArgument,
+    complete_runs,
+)
 from cbctl.cli.results import print_text
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    help="Look at past and interrupted runs.",
+    help="Look at runs that ended, were interrupted or go on.",
 )
 
 
@@ -39,11 +48,40 @@ def list_(
         return
     rows = [{**r, "started": str(r["started"])[:19]} for r in found]
     print_table(rows, ("run", "kind", "result", "changes", "started", "who"))
+    if running := next((r["run"] for r in found if r["result"] == "running"), None):
+        print_text(f"\nwatch it: cbctl runs attach {running} --env {work.env.name}")
+
+
+@app.command()
+def attach(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="Id of a run, or `last`; without it, the one that goes on, else the newest.",
+            autocompletion=complete_runs,
+        ),
+    ] = None,
+    env: EnvOption = None,
+    output: OutputOption = Output.TEXT,
+    events: EventsOption = Events.NONE,
+    config: ConfigOption = None,
+) -> None:
+    """Watch a run that was started elsewhere, or whose terminal is gone, to its end.
+
+    What happened so far is shown first. The exit code is that of the run. Ctrl-C only leaves
+    (exit 8); the run goes on.
+
+    Example: cbctl runs attach --env local
+    """
+    from cbctl.cli.attach import attach as watch
+
+    watch(config, env, run, output, events)
 
 
 @app.command()
 def show(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or `last`.")],
+    run: RunArgument,
     env: EnvOption = None,
     config: ConfigOption = None,
     output: OutputOption = Output.TEXT,
@@ -53,10 +91,12 @@ def show(
     Example: cbctl runs show last --env local
     """
     from cbctl.cli.results import print_data
-    from cbctl.report.runs import journal_of
+    from cbctl.local.runlogs import RunLogs
+    from cbctl.report.runs import find, going_on, journal_of
     from cbctl.wiring.workplace import open_workplace
 
     work = open_workplace(config, env)
+    run = find(work.store, run, work.env.name)
     records = journal_of(work.store, run)
     if output is not Output.TEXT:
         print_data(records, output)
@@ -64,6 +104,10 @@ def show(
     for record in records:
         print_text(f"{record['at'][11:23]}  {record['type']:<16}  {_line(record['data'])}")
     print_text(f"{len(records)} records since {records[0]['at']}, all hashes match")
+    if (log := RunLogs(work.state).lines(run)).exists():
+        print_text(f"in plain lines: {log}")
+    if going_on(work.store) == run:
+        print_text(f"it goes on: cbctl runs attach {run} --env {work.env.name}")
 
 
 def _line(data: dict[str, Any]) -> str:

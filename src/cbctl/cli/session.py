@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -22,6 +24,9 @@ from cbctl.engine.run import Ended, Result, summary
 from cbctl.errors import CbctlError, Exit
 from cbctl.wiring.workplace import Workplace, open_workplace
 
+if TYPE_CHECKING:
+    from cbctl.render.face import Mode
+
 
 def run(
     config: str | None,
@@ -34,24 +39,21 @@ def run(
     """Opens the environment, shows the run and leaves with its exit code.
 
     afterwards  prints what a person wants to see after a success"""
+    from cbctl.local.runlogs import RunLogs
     from cbctl.machine import Threads
-    from cbctl.render.face import Mode, face
+    from cbctl.render.face import face
     from cbctl.render.failure import show as show_error
+    from cbctl.render.record import Record
 
-    if events is Events.NDJSON and output is not Output.TEXT:
-        raise CbctlError(
-            "--events and --output both write to stdout",
-            exit=Exit.USAGE,
-            fix="use one of them; the last event is the result",
-        )
-    machine = events is Events.NDJSON or output is not Output.TEXT
-    mode: Mode = "ndjson" if events is Events.NDJSON else "auto"
+    mode = mode_of(output, events)
+    machine = mode == "ndjson" or output is not Output.TEXT
     threads = Threads()
     with face(mode, sys.stderr, os.environ, stdout=sys.stdout, every=threads.every) as shown:
         # a terminal that goes away must not take the run with it
         signal.signal(signal.SIGHUP, lambda *_: shown.hangup())
         try:
             place = open_workplace(config, env, shown, say=shown.say, create=True)
+            shown.also(Record(RunLogs(place.state).begin, shown.say))
             ended = work(place)
         except CbctlError as error:
             if not machine:
@@ -64,8 +66,32 @@ def run(
     if output is not Output.TEXT:
         print_data(summary(ended), output)
     elif ended.exit is Exit.DONE and events is Events.NONE:
-        afterwards(place)
+        _tell(lambda: afterwards(place))
     raise typer.Exit(int(ended.exit))
+
+
+def mode_of(output: Output, events: Events) -> Mode:
+    """How a run is shown. Raises CbctlError (64) for two that exclude each other."""
+    if events is Events.NDJSON and output is not Output.TEXT:
+        raise CbctlError(
+            "--events and --output both write to stdout",
+            exit=Exit.USAGE,
+            fix="use one of them; the last event is the result",
+        )
+    return "ndjson" if events is Events.NDJSON else "auto"
+
+
+def _tell(afterwards: Callable[[], None]) -> None:
+    """A run that ended well has done so, also when nobody is left to read about it."""
+    from cbctl.render.output import abandon
+
+    try:
+        afterwards()
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EIO):
+            raise
+        abandon(sys.stdout)
 
 
 def _result(error: CbctlError) -> Result:

@@ -35,21 +35,26 @@ def status(
 
 
 def gathered(work: Workplace) -> dict[str, Any]:
-    """{environment, release, open_run, frozen, parts: [{name, state, version, url, detail}]}
+    """{environment, release, running, open_run, frozen, parts}
 
+    running   id of the run that goes on
     open_run  id of an interrupted or failed run that can be resumed
-    frozen    {who, at, reason, until} while deploys are held back"""
+    frozen    {who, at, reason, until} while deploys are held back
+    parts     [{name, state, version, url, detail}]"""
     from cbctl.engine import release
     from cbctl.engine.canonical import plain
+    from cbctl.report.runs import going_on
     from cbctl.report.status import parts
     from cbctl.wiring.policy import frozen
     from cbctl.wiring.runs import open_run
 
     current = release.current(release.history(work.store))
+    running, open_one = going_on(work.store), open_run(work)
     return {
         "environment": work.env.name,
         "release": current.id if current else None,
-        "open_run": open_run(work),
+        "running": running or None,
+        "open_run": open_one if open_one != running else None,
         "frozen": plain(frozen(work)),
         "parts": [plain(p) for p in parts(work.env, work.state, current)],
     }
@@ -67,6 +72,11 @@ def print_status(work: Workplace, data: dict[str, Any]) -> None:
     if freeze := data["frozen"]:
         until = f" until {freeze['until'][:16].replace('T', ' ')} UTC" if freeze["until"] else ""
         print_text(f"frozen{until} by {freeze['who']}: {freeze['reason']}")
+    if data["running"]:
+        print_text(
+            f"run {data['running']} goes on: "
+            f"cbctl runs attach {data['running']} --env {work.env.name}"
+        )
     if data["open_run"]:
         print_text(
             f"run {data['open_run']} did not end: cbctl resume {data['open_run']} "

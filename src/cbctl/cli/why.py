@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cbctl.cli.options import ConfigOption, EnvOption, Output, OutputOption
+from cbctl.cli.options import ConfigOption, EnvOption, Output, OutputOption, RunArgument
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -17,7 +17,7 @@ _NARROWEST, _WIDEST = 40, 100
 
 @app.command()
 def why(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or `last`.")],
+    run: RunArgument,
     env: EnvOption = None,
     html: Annotated[
         Path | None,

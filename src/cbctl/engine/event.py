@@ -12,6 +12,9 @@ Types and their data:
   step.undone     step, cannot: str | null
   lock.waiting    holder
   run.ended       result, exit, changes, release, error (always the last one)
+
+Whoever watches a run that was cut off gets a run.ended with the result `interrupted` from
+`report.retold`.
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ from cbctl.errors import CbctlError, Exit
 
 TIME_TO_LIVE = 15.0
 RENEW_EVERY = 5.0
+NO_RUN = "-"
+"""Instead of a run's id, by whoever holds the lock for something shorter."""
 _LOOK_EVERY = 0.25
 
 
@@ -73,11 +75,13 @@ def acquire(
     reason: str,
     waiting: Callable[[LockRecord], None] = lambda holder: None,
     check: Callable[[], None] = lambda: None,
+    environment: str = "ENV",
 ) -> Held:
     """Takes the lock, or raises CbctlError (exit 6) naming the holder.
 
     waiting  told of a holder whose renewal is awaited
     check    raises to give up
+    environment  for the commands that the error names
 
     A holder that is certainly dead is replaced at once; one that is alive is respected at once; of
     any other a renewal is awaited for the time to live before the lock is taken from it."""
@@ -95,7 +99,7 @@ def acquire(
             now.token == watched.token and now.renewals != watched.renewals
         )
         if renewed or store.owner_state(now.owner) == "alive":
-            raise held_by(now)
+            raise held_by(now, environment)
         if watched is None or watched.token != now.token:
             watched, since = now, clock.monotonic()
             waiting(now)
@@ -123,12 +127,16 @@ def last_token(store: Store) -> int:
 
 def held_by(record: LockRecord, environment: str = "ENV") -> CbctlError:
     owner = record.owner
+    if record.run == NO_RUN:
+        work, wait = record.reason, "wait until that is done"
+    else:
+        work = f"run {record.run}: {record.reason}"
+        wait = f"watch that run to its end: cbctl runs attach {record.run} --env {environment}"
     return CbctlError(
         f"the lock is held by {owner.who} on {owner.host} (process {owner.pid}) since "
-        f"{record.since} for run {record.run}: {record.reason}",
+        f"{record.since} for {work}",
         exit=Exit.LOCKED,
-        fix="wait for that run to end (cbctl runs show "
-        f"{record.run} --env {environment}), or: cbctl lock break {environment} --reason WHY",
+        fix=f"{wait}; or: cbctl lock break {environment} --reason WHY",
     )
 
 

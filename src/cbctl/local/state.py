@@ -101,10 +101,11 @@ class State:
         cls, platform: str, environment: str, *, root: Path | None = None, create: bool = True
     ) -> State:
         """Errors: Exit.REFUSED for another user's, a shared or another version's folder, or
-        (create=False) none; Exit.USAGE where no folder can be made."""
+        (create=False) none; Exit.CREDENTIALS for one that is closed to this user; Exit.USAGE where
+        no folder can be made."""
         top = (root or root_folder()).absolute()
         names = (checked_name(platform), checked_name(environment))
-        if not create and not _is_folder(top.joinpath(*names)):
+        if not create and not is_there(platform, environment, root=top):
             raise CbctlError(
                 f"there is no local state of {platform} {environment}",
                 exit=Exit.REFUSED,
@@ -242,7 +243,9 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _is_folder(path: Path) -> bool:
+def is_there(platform: str, environment: str, *, root: Path | None = None) -> bool:
+    """Whether an environment has a state folder. Errors: Exit.CREDENTIALS, Exit.USAGE."""
+    path = (root or root_folder()) / checked_name(platform) / checked_name(environment)
     try:
         return path.is_dir()
     except OSError as error:
@@ -250,6 +253,13 @@ def _is_folder(path: Path) -> bool:
 
 
 def _unusable(path: Path, error: OSError) -> CbctlError:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return CbctlError(
+            f"the state folder is closed to {_user(os.geteuid())}: {error.strerror}",
+            exit=Exit.CREDENTIALS,
+            where=str(path),
+            fix=f"run cbctl as the user whose folder it is, {_ELSEWHERE}",
+        )
     return CbctlError(
         f"the state folder cannot be made: {error.strerror}",
         exit=Exit.USAGE,

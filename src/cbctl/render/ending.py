@@ -71,6 +71,10 @@ def _what(story: Story, result: str, changes: list[Any]) -> str:
             return f"{name} failed after {spent}; {made} undone, all is as it was before"
         case "not undone":
             return f"{name} failed after {spent}; {made} made and not undone"
+        case "interrupted":
+            return f"{name} was interrupted, last heard of after {spent}; " + (
+                f"{made} made or begun" if changes else "nothing was changed"
+            )
         case "cancelled":
             return f"{name} was stopped after {spent}; " + (
                 f"{made} made stay" if changes else "nothing was changed"

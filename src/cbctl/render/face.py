@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal, Protocol, TextIO
 
@@ -44,9 +45,15 @@ class Face:
     close   stops the timer and leaves the terminal in order; what comes later is not shown
     """
 
-    def __init__(self, drawings: list[Drawing], spare: Callable[[Story | None], Drawing]) -> None:
+    def __init__(
+        self,
+        drawings: list[Drawing],
+        spare: Callable[[Story | None], Drawing],
+        beat: float,
+    ) -> None:
+        """beat: seconds between two ticks"""
         self._drawings = drawings
-        self._spare = spare
+        self._spare, self._beat = spare, beat
         self._timer: Repeating | None = None
         self._lock = threading.Lock()
         self._over = self._closed = False
@@ -59,6 +66,10 @@ class Face:
             return
         self._over = event.type == "run.ended"
         self._each(lambda drawing: drawing(event))
+
+    def also(self, drawing: Drawing) -> None:
+        """One more, which is told what comes from now on."""
+        self._drawings.append(drawing)
 
     def say(self, text: str) -> None:
         self._each(lambda drawing: drawing.say(text))
@@ -76,8 +87,9 @@ class Face:
         self._closed = True
         self._each(lambda drawing: drawing.close())
 
-    def keep_time(self, every: Every, seconds: float) -> None:
-        self._timer = every(seconds, self.tick)
+    def keep_time(self, every: Every) -> None:
+        """Starts the clockwork, unless it goes already."""
+        self._timer = self._timer or every(self._beat, self.tick)
 
     def __enter__(self) -> Face:
         return self
@@ -115,12 +127,15 @@ def face(
     *,
     stdout: TextIO | None = None,
     every: Every | None = None,
+    now: Callable[[], float] = time.monotonic,
+    wall: Callable[[], float] = time.time,
 ) -> Face:
     """The face for a run.
 
     mode    auto: a live view on a terminal, else plain lines; plain: lines; ndjson: events on
             `stdout`, with a live view beside them where they do not share the terminal; quiet
-    every   calls the clockwork of the face; without it reminders come only along with events
+    every   calls the clockwork of the face; without it `keep_time` is called later, or nothing
+            turns and nothing is reminded of
     """
     live = mode in ("auto", "ndjson") and lively(stderr, environ)
     drawings: list[Drawing] = []
@@ -131,12 +146,16 @@ def face(
     if live:
         from cbctl.render.terminal import Terminal
 
-        drawings.append(Terminal(stderr, environ))
+        drawings.append(Terminal(stderr, environ, now=now))
     elif mode in ("auto", "plain"):
-        drawings.append(Lines(stderr, environ))
-    found = Face(drawings, lambda story: Lines(stderr, environ, story=story))
-    if every and drawings:
-        found.keep_time(every, 0.125 if live else 1.0)
+        drawings.append(Lines(stderr, environ, now=now, wall=wall))
+    found = Face(
+        drawings,
+        lambda story: Lines(stderr, environ, now=now, wall=wall, story=story),
+        0.125 if live else 1.0,
+    )
+    if every:
+        found.keep_time(every)
     return found
 
 

@@ -25,7 +25,7 @@ QUIET_FOR = 2.0
 
 
 class Lines:
-    """A face. `tick`, called every second or so, gives the reminders; events give them too.
+    """A face. `tick`, called every second or so, gives the reminders.
 
     story  what was told before, when this face takes over from another one
     """
@@ -54,7 +54,6 @@ class Lines:
         with self._lock:
             now = self._now()
             self._speak(now)
-            self._remind(now)
             held = self._story.holder
             step = self._story.tell(event, now)
             text = self._text(event, step, now, held)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Ndjson:
     """Lines `{"type", "at", "run", "data"}`, pure ASCII, each flushed."""
 
-    def __init__(self, stdout: TextIO | None) -> None:
-        self._out = Output(stdout)
+    def __init__(self, stdout: TextIO | Output | None) -> None:
+        self._out = stdout if isinstance(stdout, Output) else Output(stdout)
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:

@@ -15,12 +15,14 @@ class Output:
 
     unicode  False: the stream's encoding cannot carry it, plain characters are written instead
     dead     the other end is gone
+    why      the reason for it, in the system's words
     """
 
     def __init__(self, stream: TextIO | None) -> None:
         # None: the process was started with this stream closed
         self._stream = stream
         self.dead = stream is None
+        self.why = ""
         encoding = getattr(stream, "encoding", None) or "utf-8"
         self._encoding = encoding
         try:
@@ -42,18 +44,20 @@ class Output:
                 # another program made the shared terminal non-blocking: what is left is buffered
                 os.set_blocking(self._stream.fileno(), True)
                 self._stream.flush()
-        except (OSError, ValueError):  # ValueError: the stream was closed
-            self._die(self._stream)
+        except (OSError, ValueError) as error:  # ValueError: the stream was closed
+            self.dead, self.why = True, getattr(error, "strerror", None) or str(error)
+            abandon(self._stream)
 
     def line(self, text: str = "") -> None:
         self.write(text + "\n")
 
-    def _die(self, stream: TextIO) -> None:
-        self.dead = True
-        # What is still buffered would fail again when the interpreter ends (exit code 120).
-        try:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
-        except (OSError, ValueError):
-            return
+
+def abandon(stream: TextIO) -> None:
+    """Leads to nowhere what is still buffered: it would fail again when the interpreter ends (exit
+    code 120)."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        return

@@ -10,6 +10,7 @@ from cbctl.engine import journal, policy
 from cbctl.engine.journal import RUNS, Record
 from cbctl.engine.release import HISTORY
 from cbctl.engine.store import Store
+from cbctl.report.runs import going_on
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,6 @@ def entries(store: Store, environment: str) -> list[Entry]:
         found += _of_run(run, journal.read(store, stream), environment, run == running)
     # clocks are set back, tokens are not
     return sorted(found, key=lambda e: (e.token, e.at))
-
-
-def going_on(store: Store) -> str:
-    """Id of the run that somebody carries out right now, else ""."""
-    lock = store.read_lock()
-    alive = lock and lock.held and store.owner_state(lock.owner) != "dead"
-    return lock.run if lock and alive else ""
 
 
 def _of_run(run: str, records: Sequence[Record], environment: str, running: bool) -> list[Entry]:

@@ -8,6 +8,7 @@ from typing import Any
 from cbctl.engine import journal
 from cbctl.engine.canonical import plain
 from cbctl.engine.journal import RUNS
+from cbctl.engine.lock import NO_RUN
 from cbctl.engine.store import Store
 from cbctl.errors import CbctlError, Exit
 
@@ -17,8 +18,7 @@ def summaries(store: Store) -> list[dict[str, Any]]:
 
     result is that of the last end; "interrupted" when a run has none and its process is gone,
     "running" while somebody holds the lock for it."""
-    lock = store.read_lock()
-    running = lock.run if lock and lock.held and store.owner_state(lock.owner) != "dead" else ""
+    running = going_on(store)
     found = []
     for stream in store.streams(RUNS):
         records = journal.read(store, stream)
@@ -51,16 +51,31 @@ def summaries(store: Store) -> list[dict[str, Any]]:
     return found
 
 
-def journal_of(store: Store, run: str) -> list[dict[str, Any]]:
-    """All records of a run, or of the newest for `last`. Raises CbctlError (64) for no such run."""
+def going_on(store: Store) -> str:
+    """Id of the run that somebody carries out right now, else ""."""
+    lock = store.read_lock()
+    if lock is None or not lock.held or lock.run == NO_RUN:
+        return ""
+    return lock.run if store.owner_state(lock.owner) != "dead" else ""
+
+
+def find(store: Store, run: str, environment: str) -> str:
+    """The id of a run that there is; of the newest for `last`. Raises CbctlError (64)."""
     known = [s.removeprefix(RUNS) for s in store.streams(RUNS)]
     if run == "last" and known:
-        run = known[-1]
+        return known[-1]
     if run not in known:
         near = difflib.get_close_matches(run, known, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise CbctlError(
-            f"there is no run {run!r}{hint}", exit=Exit.USAGE, fix="cbctl runs list --env ENV"
+            f"there is no run {run!r}{hint}",
+            exit=Exit.USAGE,
+            fix=f"cbctl runs list --env {environment}",
         )
+    return run
+
+
+def journal_of(store: Store, run: str) -> list[dict[str, Any]]:
+    """All records of a run that there is."""
     records = [plain(r) for r in journal.read(store, RUNS + run)]
     return [r for r in records if isinstance(r, dict)]

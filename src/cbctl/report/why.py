@@ -11,8 +11,7 @@ from cbctl.engine import journal
 from cbctl.engine.journal import RUNS, Record
 from cbctl.engine.store import Store
 from cbctl.errors import CbctlError
-from cbctl.report.audit import going_on
-from cbctl.report.runs import journal_of
+from cbctl.report.runs import find, going_on
 from cbctl.report.why_steps import Session, Step, clock, sessions, steps
 from cbctl.report.why_timeline import Moment, said, timeline
 
@@ -75,7 +74,7 @@ class Why:
 
 def explain(store: Store, run: str, environment: str) -> Why:
     """run: an id, or `last`. Raises CbctlError: 64 for no such run, 10 for a broken chain."""
-    run = _known(store, run)
+    run = find(store, run, environment)
     records = journal.read(store, RUNS + run)
     first, last, at = records[0], records[-1], clock(records)
     ended = last if last.type == "run.ended" else None
@@ -118,15 +117,6 @@ def _head(store: Store, run: str) -> Data:
     return {"count": end.count, "hash": end.hash}
 
 
-def _known(store: Store, run: str) -> str:
-    known = [s.removeprefix(RUNS) for s in store.streams(RUNS)]
-    if run == "last" and known:
-        return known[-1]
-    if run not in known:
-        journal_of(store, run)  # says which there are
-    return run
-
-
 def _result(first: Record, ended: Record | None, running: bool) -> str:
     if first.type == "lock.broken":
         return "lock broken"
@@ -153,7 +143,7 @@ def _cause(store: Store, run: str, records: Sequence[Record], result: str) -> Ca
             who, why = broken.data.get("who"), broken.data.get("reason")
             return _of(broken, "lock", f"its lock was taken away by {who}: {why}")
         after = f"after {last.type}" + (f" of {s}" if (s := last.data.get("step")) else "")
-        text = f"its process was gone {after} (killed, or the machine went down)"
+        text = f"its process was gone {after} (killed, stopped, or the machine went down)"
         return _of(last, "lost", text)
     if result == "cancelled":
         return _of(last, "stopped", str(last.data.get("error") or "it was stopped"))
@@ -235,7 +225,7 @@ def _next(
         case "lock broken":
             return (f"cbctl runs list --env {where}",)
         case "running":
-            return ("it is going on", f"cbctl runs show {run} --env {where}")
+            return ("it is going on", f"cbctl runs attach {run} --env {where}")
         case _ if newer:
             return (f"run {newer} changed things after it", f"cbctl why {newer} --env {where}")
         case "undone" | "failed":

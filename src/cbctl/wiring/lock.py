@@ -15,7 +15,14 @@ from cbctl.wiring.workplace import Workplace
 
 @contextmanager
 def locked(work: Workplace, reason: str) -> Iterator[Held]:
-    held = lock.acquire(work.store, work.world.clock, work.world.owner, "-", reason)
+    held = lock.acquire(
+        work.store,
+        work.world.clock,
+        work.world.owner,
+        lock.NO_RUN,
+        reason,
+        environment=work.env.name,
+    )
     try:
         yield held
     finally:

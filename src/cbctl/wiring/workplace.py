@@ -12,7 +12,7 @@ from cbctl.config.types import Environment, Reference, Secret, Settings
 from cbctl.engine.event import Sink
 from cbctl.engine.world import Stop, World
 from cbctl.errors import CbctlError, Exit
-from cbctl.local.state import LOCAL, State, root_folder
+from cbctl.local.state import LOCAL, State, is_there
 from cbctl.machine import SystemClock, SystemRandom, Threads, owner, owner_state
 from cbctl.secrets.keys import LocalKeys
 from cbctl.secrets.reveal import Revealer
@@ -66,7 +66,7 @@ def existing_workplace(config: str | None, given: str | None) -> Workplace | Non
     """Like `open_workplace`; None where nothing was ever set up."""
     everything = settings(config)
     env = environment(everything, name_of(everything, given))
-    if env.is_local and not (root_folder() / env.platform / env.name).exists():
+    if env.is_local and not is_there(env.platform, env.name):
         return None
     return open_workplace(config, given)
 

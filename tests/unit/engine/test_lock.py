@@ -181,3 +181,14 @@ def test_a_release_that_meets_its_own_renewal_is_tried_again() -> None:
     on.store.swap_lock = slow  # type: ignore[method-assign]
     held.release()
     assert disk.lock is not None and not disk.lock.held
+
+
+def test_what_to_do_about_a_holder() -> None:
+    run = lock.held_by(held_by(2, run="20261122T193348-9f3a1c"), "local")
+    assert run.fix == (
+        "watch that run to its end: cbctl runs attach 20261122T193348-9f3a1c --env local; "
+        "or: cbctl lock break local --reason WHY"
+    )
+    other = lock.held_by(held_by(2, run=lock.NO_RUN, reason="restart of services"), "local")
+    assert other.what.endswith(" for restart of services")
+    assert other.fix == "wait until that is done; or: cbctl lock break local --reason WHY"

@@ -7,13 +7,15 @@ import os
 import pwd
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tests.testbed.beds import need
 
 from cbctl.errors import CbctlError, Exit
-from cbctl.local.state import State, reference_name, root_folder
+from cbctl.local.state import State, is_there, reference_name, root_folder
 
 
 def test_root_folder_follows_the_environment() -> None:
@@ -95,6 +97,29 @@ def test_state_of_another_user_is_refused_without_being_root(
     with pytest.raises(CbctlError) as error:
         State.at(tmp_path / "plat" / "local")
     assert error.value.exit is Exit.REFUSED
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda root: State.open("plat", "local", root=root, create=False),
+        lambda root: State.open("plat", "local", root=root),
+        lambda root: is_there("plat", "local", root=root),
+    ],
+    ids=["open", "create", "look"],
+)
+def test_a_folder_that_is_closed_to_this_user(
+    tmp_path: Path, look: Callable[[Path], object]
+) -> None:
+    need("ordinary-user")
+    State.open("plat", "local", root=tmp_path / "root")
+    os.seteuid(65534)
+    try:
+        with pytest.raises(CbctlError, match=r"closed to .*: Permission denied") as told:
+            look(tmp_path / "root")
+    finally:
+        os.seteuid(0)
+    assert told.value.exit is Exit.CREDENTIALS
 
 
 @pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])

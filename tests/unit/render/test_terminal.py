@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
-import pty
-import select
 import signal
-import struct
-import subprocess
 import sys
-import termios
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
+from tests.testbed.terminal import Session
 from tests.unit.render.support import NASTY, Clock, Tty, event, failure, success
 
 from cbctl.engine.event import Event
@@ -262,62 +256,13 @@ with open(sys.argv[2], "w") as file:
 """
 
 
-class Session:
-    """A process that leads a session of its own on a terminal of its own."""
-
-    def __init__(self, proof: Path, pause: float, columns: int = 80, **environ: str) -> None:
-        self.main, other = pty.openpty()
-        self.resize(columns)
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(pause), str(proof)],
-            stdin=other,
-            stdout=other,
-            stderr=other,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            env={
-                **os.environ,
-                "TERM": "xterm-256color",
-                "LC_ALL": "C.UTF-8",
-                "GITHUB_ACTIONS": "",
-                **environ,
-            },
-        )
-        os.close(other)
-
-    def resize(self, columns: int, rows: int = 24) -> None:
-        fcntl.ioctl(self.main, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def read(self, upto: str = "") -> str:
-        """What is written until the end, or until `upto` was."""
-        found, until = b"", time.monotonic() + 60
-        while (left := until - time.monotonic()) > 0:
-            if not select.select([self.main], [], [], left)[0]:
-                break
-            try:
-                more = os.read(self.main, 65536)
-            except OSError:
-                break  # EIO: nobody has the terminal open any more
-            if not more:
-                break
-            found += more
-            if upto and upto.encode() in found:
-                break
-        return found.decode()
-
-    def hang_up(self) -> None:
-        os.close(self.main)
-        self.main = -1
-
-    def wait(self) -> int:
-        code = self.process.wait(60)
-        if self.main >= 0:
-            os.close(self.main)
-        return code
+def on_a_terminal(proof: Path, pause: float, columns: int = 80, **environ: str) -> Session:
+    command = [sys.executable, "-c", PROGRAM, str(pause), str(proof)]
+    return Session(command, {**os.environ, "GITHUB_ACTIONS": "", **environ}, columns=columns)
 
 
 def test_on_a_real_terminal(tmp_path: Path) -> None:
-    session = Session(tmp_path / "proof", 0.2)
+    session = on_a_terminal(tmp_path / "proof", 0.2)
     written = session.read()
     assert session.wait() == 0
     tty = Tty()
@@ -331,21 +276,21 @@ def test_on_a_real_terminal(tmp_path: Path) -> None:
 
 
 def test_no_color_on_a_real_terminal(tmp_path: Path) -> None:
-    session = Session(tmp_path / "proof", 0.0, NO_COLOR="1")
+    session = on_a_terminal(tmp_path / "proof", 0.0, NO_COLOR="1")
     tty = Tty(colours=False)
     tty.feed(session.read())
     assert session.wait() == 0 and tty.seen[-1] == "result"
 
 
 def test_a_dumb_terminal_gets_plain_lines(tmp_path: Path) -> None:
-    session = Session(tmp_path / "proof", 0.0, TERM="dumb")
+    session = on_a_terminal(tmp_path / "proof", 0.0, TERM="dumb")
     written = session.read()
     assert session.wait() == 0
     assert "\x1b" not in written and "19:33:48 api: failed:" in written
 
 
 def test_a_terminal_that_is_resized_while_it_runs(tmp_path: Path) -> None:
-    session = Session(tmp_path / "proof", 0.2, columns=120)
+    session = on_a_terminal(tmp_path / "proof", 0.2, columns=120)
     session.read("writing 300/1000")
     session.resize(40, 10)
     session.process.send_signal(signal.SIGWINCH)
@@ -359,7 +304,7 @@ def test_a_terminal_that_is_resized_while_it_runs(tmp_path: Path) -> None:
 
 
 def test_a_terminal_that_dies_does_not_stop_the_run(tmp_path: Path) -> None:
-    session = Session(tmp_path / "proof", 0.1)
+    session = on_a_terminal(tmp_path / "proof", 0.1)
     session.read("writing 300/1000")
     assert session.process.poll() is None
     session.hang_up()

@@ -14,6 +14,7 @@ from tests.unit.engine.world import Crash, Disk, Machine, Process, job, machine,
 
 from cbctl.engine import journal, lock, run
 from cbctl.engine.canonical import canonical, plain
+from cbctl.engine.event import Event
 from cbctl.engine.job import Ended, Job
 from cbctl.engine.journal import GENESIS, RUNS
 from cbctl.engine.store import LockRecord, Owner
@@ -42,13 +43,17 @@ class Mortal(FileStore):
 
 @dataclass
 class Place:
-    """One environment: its folder, its clock and its systems. `scripts` are of the next run."""
+    """One environment: its folder, its clock and its systems. `scripts` are of the next run.
+
+    events  what the last run told
+    """
 
     folder: Path
     disk: Disk = field(default_factory=lambda: Disk(monotonic=0.0))
     systems: Systems = field(default_factory=Systems)
     dead: set[int] = field(default_factory=set)
     pids: int = 0
+    events: list[Event] = field(default_factory=list)
 
     @property
     def store(self) -> FileStore:
@@ -137,6 +142,7 @@ class Place:
         return run.resume(on.world, job, planned(on, job), id or self.runs[-1], since)
 
     def _go(self, on: Machine, work: Callable[[], Ended]) -> Ended | None:
+        self.events = on.events
         with suppress(Crash):
             return work()
         self.dead.add(on.process.pid)
