@@ -41,15 +41,15 @@ def gathered(work: Workplace) -> dict[str, Any]:
     frozen    {who, at, reason, until} while deploys are held back"""
     from cbctl.engine import release
     from cbctl.engine.canonical import plain
+    from cbctl.engine.past import open_run
     from cbctl.report.status import parts
     from cbctl.wiring.policy import frozen
-    from cbctl.wiring.runs import open_run
 
     current = release.current(release.history(work.store))
     return {
         "environment": work.env.name,
         "release": current.id if current else None,
-        "open_run": open_run(work),
+        "open_run": open_run(work.store),
         "frozen": plain(frozen(work)),
         "parts": [plain(p) for p in parts(work.env, work.state, current)],
     }

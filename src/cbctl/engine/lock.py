@@ -13,7 +13,9 @@ from dataclasses import replace
 
 import msgspec
 
-from cbctl.engine.clock import Clock, stamp
+from cbctl.engine import journal as journals
+from cbctl.engine.canonical import plain
+from cbctl.engine.clock import Clock, Random, stamp
 from cbctl.engine.store import Conflict, Fenced, LockRecord, Owner, Store
 from cbctl.errors import CbctlError, Exit
 
@@ -37,7 +39,7 @@ class Held:
         """Raises Fenced unless the lock is still ours."""
         now = self._store.read_lock()
         if now is None or not self._ours(now):
-            raise Fenced(_taken(now))
+            raise Fenced(self._lost(now))
 
     def renew(self) -> None:
         """Shows others that the holder lives. Losing the lock is found by the next fence, and a
@@ -63,6 +65,16 @@ class Held:
     def _ours(self, now: LockRecord) -> bool:
         # the owner too: whoever removes the record by hand may bring a token back
         return now.held and now.token == self.token and now.owner == self._record.owner
+
+    def _lost(self, now: LockRecord | None) -> str:
+        if now is None:
+            return "the lock's record is gone"
+        if now.token == self.token and not now.held:
+            return "the lock was released"
+        return (
+            f"the lock was taken by {now.owner.who} on {now.owner.host} "
+            f"(process {now.owner.pid}): {now.reason}"
+        )
 
 
 def acquire(
@@ -107,12 +119,34 @@ def acquire(
         clock.sleep(_LOOK_EVERY)
 
 
-def break_lock(store: Store, clock: Clock, owner: Owner, run: str, reason: str) -> Held:
-    """Takes the lock from whoever holds it. The caller records why, then releases it."""
+def break_lock(store: Store, clock: Clock, random: Random, owner: Owner, reason: str) -> str:
+    """Takes the lock from its holder, records why and lets it go; returns the id of the record.
+
+    Raises CbctlError (64) when nobody holds it, and (6) when another one takes it meanwhile."""
     while True:
-        taken = _take(store, clock, store.read_lock(), owner, run, reason)
-        if taken:
-            return taken
+        holder = store.read_lock()
+        if holder is None or not holder.held:
+            raise CbctlError("nobody holds the lock", exit=Exit.USAGE)
+        if held := _take(store, clock, holder, owner, "-", reason):
+            break
+    try:
+        # only now nothing can come between the run that it names and its own record
+        parent, id = journals.newest(store), journals.new_run(store, clock, random)
+        journals.Journal(store, clock, journals.RUNS + id, held.token).write(
+            "lock.broken",
+            reason=reason,
+            who=owner.who,
+            host=owner.host,
+            holder=plain(holder),
+            parent=plain(parent),
+        )
+        return id
+    except Fenced:
+        raise CbctlError(
+            "somebody else took the lock too, before this reason was recorded", exit=Exit.LOCKED
+        ) from None
+    finally:
+        held.release()
 
 
 def last_token(store: Store) -> int:
@@ -155,7 +189,7 @@ def _journalled_token(store: Store) -> int:
     """The highest token in the journals: the lock's record was removed by hand, and a token must
     never come back."""
     tokens = [0]
-    for stream in store.streams("runs/"):
+    for stream in store.streams(journals.RUNS):
         with suppress(msgspec.MsgspecError):
             tokens.append(msgspec.json.decode(store.read(stream)[-1], type=_Numbered).token)
     return max(tokens)
@@ -163,14 +197,3 @@ def _journalled_token(store: Store) -> int:
 
 class _Numbered(msgspec.Struct):
     token: int
-
-
-def _taken(now: LockRecord | None) -> str:
-    if now is None:
-        return "the lock's record is gone"
-    if not now.held:
-        return "the lock was released or broken by somebody else"
-    return (
-        f"the lock was taken by {now.owner.who} on {now.owner.host} "
-        f"(process {now.owner.pid}): {now.reason}"
-    )

@@ -377,15 +377,18 @@ def test_a_lock_lost_in_the_middle_ends_the_run_without_another_change() -> None
 
     def breaks(ctx: Any, inputs: Any) -> Outcome:
         other = machine(w.on.disk, process=Process(2))
-        lock.break_lock(other.store, other.world.clock, other.world.owner, "b", "gone")
+        world = other.world
+        lock.break_lock(world.store, world.clock, world.random, world.owner, "gone")
         ctx.fence()
         raise AssertionError("went on without the lock")
 
     ended = deploy(w.on, job(w.step("a", says(apply=breaks)), w.step("b", needs=("a",))))
     assert (ended.result, ended.exit) == ("failed", Exit.LOCKED)
     assert ended.error is not None and "user2" in ended.error.what
-    assert w.journal() == ["run.started", "step.intent"]
-    assert w.on.disk.lock is not None and w.on.disk.lock.owner.pid == 2 and w.on.disk.lock.held
+    first, broken = w.on.disk.runs()
+    assert w.on.disk.types(first) == ["run.started", "step.intent"]
+    assert w.on.disk.types(broken) == ["lock.broken"]
+    assert w.on.disk.lock is not None and w.on.disk.lock.owner.pid == 2
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), CbctlError("disk full")])
