@@ -39,7 +39,7 @@ class Held:
         """Raises Fenced unless the lock is still ours."""
         now = self._store.read_lock()
         if now is None or not self._ours(now):
-            raise Fenced(self._lost(now))
+            raise Fenced(self.token, now)
 
     def renew(self) -> None:
         """Shows others that the holder lives. Losing the lock is found by the next fence, and a
@@ -66,16 +66,6 @@ class Held:
         # the owner too: whoever removes the record by hand may bring a token back
         return now.held and now.token == self.token and now.owner == self._record.owner
 
-    def _lost(self, now: LockRecord | None) -> str:
-        if now is None:
-            return "the lock's record is gone"
-        if now.token == self.token and not now.held:
-            return "the lock was released"
-        return (
-            f"the lock was taken by {now.owner.who} on {now.owner.host} "
-            f"(process {now.owner.pid}): {now.reason}"
-        )
-
 
 def acquire(
     store: Store,
@@ -83,13 +73,15 @@ def acquire(
     owner: Owner,
     run: str,
     reason: str,
+    environment: str = "ENV",
     waiting: Callable[[LockRecord], None] = lambda holder: None,
     check: Callable[[], None] = lambda: None,
 ) -> Held:
     """Takes the lock, or raises CbctlError (exit 6) naming the holder.
 
-    waiting  told of a holder whose renewal is awaited
-    check    raises to give up
+    environment  as the commands that the error names need it
+    waiting      told of a holder whose renewal is awaited
+    check        raises to give up
 
     A holder that is certainly dead is replaced at once; one that is alive is respected at once; of
     any other a renewal is awaited for the time to live before the lock is taken from it."""
@@ -107,7 +99,7 @@ def acquire(
             now.token == watched.token and now.renewals != watched.renewals
         )
         if renewed or store.owner_state(now.owner) == "alive":
-            raise held_by(now)
+            raise held_by(now, environment)
         if watched is None or watched.token != now.token:
             watched, since = now, clock.monotonic()
             waiting(now)
@@ -155,7 +147,7 @@ def last_token(store: Store) -> int:
     return now.token if now else _journalled_token(store)
 
 
-def held_by(record: LockRecord, environment: str = "ENV") -> CbctlError:
+def held_by(record: LockRecord, environment: str) -> CbctlError:
     owner = record.owner
     return CbctlError(
         f"the lock is held by {owner.who} on {owner.host} (process {owner.pid}) since "

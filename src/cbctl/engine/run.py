@@ -95,7 +95,7 @@ def start(world: World, job: Job, plan: Plan, since: Moment) -> Ended:
         world.emit("run.started", run, kind=job.kind, resumed=False)
         return Carrying(world, job, plan, run, held, log, pasts.none(plan))
 
-    return _locked(world, run, job.reason, since, lambda held: to_the_end(first(held), None))
+    return _locked(world, job, run, job.reason, since, lambda held: to_the_end(first(held), None))
 
 
 def resume(world: World, job: Job, plan: Plan, run: str, since: Moment) -> Ended:
@@ -134,11 +134,11 @@ def resume(world: World, job: Job, plan: Plan, run: str, since: Moment) -> Ended
         return Carrying(world, job, plan, run, held, log, past)
 
     reason = f"resume of {job.reason}"
-    return _locked(world, run, reason, since, lambda held: to_the_end(again(held), past))
+    return _locked(world, job, run, reason, since, lambda held: to_the_end(again(held), past))
 
 
 def _locked(
-    world: World, run: str, reason: str, since: Moment, work: Callable[[Held], Ended]
+    world: World, job: Job, run: str, reason: str, since: Moment, work: Callable[[Held], Ended]
 ) -> Ended:
     """Does the work under the lock, if nobody did anything since the plan was made."""
     try:
@@ -148,6 +148,7 @@ def _locked(
             world.owner,
             run,
             reason,
+            environment=job.environment,
             waiting=lambda holder: world.emit(
                 "lock.waiting", run, holder=f"{holder.owner.who} on {holder.owner.host}"
             ),

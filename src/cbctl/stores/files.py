@@ -53,7 +53,7 @@ class FileStore:
         with self._guard():
             lock = self.read_lock()
             if lock is None or not lock.held or lock.token != token:
-                raise Fenced(f"token {token} is not the lock's ({lock.token if lock else 'none'})")
+                raise Fenced(token, lock)
             with _told(path):
                 self._make(path.parent)
                 self._add(path, stream, expected, line + b"\n")

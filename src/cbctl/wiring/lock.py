@@ -6,16 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cbctl.engine import lock
+from cbctl.engine.ending import lock_lost
 from cbctl.engine.lock import Held
+from cbctl.engine.store import Fenced
 from cbctl.errors import CbctlError
 from cbctl.wiring.workplace import Workplace
 
 
 @contextmanager
 def locked(work: Workplace, reason: str) -> Iterator[Held]:
-    held = lock.acquire(work.store, work.world.clock, work.world.owner, "-", reason)
+    """Raises CbctlError (6) when somebody else has the lock, or `fence` finds that it was taken."""
+    world, name = work.world, work.env.name
+    held = lock.acquire(world.store, world.clock, world.owner, "-", reason, environment=name)
     try:
         yield held
+    except Fenced as lost:
+        raise lock_lost(lost) from None
     finally:
         held.release()
 

@@ -55,6 +55,7 @@ def carry_out(
             return run.check_only(work.world, job, made)
         job = let_through(work, job, made, override)
         agree(made)
+        refuse_while_locked(work)  # to agree takes a while
         if before := open_run(work.store):
             work.say(f"run {before} did not end; this one takes its place")
         ended = run.start(work.world, job, made, since)

@@ -53,9 +53,9 @@ def test_a_living_holder_is_respected_at_once() -> None:
     taken(operator(disk, 1))
     before = disk.monotonic
     with pytest.raises(CbctlError, match="held by user1 on host") as caught:
-        taken(operator(disk, 2, "alive"))
+        taken(operator(disk, 2, "alive"), environment="staging")
     assert caught.value.exit is Exit.LOCKED and disk.monotonic == before
-    assert "cbctl lock break ENV --reason WHY" in caught.value.fix
+    assert "cbctl lock break staging --reason WHY" in caught.value.fix
 
 
 def test_a_dead_holder_is_replaced_at_once() -> None:

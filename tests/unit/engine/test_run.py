@@ -290,6 +290,29 @@ def test_stopped_anywhere_begins_nothing_more(at: int) -> None:
             assert f"cbctl resume {ended.run}" in ended.error.fix
 
 
+def test_an_undo_that_cannot_be_waited_for_is_not_left_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    w, tasks = World(), list[Any]()
+    executor = w.on.world.executor
+    submit, wait, fails = executor.submit, executor.wait, [OSError(5, "Input/output error")]
+
+    def remembered(work: Any) -> Any:
+        tasks.append(submit(work))
+        return tasks[-1]
+
+    def failing(given: Any) -> Any:
+        if fails and w.on.disk.runs() and w.journal()[-1] == "run.undoing":
+            raise fails.pop()
+        return wait(given)
+
+    monkeypatch.setattr(executor, "submit", remembered)
+    monkeypatch.setattr(executor, "wait", failing)
+    steps = [w.step("a"), w.step("b", Script(lies=9), needs=("a",))]
+    assert deploy(w.on, job(*steps, undo=True)).result == "not undone"
+    assert not fails and all(task.over for task in tasks)
+
+
 def test_a_stop_while_undoing_leaves_the_rest_for_resume() -> None:
     w = World()
     late = w.step("b", Script(lies=9), needs=("a",))

@@ -93,7 +93,7 @@ class MemoryStore:
         self._before("append")
         lock = self.disk.lock
         if lock is None or not lock.held or lock.token != token:
-            raise Fenced(f"token {token} is not the lock's")
+            raise Fenced(token, lock)
         lines = self.disk.streams.get(stream, [])
         if len(lines) != expected:
             raise Conflict(stream)

@@ -88,7 +88,8 @@ def test_compare_and_set(store: FileStore) -> None:
 def test_who_lost_the_lock_writes_nothing(store: FileStore, folder: Path, now: LockRecord) -> None:
     store.append(STREAM, 0, 1, b"one")
     store.swap_lock(LOCK, now)
-    with pytest.raises(Fenced):
+    why = "the lock was taken by me on host" if now.held else "the lock was released"
+    with pytest.raises(Fenced, match=why):
         store.append(STREAM, 1, 1, b"two")
     with pytest.raises(Fenced):
         store.append("runs/other", 0, 1, b"two")
