@@ -22,6 +22,8 @@ from cbctl.errors import CbctlError, Exit
 TIME_TO_LIVE = 15.0
 RENEW_EVERY = 5.0
 _LOOK_EVERY = 0.25
+_WRITTEN = (journals.RUNS, "releases/", "policy/", "backups/")
+"""Streams whose records carry the token of their writer."""
 
 
 class Held:
@@ -141,10 +143,17 @@ def break_lock(store: Store, clock: Clock, random: Random, owner: Owner, reason:
         held.release()
 
 
-def last_token(store: Store) -> int:
-    """That of the newest holder so far."""
-    now = store.read_lock()
-    return now.token if now else _journalled_token(store)
+def last_token(store: Store, now: LockRecord | None) -> int:
+    """That of the newest holder so far. now: the lock's record
+
+    When it was removed by hand, the highest token in the journals: a token never comes back."""
+    if now:
+        return now.token
+    tokens = [0]
+    for stream in (s for prefix in _WRITTEN for s in store.streams(prefix)):
+        with suppress(msgspec.MsgspecError):
+            tokens.append(msgspec.json.decode(store.read(stream)[-1], type=_Numbered).token)
+    return max(tokens)
 
 
 def held_by(record: LockRecord, environment: str) -> CbctlError:
@@ -162,7 +171,7 @@ def _take(
     store: Store, clock: Clock, now: LockRecord | None, owner: Owner, run: str, reason: str
 ) -> Held | None:
     new = LockRecord(
-        token=(now.token if now else _journalled_token(store)) + 1,
+        token=last_token(store, now) + 1,
         held=True,
         owner=owner,
         run=run,
@@ -175,16 +184,6 @@ def _take(
     except Conflict:
         return None
     return Held(store, new)
-
-
-def _journalled_token(store: Store) -> int:
-    """The highest token in the journals: the lock's record was removed by hand, and a token must
-    never come back."""
-    tokens = [0]
-    for stream in store.streams(journals.RUNS):
-        with suppress(msgspec.MsgspecError):
-            tokens.append(msgspec.json.decode(store.read(stream)[-1], type=_Numbered).token)
-    return max(tokens)
 
 
 class _Numbered(msgspec.Struct):

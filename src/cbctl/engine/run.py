@@ -7,7 +7,7 @@ after (outcome); `resume` looks at the real systems again and goes on from there
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cbctl.engine import journal as journals
 from cbctl.engine import past as pasts
@@ -20,7 +20,7 @@ from cbctl.engine.check import check_only, health, nothing_to_do
 from cbctl.engine.ending import lock_lost, to_the_end
 from cbctl.engine.job import Ended, Job, Result, cancelled, end, refuse, summary
 from cbctl.engine.journal import RUNS, Head, Journal
-from cbctl.engine.lock import Held, acquire, last_token
+from cbctl.engine.lock import RENEW_EVERY, Held, acquire, last_token
 from cbctl.engine.past import require_resumable
 from cbctl.engine.plan import Plan
 from cbctl.engine.store import Fenced, Store
@@ -48,17 +48,21 @@ __all__ = [
 class Moment:
     """How far others had come when a plan was made: the plan counts only while this holds.
 
-    token  of the lock: everyone who changes something takes it first
-    newest the end of the newest run: whoever held the lock then may have gone on
+    token   of the lock: everyone who changes something takes it first
+    newest  the end of the newest run
+    held    somebody who was not certainly dead had the lock, and may have worked on since
     """
 
     token: int
     newest: Head | None
+    held: bool
 
 
 def moment(store: Store) -> Moment:
     """To be asked for before the plan is made."""
-    return Moment(last_token(store), journals.newest(store))
+    now = store.read_lock()
+    held = now is not None and now.held and store.owner_state(now.owner) != "dead"
+    return Moment(last_token(store, now), journals.newest(store), held)
 
 
 def start(world: World, job: Job, plan: Plan, since: Moment) -> Ended:
@@ -95,7 +99,10 @@ def start(world: World, job: Job, plan: Plan, since: Moment) -> Ended:
         world.emit("run.started", run, kind=job.kind, resumed=False)
         return Carrying(world, job, plan, run, held, log, pasts.none(plan))
 
-    return _locked(world, job, run, job.reason, since, lambda held: to_the_end(first(held), None))
+    def work(held: Held) -> Ended:
+        return to_the_end(first(held), None)
+
+    return _locked(world, job, plan, since, run, job.reason, work)
 
 
 def resume(world: World, job: Job, plan: Plan, run: str, since: Moment) -> Ended:
@@ -133,12 +140,20 @@ def resume(world: World, job: Job, plan: Plan, run: str, since: Moment) -> Ended
         world.emit("run.started", run, kind=job.kind, resumed=True)
         return Carrying(world, job, plan, run, held, log, past)
 
-    reason = f"resume of {job.reason}"
-    return _locked(world, job, run, reason, since, lambda held: to_the_end(again(held), past))
+    def work(held: Held) -> Ended:
+        return to_the_end(again(held), past)
+
+    return _locked(world, job, plan, since, run, f"resume of {job.reason}", work)
 
 
 def _locked(
-    world: World, job: Job, run: str, reason: str, since: Moment, work: Callable[[Held], Ended]
+    world: World,
+    job: Job,
+    plan: Plan,
+    since: Moment,
+    run: str,
+    reason: str,
+    work: Callable[[Held], Ended],
 ) -> Ended:
     """Does the work under the lock, if nobody did anything since the plan was made."""
     try:
@@ -160,6 +175,8 @@ def _locked(
         world.stop.check()
         if held.token != since.token + 1 or journals.newest(world.store) != since.newest:
             raise _moved()
+        if since.held and _planned_anew(world, job, held) != plan.hash:
+            raise _moved()
         return work(held)
     except Stopped as why:
         return cancelled(world, why)
@@ -169,6 +186,17 @@ def _locked(
         return end(world, Ended("", "refused", Exit.REFUSED, error=error))
     finally:
         held.release()
+
+
+def _planned_anew(world: World, job: Job, held: Held) -> str:
+    """Hash of the plan that would be made now. An effect has its record before it and after it:
+    who was cut off in between, while the plan was made, left no new one."""
+    quiet = replace(world, sink=lambda event: None)
+    renewing = world.executor.every(RENEW_EVERY, held.renew)
+    try:
+        return plans.make(quiet, job.nodes, job.planned_from, left_out=job.left_out).hash
+    finally:
+        renewing.cancel()
 
 
 class _Moved(CbctlError):

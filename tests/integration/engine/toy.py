@@ -155,7 +155,7 @@ def main() -> int:
     nodes = (node("a"), node("b"), node("c", "a", "b"), node("d", "c"))
     job = run.Job("toy", "test", "toy", nodes, {"v": 1}, {}, frozenset(), parts)
     since = run.moment(store)
-    made = plan.make(world, nodes, job.identity)
+    made = plan.make(world, nodes, job.planned_from)
     point("planned")
     if GIVEN.what == "deploy":
         return int(run.start(world, job, made, since).exit)

@@ -173,15 +173,16 @@ def test_there_must_be_a_holder_to_take_the_lock_from() -> None:
         taken(operator(disk, 2)).release()
 
 
-def test_a_token_does_not_come_back_when_the_record_is_removed() -> None:
+@pytest.mark.parametrize("stream", ["runs/x", "releases/history", "policy/history"])
+def test_a_token_does_not_come_back_when_the_record_is_removed(stream: str) -> None:
     disk = Disk()
     first = operator(disk, 1)
     held = taken(first)
-    Journal(first.store, first.world.clock, "runs/x", held.token).write("run.started")
+    Journal(first.store, first.world.clock, stream, held.token).write("written")
     disk.lock = None
     with pytest.raises(Fenced, match="gone"):
         held.fence()
-    assert lock.last_token(first.store) == 1
+    assert lock.last_token(first.store, None) == 1
     assert taken(operator(disk, 2)).token == 2
 
 

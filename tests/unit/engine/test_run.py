@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.unit.engine.steps import Outcome, Script, Systems, node
-from tests.unit.engine.world import Machine, Process, deploy, job, machine, planned
+from tests.unit.engine.world import Machine, Process, deploy, held_by, job, machine, planned
 
 from cbctl.engine import lock, run
 from cbctl.engine import plan as plans
@@ -393,6 +393,35 @@ def test_a_change_without_a_journal_makes_a_plan_out_of_date_too() -> None:
     world = w.on.world
     lock.acquire(world.store, world.clock, world.owner, "-", "restart").release()
     assert run.start(world, made, plan, since).exit is Exit.REFUSED
+
+
+@pytest.mark.parametrize("worked_on", [True, False])
+def test_a_holder_that_may_have_worked_on_without_a_record(worked_on: bool) -> None:
+    """It had the lock when the plan was made; then it changed something and was cut off."""
+    w = World()
+    w.on = machine(w.on.disk, process=w.process, states={9: "unknown"})
+    w.on.disk.lock = held_by(9)
+    made = job(w.step("a"), w.step("b"), release=["a", "b"])
+    w.systems.values["a.0"] = "new"
+    since, plan = run.moment(w.on.store), planned(w.on, made)
+    if worked_on:
+        w.systems.values["a.0"] = "old"
+    ended = run.start(w.on.world, made, plan, since)
+    if worked_on:
+        assert (ended.result, ended.exit) == ("refused", Exit.REFUSED)
+        assert w.systems.changed == [] and w.on.disk.runs() == []
+    else:
+        assert ended.result == "succeeded"
+    assert w.on.disk.lock is not None and not w.on.disk.lock.held
+    assert len(w.on.told("plan.started")) == 1, "it was shown twice"
+
+
+def test_a_holder_that_was_dead_is_not_looked_after_again() -> None:
+    w = World()
+    w.on = machine(w.on.disk, process=w.process, states={9: "dead"})
+    w.on.disk.lock = held_by(9)
+    assert deploy(w.on, job(w.step("a"))).result == "succeeded"
+    assert w.systems.tries["a", "observe"] == 2  # for the plan, and before the change
 
 
 def test_a_lock_lost_in_the_middle_ends_the_run_without_another_change() -> None:

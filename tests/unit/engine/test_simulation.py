@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
+import random as chance
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.unit.engine.baton import Baton
 from tests.unit.engine.schedules import SCHEDULES, each
 from tests.unit.engine.steps import Systems, node
 from tests.unit.engine.world import Disk, Process, deploy, job, machine
@@ -85,6 +87,17 @@ def taken(lines: list[str]) -> int:
         before[4] == "True" and before[1] != now[1] and now[6] != "nobody is there"
         for before, now in itertools.pairwise(locks)
     )
+
+
+def test_threads_that_wait_for_each_other_fail() -> None:
+    baton = Baton(chance.Random(0), 1.0, 0.0)
+    baton.spawn(Operation(), lambda: baton.until(lambda: False))
+    with pytest.raises(AssertionError, match="all threads wait for each other"):
+        baton.run()
+
+
+class Operation:
+    stopped_until = 0.0
 
 
 def test_the_chain_of_runs_names_each_parent() -> None:
