@@ -3,6 +3,7 @@ that are an hour apart change nothing at all."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
@@ -68,14 +69,22 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+POINTS = (
+    *("run.started:1", "step.intent:1", "step.intent:3", "c:1", "step.outcome:3"),
+    *("step.verified:3", "d:1", "step.verified:4", "release.recorded:1"),
+)
+
+
 @pytest.mark.parametrize(
-    "stop",
+    ("stop", "hours"),
     [
-        *("run.started:1", "step.intent:1", "step.intent:3", "c:1", "step.outcome:3"),
-        *("step.verified:3", "d:1", "step.verified:4", "release.recorded:1"),
+        *zip(POINTS, itertools.cycle([1, -1]), strict=False),
+        *(
+            pytest.param(stop, hours, marks=pytest.mark.nightly)
+            for stop, hours in zip(POINTS, itertools.cycle([-1, 1]), strict=False)
+        ),
     ],
 )
-@pytest.mark.parametrize("hours", [-1, 1])
 def test_a_holder_that_stood_still_changes_nothing_more(
     folder: Path, stop: str, hours: int
 ) -> None:

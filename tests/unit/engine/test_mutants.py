@@ -78,8 +78,8 @@ def a_holder_that_is_not_awaited(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_plan_that_may_be_out_of_date(patch: pytest.MonkeyPatch) -> None:
-    def locked(world: Any, job: Any, plan: Any, since: Any, *more: Any) -> Any:
-        return compared(world, job, plan, run.moment(world.store), *more)
+    def locked(world: Any, job: Any, id: str, reason: str, since: Any, work: Any) -> Any:
+        return compared(world, job, id, reason, run.moment(world.store), work)
 
     compared = run._locked
     patch.setattr(run, "_locked", locked)

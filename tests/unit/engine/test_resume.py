@@ -308,6 +308,18 @@ def test_a_run_resumed_by_another_between_plan_and_lock_is_left_alone() -> None:
     assert disk.types(id)[-1] == "run.ended"
 
 
+def test_what_a_silent_holder_did_after_the_plan_was_made_is_not_done_again() -> None:
+    disk, systems = cut_after("step.intent", two())
+    process = Process(2)
+    on = machine(disk, 2, process=process, states={1: "unknown"})
+    since, made = run.moment(on.store), two()(systems, process)
+    plan = planned(on, made)
+    systems.values["a.0"] = "new"
+    ended = run.resume(on.world, made, plan, disk.runs()[0], since)
+    assert ended.result == "succeeded"
+    assert [step for _, step in systems.changed] == ["b"]
+
+
 def test_a_lock_that_was_broken_does_not_stop_a_resume() -> None:
     disk, systems = cut_after("step.intent", two())
     run_id = disk.runs()[0]
