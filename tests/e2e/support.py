@@ -219,12 +219,16 @@ class Platform:
 
     # -- journal ----------------------------------------------------------------------------
 
+    def runs(self) -> list[str]:
+        """Ids, oldest first."""
+        return sorted(path.stem for path in (self.state / "runs").glob("*.ndjson"))
+
     def journal(self, run: str | None = None) -> list[dict[str, Any]]:
         """The records of a run, or of the newest one; [] when there is none yet."""
-        found = sorted((self.state / "runs").glob("*.ndjson"))
-        if run is not None:
-            found = [path for path in found if path.stem == run]
-        return _records(found[-1]) if found else []
+        found = self.runs()
+        if run is None:
+            run = found[-1] if found else ""
+        return _records(self.state / "runs" / f"{run}.ndjson") if run in found else []
 
     def check_journals(self) -> None:
         """Every line of every journal names the one before it."""

@@ -43,13 +43,13 @@ def gathered(work: Workplace) -> dict[str, Any]:
     parts     [{name, state, version, url, detail}]"""
     from cbctl.engine import release
     from cbctl.engine.canonical import plain
+    from cbctl.engine.past import open_run
     from cbctl.report.runs import going_on
     from cbctl.report.status import parts
     from cbctl.wiring.policy import frozen
-    from cbctl.wiring.runs import open_run
 
     current = release.current(release.history(work.store))
-    running, open_one = going_on(work.store), open_run(work)
+    running, open_one = going_on(work.store), open_run(work.store)
     return {
         "environment": work.env.name,
         "release": current.id if current else None,

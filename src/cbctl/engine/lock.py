@@ -13,7 +13,9 @@ from dataclasses import replace
 
 import msgspec
 
-from cbctl.engine.clock import Clock, stamp
+from cbctl.engine import journal as journals
+from cbctl.engine.canonical import plain
+from cbctl.engine.clock import Clock, Random, stamp
 from cbctl.engine.store import Conflict, Fenced, LockRecord, Owner, Store
 from cbctl.errors import CbctlError, Exit
 
@@ -22,6 +24,8 @@ RENEW_EVERY = 5.0
 NO_RUN = "-"
 """Instead of a run's id, by whoever holds the lock for something shorter."""
 _LOOK_EVERY = 0.25
+_WRITTEN = (journals.RUNS, "releases/", "policy/", "backups/")
+"""Streams whose records carry the token of their writer."""
 
 
 class Held:
@@ -39,7 +43,7 @@ class Held:
         """Raises Fenced unless the lock is still ours."""
         now = self._store.read_lock()
         if now is None or not self._ours(now):
-            raise Fenced(_taken(now))
+            raise Fenced(self.token, now)
 
     def renew(self) -> None:
         """Shows others that the holder lives. Losing the lock is found by the next fence, and a
@@ -73,15 +77,15 @@ def acquire(
     owner: Owner,
     run: str,
     reason: str,
+    environment: str = "ENV",
     waiting: Callable[[LockRecord], None] = lambda holder: None,
     check: Callable[[], None] = lambda: None,
-    environment: str = "ENV",
 ) -> Held:
     """Takes the lock, or raises CbctlError (exit 6) naming the holder.
 
-    waiting  told of a holder whose renewal is awaited
-    check    raises to give up
-    environment  for the commands that the error names
+    environment  as the commands that the error names need it
+    waiting      told of a holder whose renewal is awaited
+    check        raises to give up
 
     A holder that is certainly dead is replaced at once; one that is alive is respected at once; of
     any other a renewal is awaited for the time to live before the lock is taken from it."""
@@ -111,21 +115,50 @@ def acquire(
         clock.sleep(_LOOK_EVERY)
 
 
-def break_lock(store: Store, clock: Clock, owner: Owner, run: str, reason: str) -> Held:
-    """Takes the lock from whoever holds it. The caller records why, then releases it."""
+def break_lock(store: Store, clock: Clock, random: Random, owner: Owner, reason: str) -> str:
+    """Takes the lock from its holder, records why and lets it go; returns the id of the record.
+
+    Raises CbctlError (64) when nobody holds it, and (6) when another one takes it meanwhile."""
     while True:
-        taken = _take(store, clock, store.read_lock(), owner, run, reason)
-        if taken:
-            return taken
+        holder = store.read_lock()
+        if holder is None or not holder.held:
+            raise CbctlError("nobody holds the lock", exit=Exit.USAGE)
+        if held := _take(store, clock, holder, owner, NO_RUN, reason):
+            break
+    try:
+        # only now nothing can come between the run that it names and its own record
+        parent, id = journals.newest(store), journals.new_run(store, clock, random)
+        journals.Journal(store, clock, journals.RUNS + id, held.token).write(
+            "lock.broken",
+            reason=reason,
+            who=owner.who,
+            host=owner.host,
+            holder=plain(holder),
+            parent=plain(parent),
+        )
+        return id
+    except Fenced:
+        raise CbctlError(
+            "somebody else took the lock too, before this reason was recorded", exit=Exit.LOCKED
+        ) from None
+    finally:
+        held.release()
 
 
-def last_token(store: Store) -> int:
-    """That of the newest holder so far."""
-    now = store.read_lock()
-    return now.token if now else _journalled_token(store)
+def last_token(store: Store, now: LockRecord | None) -> int:
+    """That of the newest holder so far. now: the lock's record
+
+    When it was removed by hand, the highest token in the journals: a token never comes back."""
+    if now:
+        return now.token
+    tokens = [0]
+    for stream in (s for prefix in _WRITTEN for s in store.streams(prefix)):
+        with suppress(msgspec.MsgspecError):
+            tokens.append(msgspec.json.decode(store.read(stream)[-1], type=_Numbered).token)
+    return max(tokens)
 
 
-def held_by(record: LockRecord, environment: str = "ENV") -> CbctlError:
+def held_by(record: LockRecord, environment: str) -> CbctlError:
     owner = record.owner
     if record.run == NO_RUN:
         work, wait = record.reason, "wait until that is done"
@@ -144,7 +177,7 @@ def _take(
     store: Store, clock: Clock, now: LockRecord | None, owner: Owner, run: str, reason: str
 ) -> Held | None:
     new = LockRecord(
-        token=(now.token if now else _journalled_token(store)) + 1,
+        token=last_token(store, now) + 1,
         held=True,
         owner=owner,
         run=run,
@@ -159,26 +192,5 @@ def _take(
     return Held(store, new)
 
 
-def _journalled_token(store: Store) -> int:
-    """The highest token in the journals: the lock's record was removed by hand, and a token must
-    never come back."""
-    tokens = [0]
-    for stream in store.streams("runs/"):
-        with suppress(msgspec.MsgspecError):
-            tokens.append(msgspec.json.decode(store.read(stream)[-1], type=_Numbered).token)
-    return max(tokens)
-
-
 class _Numbered(msgspec.Struct):
     token: int
-
-
-def _taken(now: LockRecord | None) -> str:
-    if now is None:
-        return "the lock's record is gone"
-    if not now.held:
-        return "the lock was released or broken by somebody else"
-    return (
-        f"the lock was taken by {now.owner.who} on {now.owner.host} "
-        f"(process {now.owner.pid}): {now.reason}"
-    )

@@ -84,14 +84,25 @@ def of(records: Sequence[Record]) -> Past:
     return Past(shown, effects, release, undoing, tuple(undone))
 
 
+def open_run(store: Store) -> str | None:
+    """Id of the newest run that did not end well and that no later one has replaced."""
+    for stream in reversed(store.streams(RUNS)):
+        records = journal.read(store, stream)
+        if not records or records[0].type != "run.started":
+            continue
+        if _ended_well(records):
+            return None  # whatever is older than a run that ended well is history
+        return stream.removeprefix(RUNS)
+    return None
+
+
 def require_resumable(records: Sequence[Record], run: str, identity: Mapping[str, Json]) -> None:
     """Raises unless the run can go on with this cbctl, runbook and configuration."""
     if not records or records[0].type != "run.started":
         raise CbctlError(f"there is no run {run}", exit=Exit.USAGE, fix="cbctl runs list")
-    last = records[-1]
-    if last.type == "run.ended" and last.data["result"] in ("succeeded", "undone"):
+    if _ended_well(records):
         raise CbctlError(
-            f"run {run} already ended: {last.data['result']}",
+            f"run {run} already ended: {records[-1].data['result']}",
             exit=Exit.USAGE,
             fix=f"cbctl runs list --env {records[0].data['environment']}",
         )
@@ -126,6 +137,11 @@ def require_last(store: Store, run: str) -> None:
                 exit=Exit.REFUSED,
                 fix=f"cbctl runs show {newer}; start a new run, which shows its own plan",
             )
+
+
+def _ended_well(records: Sequence[Record]) -> bool:
+    last = records[-1]
+    return last.type == "run.ended" and last.data["result"] in ("succeeded", "undone")
 
 
 def _names(shown: Mapping[str, Any]) -> frozenset[str] | None:

@@ -7,7 +7,7 @@ after (outcome); `resume` looks at the real systems again and goes on from there
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cbctl.engine import journal as journals
 from cbctl.engine import past as pasts
@@ -20,8 +20,8 @@ from cbctl.engine.check import check_only, health, nothing_to_do
 from cbctl.engine.ending import lock_lost, to_the_end
 from cbctl.engine.job import Ended, Job, Result, cancelled, end, refuse, summary
 from cbctl.engine.journal import RUNS, Head, Journal
-from cbctl.engine.lock import Held, acquire, last_token
-from cbctl.engine.past import require_resumable
+from cbctl.engine.lock import RENEW_EVERY, Held, acquire, last_token
+from cbctl.engine.past import Past, require_resumable
 from cbctl.engine.plan import Plan
 from cbctl.engine.store import Fenced, Store
 from cbctl.engine.world import Stopped, World
@@ -48,17 +48,21 @@ __all__ = [
 class Moment:
     """How far others had come when a plan was made: the plan counts only while this holds.
 
-    token  of the lock: everyone who changes something takes it first
-    newest the end of the newest run: whoever held the lock then may have gone on
+    token   of the lock: everyone who changes something takes it first
+    newest  the end of the newest run
+    held    somebody who was not certainly dead had the lock, and may have worked on since
     """
 
     token: int
     newest: Head | None
+    held: bool
 
 
 def moment(store: Store) -> Moment:
     """To be asked for before the plan is made."""
-    return Moment(last_token(store), journals.newest(store))
+    now = store.read_lock()
+    held = now is not None and now.held and store.owner_state(now.owner) != "dead"
+    return Moment(last_token(store, now), journals.newest(store), held)
 
 
 def start(world: World, job: Job, plan: Plan, since: Moment) -> Ended:
@@ -71,7 +75,9 @@ def start(world: World, job: Job, plan: Plan, since: Moment) -> Ended:
         releases.history(world.store)  # refused now if broken, not when all is done
     run = journals.new_run(world.store, world.clock, world.random)
 
-    def first(held: Held) -> Carrying:
+    def work(held: Held) -> Ended:
+        if since.held and _planned_anew(world, job, held).hash != plan.hash:
+            raise _moved()
         log = Journal(world.store, world.clock, RUNS + run, held.token)
         log.write(
             "run.started",
@@ -93,9 +99,9 @@ def start(world: World, job: Job, plan: Plan, since: Moment) -> Ended:
             policy=plain(policy.head(world.store)),
         )
         world.emit("run.started", run, kind=job.kind, resumed=False)
-        return Carrying(world, job, plan, run, held, log, pasts.none(plan))
+        return to_the_end(Carrying(world, job, plan, run, held, log, pasts.none(plan)), None)
 
-    return _locked(world, job, run, job.reason, since, lambda held: to_the_end(first(held), None))
+    return _locked(world, job, run, job.reason, since, work)
 
 
 def resume(world: World, job: Job, plan: Plan, run: str, since: Moment) -> Ended:
@@ -110,40 +116,44 @@ def resume(world: World, job: Job, plan: Plan, run: str, since: Moment) -> Ended
     require_resumable(records, run, job.identity)
     pasts.require_last(world.store, run)
     past = pasts.of(records)
-    if past.undoing is None:
-        for planned in plan.steps:
-            if planned.id not in past.effects:
-                within(planned.id, planned.verdict, past.shown.get(planned.id, frozenset()))
-        if plan.blocked:
-            return refuse(world, plan)
+    if refused := _unfit(world, past, plan):
+        return refused
 
-    def again(held: Held) -> Carrying:
+    def work(held: Held) -> Ended:
         log = Journal(world.store, world.clock, stream, held.token)
         if log.head.count != len(records):
             raise _moved()
+        now = _planned_anew(world, job, held) if since.held else plan
+        if refused := _unfit(world, past, now):
+            return refused
         log.write(
             "run.resumed",
             who=world.owner.who,
             host=world.owner.host,
-            plan=plan.hash,
+            plan=now.hash,
             passed=[plain(p) for p in job.passed],
             parent=plain(since.newest),
             policy=plain(policy.head(world.store)),
         )
         world.emit("run.started", run, kind=job.kind, resumed=True)
-        return Carrying(world, job, plan, run, held, log, past)
+        return to_the_end(Carrying(world, job, now, run, held, log, past), past)
 
-    reason = f"resume of {job.reason}"
-    return _locked(world, job, run, reason, since, lambda held: to_the_end(again(held), past))
+    return _locked(world, job, run, f"resume of {job.reason}", since, work)
+
+
+def _unfit(world: World, past: Past, plan: Plan) -> Ended | None:
+    """The end of a resume whose plan is blocked. Raises CbctlError (7) when it goes beyond what
+    was agreed to."""
+    if past.undoing is not None:
+        return None
+    for planned in plan.steps:
+        if planned.id not in past.effects:
+            within(planned.id, planned.verdict, past.shown.get(planned.id, frozenset()))
+    return refuse(world, plan) if plan.blocked else None
 
 
 def _locked(
-    world: World,
-    job: Job,
-    run: str,
-    reason: str,
-    since: Moment,
-    work: Callable[[Held], Ended],
+    world: World, job: Job, run: str, reason: str, since: Moment, work: Callable[[Held], Ended]
 ) -> Ended:
     """Does the work under the lock, if nobody did anything since the plan was made."""
     try:
@@ -153,11 +163,11 @@ def _locked(
             world.owner,
             run,
             reason,
+            environment=job.environment,
             waiting=lambda holder: world.emit(
                 "lock.waiting", run, holder=f"{holder.owner.who} on {holder.owner.host}"
             ),
             check=world.stop.check,
-            environment=job.environment,
         )
     except Stopped as why:
         return cancelled(world, why)
@@ -174,6 +184,17 @@ def _locked(
         return end(world, Ended("", "refused", Exit.REFUSED, error=error))
     finally:
         held.release()
+
+
+def _planned_anew(world: World, job: Job, held: Held) -> Plan:
+    """The plan as it would be made now. Who had the lock while a plan was made may have changed
+    something since and left no new record: an effect has one before it and one after it."""
+    quiet = replace(world, sink=lambda event: None)
+    renewing = world.executor.every(RENEW_EVERY, held.renew)
+    try:
+        return plans.make(quiet, job.nodes, job.planned_from, left_out=job.left_out)
+    finally:
+        renewing.cancel()
 
 
 class _Moved(CbctlError):

@@ -14,10 +14,6 @@ class Conflict(Exception):
     """The stream grew, or the lock changed, since it was last looked at."""
 
 
-class Fenced(Exception):
-    """The token is not the lock's any more: somebody took or broke the lock."""
-
-
 @dataclass(frozen=True)
 class Owner:
     """Who holds the lock, by what the system says. `host` and `who` are only shown."""
@@ -44,6 +40,24 @@ class LockRecord:
     since: str
     renewals: int
     schema: str = SCHEMA
+
+
+class Fenced(Exception):
+    """The token is not the lock's any more: somebody took or broke the lock."""
+
+    def __init__(self, token: int, now: LockRecord | None) -> None:
+        super().__init__(_lost(token, now))
+
+
+def _lost(token: int, now: LockRecord | None) -> str:
+    if now is None:
+        return "the lock's record is gone"
+    if now.token == token and not now.held:
+        return "the lock was released"
+    return (
+        f"the lock was taken by {now.owner.who} on {now.owner.host} "
+        f"(process {now.owner.pid}): {now.reason}"
+    )
 
 
 class Store(Protocol):

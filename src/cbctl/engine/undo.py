@@ -58,12 +58,8 @@ def _undone(carrying: Carrying, p: Progress) -> str | None:
         return p.node.step.undo(situation, inputs, effect.before, effect.identity)
 
     task = world.executor.submit(guarded(world, p.id, "undo", work))
-    done = False
-    while not done:
-        try:
-            done = bool(world.executor.wait([task]))
-        except KeyboardInterrupt:
-            world.stop.request("SIGINT")
+    carrying.active[task] = (p, "undo")  # the run does not end before it, whatever happens
+    carrying.drain()
     try:
         result = task.result()
     except CbctlError as error:

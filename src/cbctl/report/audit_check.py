@@ -122,7 +122,7 @@ class _Check:
                 self._no_parent(name, record, where)
             elif head := self._read_head("link", where, parent):
                 self._holds("link", where, head)
-                if record.type == "run.started":
+                if record.type != "run.resumed":
                     self._between(name, head.stream, where)
 
     def _no_parent(self, name: str, record: Record, where: str) -> None:
@@ -143,12 +143,9 @@ class _Check:
             self._add("link", where, what, f"{other} was put in later")
 
     def _started(self, after: str, before: str) -> Iterator[str]:
-        """Runs between two. A broken lock takes its id before it is recorded: it counts not."""
+        """Runs and broken locks between two."""
         low = "" if after == GENESIS else after
-        for name in self.runs:
-            records = self.records[name]
-            if low < name < before and records and records[0].type == "run.started":
-                yield name
+        return (name for name in self.runs if low < name < before and self.records[name])
 
     def _history(self) -> None:
         recorded: dict[str, str] = {}

@@ -53,7 +53,7 @@ class FileStore:
         with self._guard():
             lock = self.read_lock()
             if lock is None or not lock.held or lock.token != token:
-                raise Fenced(f"token {token} is not the lock's ({lock.token if lock else 'none'})")
+                raise Fenced(token, lock)
             with _told(path):
                 self._make(path.parent)
                 self._add(path, stream, expected, line + b"\n")
@@ -204,12 +204,24 @@ def _lock(fd: int, path: Path) -> None:
         except BlockingIOError:
             if time.monotonic() > until:
                 raise CbctlError(
-                    f"another process has kept this for {PATIENCE:g} s",
+                    f"{_keeper(fd)} has kept this for {PATIENCE:g} s",
                     exit=Exit.LOCKED,
                     where=str(path),
-                    fix="find the cbctl process that is stopped (state T), and continue or kill it",
+                    fix="it was stopped (state T in ps): continue it with kill -CONT, or kill it",
                 ) from None
             time.sleep(0.002)
+
+
+def _keeper(fd: int) -> str:
+    """Who has the flock of a file, as far as the system tells."""
+    file = os.fstat(fd)
+    place = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/locks").read_text().splitlines():
+            _, kind, _, _, pid, where, *_ = line.split()
+            if (kind, where) == ("FLOCK", place):
+                return f"process {pid}"
+    return "another process"
 
 
 def _complete(data: bytes) -> bytes:

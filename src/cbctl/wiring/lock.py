@@ -5,53 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cbctl.engine import journal as journals
 from cbctl.engine import lock
-from cbctl.engine.canonical import plain
+from cbctl.engine.ending import lock_lost
 from cbctl.engine.lock import Held
-from cbctl.errors import CbctlError, Exit
+from cbctl.engine.store import Fenced
+from cbctl.errors import CbctlError
 from cbctl.wiring.workplace import Workplace
 
 
 @contextmanager
 def locked(work: Workplace, reason: str) -> Iterator[Held]:
+    """Raises CbctlError (6) when somebody else has the lock, or `fence` finds that it was taken."""
+    world, name = work.world, work.env.name
     held = lock.acquire(
-        work.store,
-        work.world.clock,
-        work.world.owner,
-        lock.NO_RUN,
-        reason,
-        environment=work.env.name,
+        world.store, world.clock, world.owner, lock.NO_RUN, reason, environment=name
     )
     try:
         yield held
+    except Fenced as lost:
+        raise lock_lost(lost) from None
     finally:
         held.release()
 
 
 def break_lock(work: Workplace, reason: str) -> str:
-    """Takes the lock from its holder, records why in a journal of its own; returns its id."""
+    """Takes the lock from its holder and records why; returns the id of the record."""
     world = work.world
-    before = work.store.read_lock()
-    if before is None or not before.held:
-        fix = f"cbctl lock status {work.env.name}"
-        raise CbctlError("nobody holds the lock", exit=Exit.USAGE, fix=fix)
-    parent = journals.newest(work.store)
-    id = journals.new_run(work.store, world.clock, world.random)
-    held = lock.break_lock(work.store, world.clock, world.owner, id, reason)
     try:
-        log = journals.Journal(work.store, world.clock, journals.RUNS + id, held.token)
-        log.write(
-            "lock.broken",
-            reason=reason,
-            who=world.owner.who,
-            host=world.owner.host,
-            holder=plain(before),
-            parent=plain(parent),
-        )
-    finally:
-        held.release()
-    return id
+        return lock.break_lock(world.store, world.clock, world.random, world.owner, reason)
+    except CbctlError as error:
+        error.fix = error.fix or f"cbctl lock status {work.env.name}"
+        raise
 
 
 def refuse_while_locked(work: Workplace) -> None:

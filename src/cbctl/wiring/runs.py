@@ -10,6 +10,7 @@ from typing import Any
 
 from cbctl.engine import journal as journals
 from cbctl.engine import plan, release, run
+from cbctl.engine.past import open_run
 from cbctl.engine.plan import Plan
 from cbctl.engine.run import Ended, Job
 from cbctl.engine.step import Json
@@ -54,7 +55,8 @@ def carry_out(
             return run.check_only(work.world, job, made)
         job = let_through(work, job, made, override)
         agree(made)
-        if before := open_run(work):
+        refuse_while_locked(work)  # to agree takes a while
+        if before := open_run(work.store):
             work.say(f"run {before} did not end; this one takes its place")
         ended = run.start(work.world, job, made, since)
     notify(work, ended)
@@ -79,7 +81,7 @@ def resume(
     """Goes on with the run of that id, or with the newest one that did not end well."""
     refuse_while_locked(work)
     since = run.moment(work.store)
-    id = id or open_run(work)
+    id = id or open_run(work.store)
     if id is None:
         raise CbctlError(
             "there is no interrupted run to go on with",
@@ -144,19 +146,6 @@ def notify(work: Workplace, ended: Ended) -> None:
             webhook.notify(url, secret, text)
         except CbctlError as error:
             work.say(f"the notification was not delivered: {work.world.scrub(str(error))}")
-
-
-def open_run(work: Workplace) -> str | None:
-    """Id of the newest run that did not end well and that no later one has replaced."""
-    for stream in reversed(work.store.streams(journals.RUNS)):
-        records = journals.read(work.store, stream)
-        if not records or records[0].type != "run.started":
-            continue
-        last = records[-1]
-        if last.type == "run.ended" and last.data["result"] in ("succeeded", "undone"):
-            return None  # whatever is older than a run that ended well is history
-        return stream.removeprefix(journals.RUNS)
-    return None
 
 
 @contextmanager

@@ -37,10 +37,12 @@ def restart_services(work: Workplace, names: list[str]) -> Iterator[str]:
     first = min((_rank(n) for n in wanted), default=0)
     _require_used(work, wanted)
     users = [n for n in STOP_ORDER if n in running and n in USERS and _rank(n) > first]
-    with locked(work, "restart of local services"):
+    with locked(work, "restart of local services") as held:
         for name in users:
+            held.fence()
             services.stop(name)
         for name in sorted({*wanted, *users}, key=_rank):
+            held.fence()
             services.restart(name)
             yield name
 
@@ -68,17 +70,23 @@ def _rank(name: str) -> int:
 
 
 def stop_services(work: Workplace) -> list[str]:
-    from cbctl.local.services import Services
-
     with locked(work, "stop of local services"):
-        return Services(work.state).stop_all(STOP_ORDER)
+        return _stop_all(work)
 
 
 def reset_state(work: Workplace) -> None:
     """Stops everything and removes the state folder."""
     import shutil
 
-    stop_services(work)
     gone = work.state.path.with_name(f".{work.state.path.name}.{os.getpid()}.removed")
-    work.state.path.rename(gone)  # at once: an interrupted removal leaves no half state
+    with locked(work, "reset of this machine") as held:
+        _stop_all(work)
+        held.fence()
+        work.state.path.rename(gone)  # at once: an interrupted removal leaves no half state
     shutil.rmtree(gone)
+
+
+def _stop_all(work: Workplace) -> list[str]:
+    from cbctl.local.services import Services
+
+    return Services(work.state).stop_all(STOP_ORDER)

@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 def toy(folder: Path, what: str, kill: str = "") -> tuple[int, dict[str, Any]]:
     done = subprocess.run(
-        [sys.executable, str(TOY), str(folder), what, kill],
+        [sys.executable, str(TOY), str(folder), what, *(["--kill", kill] if kill else [])],
         capture_output=True,
         text=True,
         timeout=60,

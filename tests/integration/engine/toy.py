@@ -1,13 +1,15 @@
 """A process that runs or resumes a toy runbook on real files, threads and clock.
 
-    toy.py FOLDER deploy|resume KILL     KILL: record type:number, or step:number, or "" (never)
+    toy.py FOLDER deploy|resume [--kill POINT] [--stop POINT] [--wall SECONDS] [--speed TIMES]
 
-It kills itself with SIGKILL right after the n-th record of a type is on the disk, or in the middle
-of the n-th effect of a step.
+POINT is `planned:1`, or TYPE:N (right after the n-th record of a type is on the disk), or STEP:N
+(in the middle of the n-th effect of a step). The process sends itself SIGKILL or SIGSTOP there.
+Its clocks are wrong by `wall` and run `speed` times as fast.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -37,14 +39,34 @@ from cbctl.engine.world import World
 from cbctl.machine import SystemClock, SystemRandom, Threads, owner, owner_state
 from cbctl.stores.files import FileStore
 
-FOLDER, KILL = Path(sys.argv[1]), sys.argv[3]
+arguments = argparse.ArgumentParser()
+arguments.add_argument("folder", type=Path)
+arguments.add_argument("what", choices=["deploy", "resume"])
+arguments.add_argument("--kill")
+arguments.add_argument("--stop")
+arguments.add_argument("--wall", type=float, default=0.0)
+arguments.add_argument("--speed", type=float, default=1.0)
+GIVEN = arguments.parse_args()
+FOLDER: Path = GIVEN.folder
 seen: Counter[str] = Counter()
 
 
 def point(name: str) -> None:
     seen[name] += 1
-    if f"{name}:{seen[name]}" == KILL:
-        os.kill(os.getpid(), signal.SIGKILL)
+    for here, number in ((GIVEN.kill, signal.SIGKILL), (GIVEN.stop, signal.SIGSTOP)):
+        if here == f"{name}:{seen[name]}":
+            os.kill(os.getpid(), number)
+
+
+class Clock(SystemClock):
+    def wall(self) -> float:
+        return super().wall() + float(GIVEN.wall)
+
+    def monotonic(self) -> float:
+        return super().monotonic() * float(GIVEN.speed)
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds / float(GIVEN.speed))
 
 
 class Killing(FileStore):
@@ -89,6 +111,7 @@ class Toy(Step[Inputs, Facts, Facts]):
         ctx.fence()
         payments.touch()
         point(inputs.id)
+        ctx.fence()
         (FOLDER / inputs.id).write_text(inputs.value)
         return Facts(inputs.value)
 
@@ -121,7 +144,7 @@ def main() -> int:
     store = Killing(FOLDER / "state", owner_state)
     world = World(
         store=store,
-        clock=SystemClock(),
+        clock=Clock(),
         random=SystemRandom(),
         executor=Threads(),
         sink=tell,
@@ -132,8 +155,9 @@ def main() -> int:
     nodes = (node("a"), node("b"), node("c", "a", "b"), node("d", "c"))
     job = run.Job("toy", "test", "toy", nodes, {"v": 1}, {}, frozenset(), parts)
     since = run.moment(store)
-    made = plan.make(world, nodes, job.identity)
-    if sys.argv[2] == "deploy":
+    made = plan.make(world, nodes, job.planned_from)
+    point("planned")
+    if GIVEN.what == "deploy":
         return int(run.start(world, job, made, since).exit)
     newest = store.streams(journal.RUNS)[-1].removeprefix(journal.RUNS)
     return int(run.resume(world, job, made, newest, since).exit)

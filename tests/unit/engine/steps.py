@@ -72,7 +72,11 @@ class Script:
     """How a step behaves.
 
     parts    separate effects of a visible one, each with a point to die at in between
-    fails    applies that raise before their effect; breaks: after it; lies: verifies that say no
+    fails    applies that raise before their effect
+    skips    applies that say they made it, and did not
+    breaks   applies that raise after their effect
+    lies     verifies that say no
+    blind    verifies that say yes whatever there is
     seconds  it takes
     back     it can be undone
     say      takes the place of a method: its name → function(context, inputs)
@@ -81,8 +85,10 @@ class Script:
     kind: Kind = "visible"
     parts: int = 1
     fails: int = 0
+    skips: int = 0
     breaks: int = 0
     lies: int = 0
+    blind: int = 0
     seconds: float = 0.0
     back: bool = True
     say: dict[str, Callable[[Any, Any], Any]] = field(default_factory=dict)
@@ -130,6 +136,8 @@ class Toy(Step[Inputs, Facts, Outcome]):
             return said
         if tried <= self.script.fails:
             raise RuntimeError(f"{ctx.step} does not want to")
+        if tried <= self.script.fails + self.script.skips:
+            return Outcome(inputs.value)
         if self.script.seconds:
             ctx.sleep(self.script.seconds)
         if self.script.kind == "identified" and not self._sent(intent):
@@ -144,7 +152,7 @@ class Toy(Step[Inputs, Facts, Outcome]):
                 self._change(ctx)
                 self.systems.values[key] = inputs.value
         self.process.point()
-        if tried <= self.script.fails + self.script.breaks:
+        if tried <= self.script.fails + self.script.skips + self.script.breaks:
             raise RuntimeError(f"{ctx.step} broke after its effect")
         return Outcome(inputs.value)
 
@@ -158,6 +166,8 @@ class Toy(Step[Inputs, Facts, Outcome]):
             return said
         if tried <= self.script.lies:
             return NotVerified("it is not there", "look again", {"log": ["hunter22 was wrong"]})
+        if tried <= self.script.lies + self.script.blind:
+            return Verified({"tried": tried})
         wrong = [k for k in self._keys(inputs) if self.systems.values.get(k) != inputs.value]
         return NotVerified(f"{wrong} differ") if wrong else Verified({"tried": tried})
 

@@ -7,12 +7,24 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.engine.world import Disk, Machine, Process, held_by, machine
+from tests.unit.engine.steps import Systems, node
+from tests.unit.engine.world import (
+    Disk,
+    Machine,
+    Process,
+    crashes,
+    deploy,
+    held_by,
+    job,
+    machine,
+)
 
 from cbctl.engine import lock
 from cbctl.engine.journal import Journal
 from cbctl.engine.store import Fenced, LockRecord
 from cbctl.errors import CbctlError, Exit
+from cbctl.report.audit_check import verify
+from cbctl.report.audit_copy import copy
 
 
 def taken(on: Machine, **more: Any) -> lock.Held:
@@ -41,9 +53,9 @@ def test_a_living_holder_is_respected_at_once() -> None:
     taken(operator(disk, 1))
     before = disk.monotonic
     with pytest.raises(CbctlError, match="held by user1 on host") as caught:
-        taken(operator(disk, 2, "alive"))
+        taken(operator(disk, 2, "alive"), environment="staging")
     assert caught.value.exit is Exit.LOCKED and disk.monotonic == before
-    assert "cbctl lock break ENV --reason WHY" in caught.value.fix
+    assert "cbctl lock break staging --reason WHY" in caught.value.fix
 
 
 def test_a_dead_holder_is_replaced_at_once() -> None:
@@ -90,13 +102,9 @@ def test_one_renewal_seen_is_enough(at: float) -> None:
 def test_a_new_holder_is_watched_from_its_beginning() -> None:
     disk = Disk()
     taken(operator(disk, 1))
-    waiter, third = operator(disk, 2), operator(disk, 3)
+    waiter, third = operator(disk, 2), operator(disk, 3, "dead")
     begun = disk.monotonic
-    _sleeping(
-        waiter,
-        10.0,
-        lambda: lock.break_lock(third.store, third.world.clock, third.world.owner, "r", "x"),
-    )
+    _sleeping(waiter, 10.0, lambda: taken(third))
     assert taken(waiter).token == 3
     assert disk.monotonic - begun >= 10.0 + lock.TIME_TO_LIVE
 
@@ -118,26 +126,63 @@ def test_a_broken_lock_fences_its_holder_and_its_journal() -> None:
     log = Journal(first.store, first.world.clock, "runs/x", held.token)
     log.write("run.started")
     world = second.world
-    other = lock.break_lock(world.store, world.clock, world.owner, "b", "gone")
+    broken = lock.break_lock(world.store, world.clock, world.random, world.owner, "gone")
     with pytest.raises(Fenced):
         held.fence()
     with pytest.raises(Fenced):
         log.write("step.intent")
+    assert len(disk.streams["runs/x"]) == 1
+    (record,) = disk.records(broken)
+    assert (record.data["reason"], record.data["who"]) == ("gone", "user2")
+    assert record.data["holder"]["owner"]["who"] == "user1" and record.data["holder"]["held"]
+    assert record.data["parent"]["stream"] == "runs/x" and record.token == 2
+    now = taken(second)
     held.renew()
     held.release()  # neither touches the other's lock
-    assert disk.lock is not None and disk.lock.held and disk.lock.token == other.token
-    assert len(disk.streams["runs/x"]) == 1
+    now.fence()
+    assert disk.lock is not None and disk.lock.renewals == 0
 
 
-def test_a_token_does_not_come_back_when_the_record_is_removed() -> None:
+@pytest.mark.parametrize("at", range(1, 10))
+def test_a_break_names_the_run_that_came_before_it_whenever_that_was(at: int) -> None:
+    """Somebody else takes the lock of a dead holder, and dies too, at any call of the break."""
+    disk, systems = Disk(), Systems()
+    taken(operator(disk, 1))
+
+    def another() -> None:
+        process = Process(3, crash_at=30)
+        on = machine(disk, 3, process=process, states={1: "dead", 2: "dead"})
+        assert crashes(lambda: deploy(on, job(node("a", systems, process))))
+
+    process = Process(2, intrude_at=at, intrude=another)
+    world = machine(disk, 2, process=process).world
+    try:
+        lock.break_lock(world.store, world.clock, world.random, world.owner, "gone")
+    except CbctlError as error:
+        assert error.exit is Exit.LOCKED and "before this reason was recorded" in error.what
+    assert verify(copy(machine(disk, 4, process=Process(4)).store, "test")).findings == ()
+
+
+def test_there_must_be_a_holder_to_take_the_lock_from() -> None:
+    disk = Disk()
+    world = operator(disk, 1).world
+    for _ in range(2):
+        with pytest.raises(CbctlError, match="nobody holds the lock") as caught:
+            lock.break_lock(world.store, world.clock, world.random, world.owner, "gone")
+        assert caught.value.exit is Exit.USAGE
+        taken(operator(disk, 2)).release()
+
+
+@pytest.mark.parametrize("stream", ["runs/x", "releases/history", "policy/history"])
+def test_a_token_does_not_come_back_when_the_record_is_removed(stream: str) -> None:
     disk = Disk()
     first = operator(disk, 1)
     held = taken(first)
-    Journal(first.store, first.world.clock, "runs/x", held.token).write("run.started")
+    Journal(first.store, first.world.clock, stream, held.token).write("written")
     disk.lock = None
     with pytest.raises(Fenced, match="gone"):
         held.fence()
-    assert lock.last_token(first.store) == 1
+    assert lock.last_token(first.store, None) == 1
     assert taken(operator(disk, 2)).token == 2
 
 

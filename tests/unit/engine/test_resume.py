@@ -13,13 +13,14 @@ from tests.unit.engine.world import (
     Process,
     crashes,
     deploy,
+    held_by,
     job,
     machine,
     planned,
     resume,
 )
 
-from cbctl.engine import journal, lock, past, release, run
+from cbctl.engine import lock, past, release, run
 from cbctl.engine.job import Job
 from cbctl.engine.step import After, Change, Changes
 from cbctl.errors import CbctlError, Exit
@@ -307,16 +308,23 @@ def test_a_run_resumed_by_another_between_plan_and_lock_is_left_alone() -> None:
     assert disk.types(id)[-1] == "run.ended"
 
 
+def test_what_a_silent_holder_did_after_the_plan_was_made_is_not_done_again() -> None:
+    disk, systems = cut_after("step.intent", two())
+    process = Process(2)
+    on = machine(disk, 2, process=process, states={1: "unknown"})
+    since, made = run.moment(on.store), two()(systems, process)
+    plan = planned(on, made)
+    systems.values["a.0"] = "new"
+    ended = run.resume(on.world, made, plan, disk.runs()[0], since)
+    assert ended.result == "succeeded"
+    assert [step for _, step in systems.changed] == ["b"]
+
+
 def test_a_lock_that_was_broken_does_not_stop_a_resume() -> None:
     disk, systems = cut_after("step.intent", two())
     run_id = disk.runs()[0]
-    other, _ = again(disk, 3)
-    world = other.world
-    broken = journal.new_run(world.store, world.clock, world.random)
-    held = lock.break_lock(world.store, world.clock, world.owner, broken, "gone")
-    journal.Journal(world.store, world.clock, journal.RUNS + broken, held.token).write(
-        "lock.broken"
-    )
-    held.release()
+    world = again(disk, 3)[0].world
+    disk.lock = held_by(1, token=9)
+    lock.break_lock(world.store, world.clock, world.random, world.owner, "gone")
     on, process = again(disk)
     assert resume(on, two()(systems, process), run_id).result == "succeeded"

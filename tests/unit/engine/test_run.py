@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.unit.engine.steps import Outcome, Script, Systems, node
-from tests.unit.engine.world import Machine, Process, deploy, job, machine, planned
+from tests.unit.engine.world import Machine, Process, deploy, held_by, job, machine, planned
 
 from cbctl.engine import lock, run
 from cbctl.engine import plan as plans
@@ -290,6 +290,29 @@ def test_stopped_anywhere_begins_nothing_more(at: int) -> None:
             assert f"cbctl resume {ended.run}" in ended.error.fix
 
 
+def test_an_undo_that_cannot_be_waited_for_is_not_left_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    w, tasks = World(), list[Any]()
+    executor = w.on.world.executor
+    submit, wait, fails = executor.submit, executor.wait, [OSError(5, "Input/output error")]
+
+    def remembered(work: Any) -> Any:
+        tasks.append(submit(work))
+        return tasks[-1]
+
+    def failing(given: Any) -> Any:
+        if fails and w.on.disk.runs() and w.journal()[-1] == "run.undoing":
+            raise fails.pop()
+        return wait(given)
+
+    monkeypatch.setattr(executor, "submit", remembered)
+    monkeypatch.setattr(executor, "wait", failing)
+    steps = [w.step("a"), w.step("b", Script(lies=9), needs=("a",))]
+    assert deploy(w.on, job(*steps, undo=True)).result == "not undone"
+    assert not fails and all(task.over for task in tasks)
+
+
 def test_a_stop_while_undoing_leaves_the_rest_for_resume() -> None:
     w = World()
     late = w.step("b", Script(lies=9), needs=("a",))
@@ -372,20 +395,52 @@ def test_a_change_without_a_journal_makes_a_plan_out_of_date_too() -> None:
     assert run.start(world, made, plan, since).exit is Exit.REFUSED
 
 
+@pytest.mark.parametrize("worked_on", [True, False])
+def test_a_holder_that_may_have_worked_on_without_a_record(worked_on: bool) -> None:
+    """It had the lock when the plan was made; then it changed something and was cut off."""
+    w = World()
+    w.on = machine(w.on.disk, process=w.process, states={9: "unknown"})
+    w.on.disk.lock = held_by(9)
+    made = job(w.step("a"), w.step("b"), release=["a", "b"])
+    w.systems.values["a.0"] = "new"
+    since, plan = run.moment(w.on.store), planned(w.on, made)
+    if worked_on:
+        w.systems.values["a.0"] = "old"
+    ended = run.start(w.on.world, made, plan, since)
+    if worked_on:
+        assert (ended.result, ended.exit) == ("refused", Exit.REFUSED)
+        assert w.systems.changed == [] and w.on.disk.runs() == []
+    else:
+        assert ended.result == "succeeded"
+    assert w.on.disk.lock is not None and not w.on.disk.lock.held
+    assert len(w.on.told("plan.started")) == 1, "it was shown twice"
+
+
+def test_a_holder_that_was_dead_is_not_looked_after_again() -> None:
+    w = World()
+    w.on = machine(w.on.disk, process=w.process, states={9: "dead"})
+    w.on.disk.lock = held_by(9)
+    assert deploy(w.on, job(w.step("a"))).result == "succeeded"
+    assert w.systems.tries["a", "observe"] == 2  # for the plan, and before the change
+
+
 def test_a_lock_lost_in_the_middle_ends_the_run_without_another_change() -> None:
     w = World()
 
     def breaks(ctx: Any, inputs: Any) -> Outcome:
         other = machine(w.on.disk, process=Process(2))
-        lock.break_lock(other.store, other.world.clock, other.world.owner, "b", "gone")
+        world = other.world
+        lock.break_lock(world.store, world.clock, world.random, world.owner, "gone")
         ctx.fence()
         raise AssertionError("went on without the lock")
 
     ended = deploy(w.on, job(w.step("a", says(apply=breaks)), w.step("b", needs=("a",))))
     assert (ended.result, ended.exit) == ("failed", Exit.LOCKED)
     assert ended.error is not None and "user2" in ended.error.what
-    assert w.journal() == ["run.started", "step.intent"]
-    assert w.on.disk.lock is not None and w.on.disk.lock.owner.pid == 2 and w.on.disk.lock.held
+    first, broken = w.on.disk.runs()
+    assert w.on.disk.types(first) == ["run.started", "step.intent"]
+    assert w.on.disk.types(broken) == ["lock.broken"]
+    assert w.on.disk.lock is not None and w.on.disk.lock.owner.pid == 2
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), CbctlError("disk full")])

@@ -34,13 +34,18 @@ class Crash(BaseException):
 
 @dataclass
 class Disk:
-    """token_log: (token, stream) of each append"""
+    """
+    token_log  (token, stream) of each append
+    appended   told of each record; swapped: of each change of the lock
+    """
 
     streams: dict[str, list[bytes]] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
     lock: LockRecord | None = None
     token_log: list[tuple[int, str]] = field(default_factory=list)
     monotonic: float = 1000.0
+    appended: Callable[[str, bytes], None] = lambda stream, line: None
+    swapped: Callable[[LockRecord | None, LockRecord], None] = lambda before, now: None
 
     def records(self, run: str) -> list[Record]:
         return list(journal.check(run, self.streams.get(RUNS + run, [])))
@@ -80,22 +85,21 @@ class Process:
 
 
 class MemoryStore:
-    """states: what is known of the owner with that pid, else "alive" """
-
-    def __init__(self, disk: Disk, process: Process, states: dict[int, str]) -> None:
-        self.disk, self.process, self.states = disk, process, states
+    def __init__(self, disk: Disk, process: Process, owner_state: Callable[[Owner], str]) -> None:
+        self.disk, self.process, self._owner_state = disk, process, owner_state
         self.fail: dict[str, Exception] = {}
 
     def append(self, stream: str, expected: int, token: int, line: bytes) -> None:
         self._before("append")
         lock = self.disk.lock
         if lock is None or not lock.held or lock.token != token:
-            raise Fenced(f"token {token} is not the lock's")
+            raise Fenced(token, lock)
         lines = self.disk.streams.get(stream, [])
         if len(lines) != expected:
             raise Conflict(stream)
         self.disk.streams[stream] = [*lines, line]
         self.disk.token_log.append((token, stream))
+        self.disk.appended(stream, line)
         self.process.point()
 
     def read(self, stream: str) -> list[bytes]:
@@ -123,10 +127,11 @@ class MemoryStore:
         if self.disk.lock != expected:
             raise Conflict("lock")
         self.disk.lock = new
+        self.disk.swapped(expected, new)
         self.process.point()
 
     def owner_state(self, owner: Owner) -> str:
-        return self.states.get(owner.pid, "alive")
+        return self._owner_state(owner)
 
     def _before(self, call: str) -> None:
         self.process.point()
@@ -143,7 +148,7 @@ class FakeClock:
     def wall(self) -> float:
         if self.jumps and self.jumps.random() < 0.1:
             self.offset += self.jumps.choice([-3600.0, 3600.0, -86400.0, 1.0])
-        return START + self.disk.monotonic + self.offset
+        return START + self.monotonic() + self.offset
 
     def monotonic(self) -> float:
         return self.disk.monotonic
@@ -162,6 +167,8 @@ class Tokens:
 
 
 class Done(Task[T]):
+    over = False
+
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
 
@@ -171,6 +178,7 @@ class Done(Task[T]):
             self._error: BaseException | None = None
         except BaseException as error:
             self._error = error
+        self.over = True
 
     def result(self) -> T:
         if self._error is not None:
@@ -244,11 +252,12 @@ def machine(
     states: dict[int, str] | None = None,
     jumps: bool = False,
 ) -> Machine:
+    """states: what is known of the owner with that pid, else "alive" """
     disk, process = disk or Disk(), process or Process()
     seeded = chance.Random(f"{seed}/{process.pid}")
     events: list[Event] = []
     world = World(
-        store=MemoryStore(disk, process, states or {}),
+        store=MemoryStore(disk, process, lambda owner: (states or {}).get(owner.pid, "alive")),
         clock=FakeClock(disk, process, seeded if jumps else None),
         random=Tokens(seeded),
         executor=OneThread(process, seeded),
@@ -294,8 +303,8 @@ def planned(on: Machine, job: Job) -> Plan:
     return plan.make(on.world, job.nodes, job.planned_from, left_out=job.left_out)
 
 
-def deploy(on: Machine, job: Job) -> Ended:
-    since = run.moment(on.store)
+def deploy(on: Machine, job: Job, since: run.Moment | None = None) -> Ended:
+    since = since or run.moment(on.store)
     made = planned(on, job)
     if made.blocked:
         return run.refuse(on.world, made)
@@ -304,8 +313,8 @@ def deploy(on: Machine, job: Job) -> Ended:
     return run.start(on.world, job, made, since)
 
 
-def resume(on: Machine, job: Job, id: str | None = None) -> Ended:
-    since = run.moment(on.store)
+def resume(on: Machine, job: Job, id: str | None = None, since: run.Moment | None = None) -> Ended:
+    since = since or run.moment(on.store)
     id = id or on.disk.runs()[-1]
     run.require_resumable(journal.read(on.store, RUNS + id), id, job.identity)
     return run.resume(on.world, job, planned(on, job), id, since)

@@ -10,10 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.engine.steps import Script, Systems, node
-from tests.unit.engine.world import Crash, Disk, Machine, Process, job, machine, planned
+from tests.unit.engine.world import (
+    Crash,
+    Disk,
+    Machine,
+    Process,
+    job,
+    machine,
+    planned,
+)
 
 from cbctl.engine import journal, lock, run
-from cbctl.engine.canonical import canonical, plain
+from cbctl.engine.canonical import canonical
 from cbctl.engine.event import Event
 from cbctl.engine.job import Ended, Job
 from cbctl.engine.journal import GENESIS, RUNS
@@ -122,16 +130,7 @@ class Place:
     def break_lock(self, who: str, reason: str) -> str:
         """As `cbctl lock break` does."""
         world = self.machine(who).world
-        before = world.store.read_lock()
-        id = journal.new_run(world.store, world.clock, world.random)
-        held = lock.break_lock(world.store, world.clock, world.owner, id, reason)
-        log = journal.Journal(world.store, world.clock, RUNS + id, held.token)
-        owner = world.owner
-        log.write(
-            "lock.broken", reason=reason, who=owner.who, host=owner.host, holder=plain(before)
-        )
-        held.release()
-        return id
+        return lock.break_lock(world.store, world.clock, world.random, world.owner, reason)
 
     def _start(self, on: Machine, job: Job) -> Ended:
         since = run.moment(on.world.store)

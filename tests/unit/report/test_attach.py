@@ -155,6 +155,8 @@ def test_the_run_that_is_meant(place: Place) -> None:
     first, ended = stories.succeeded(place), place.deploy({"postgres": Script()}, value="x")
     assert ended
     second = ended.run
+    world = place.machine("ben").world
+    lock.acquire(world.store, world.clock, world.owner, lock.NO_RUN, "restart of services")
     broken = place.break_lock("carl", "gone")
     for run in (None, "last"):
         assert to_watch(place.store, run, "local") == second
