@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from cbctl.config.types import Reference
@@ -23,6 +24,7 @@ from cbctl.engine.step import (
 )
 from cbctl.errors import CbctlError, Exit
 from cbctl.local.binaries import Binary
+from cbctl.local.files import set_aside
 from cbctl.local.ports import HOST, Ports
 from cbctl.local.services import Services
 from cbctl.local.spec import ServiceSpec
@@ -111,6 +113,10 @@ class ServerStep(_service.ServiceStep[I, Facts, Outcome]):
     def _choose(self, state: State) -> Binary:
         raise NotImplementedError
 
+    def _data(self, state: State) -> Path:
+        """Where our own server keeps what it holds."""
+        raise NotImplementedError
+
     def _has_data(self, state: State) -> bool:
         raise NotImplementedError
 
@@ -186,8 +192,17 @@ class ServerStep(_service.ServiceStep[I, Facts, Outcome]):
             services.state.write_secret(self.secret, url)
             services.stop(self.name)
         else:
-            _service.start(ctx, services, self._make(ctx, inputs, services.state))
+            self._start(ctx, services, self._make(ctx, inputs, services.state))
         return self.outcome(ctx, inputs, self.observe(ctx, inputs).facts)
+
+    def _start(self, ctx: Context, services: Services, spec: ServiceSpec) -> None:
+        try:
+            _service.start(ctx, services, spec)
+        except CbctlError as error:
+            if error.exit is Exit.FAILED:  # it ends by itself: what it reads may be damaged
+                empty = f"an empty {self.noun}: {set_aside(self._data(services.state))}"
+                error.fix += f"; if its data is damaged, bring back a copy, or start with {empty}"
+            raise
 
     def outcome(self, ctx: Context, inputs: I, facts: Facts) -> Outcome:
         state = self.services(inputs).state
