@@ -16,7 +16,7 @@ from tests.e2e.end_state import End
 from tests.e2e.support import Platform
 from tests.testbed.memory import memory_folder
 
-DYING = Path(__file__).with_name("dying_cbctl.py")
+RIGGED = Path(__file__).with_name("rigged_cbctl.py")
 STEPS = ("keys", "elf", "postgres", "redis", "localnet", "migrate", "program", "initialize", "api")
 """Those that change something in a first deploy."""
 
@@ -32,14 +32,14 @@ RECORDS = (
 
 @dataclass
 class Mortal(Platform):
-    """A platform whose next commands die at `point`, a POINT of dying_cbctl.py."""
+    """A platform whose next commands die at `point`, a POINT of rigged_cbctl.py."""
 
     point: str = ""
 
     @property
     def launcher(self) -> list[str]:
-        dying = [sys.executable, str(DYING), self.point]
-        return dying if self.point else super().launcher
+        rigged = [sys.executable, str(RIGGED), self.point]
+        return rigged if self.point else super().launcher
 
     def dies(self, point: str, *command: str) -> None:
         self.point = point

@@ -6,7 +6,6 @@ import os
 import pwd
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +62,7 @@ class Child:
             self.order = order
         except CbctlError as error:
             # Not written by us: what runs goes on as it was ordered before.
-            print(f"supervisor: {error}", file=sys.stderr, flush=True)
+            logs.say(f"supervisor: {error}")
 
     def adopt(self) -> None:
         """Take over what a previous supervisor left running, by its record or by its marker."""

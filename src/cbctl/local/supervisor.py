@@ -70,7 +70,7 @@ class Supervisor:
                 # A full disk must not end the supervision; a folder that was removed does.
                 if not self._has_folder():
                     break
-                print(f"supervisor: {error}", file=sys.stderr, flush=True)
+                logs.say(f"supervisor: {error}")
                 time.sleep(1.0)
             if not self._has_folder():
                 break

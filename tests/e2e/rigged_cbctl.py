@@ -1,12 +1,18 @@
-"""`cbctl` that is killed with -9 at one point: `python dying_cbctl.py POINT` and a command line.
+"""`cbctl` to which something happens: `python rigged_cbctl.py POINT` and a command line.
+
+It is killed with -9 at one point:
 
     before:TYPE[:STEP]  a record of that type (and step) is about to be written
     torn:TYPE[:STEP]    half of it is on the disk, as a power cut may leave it
     after:TYPE[:STEP]   it is on the disk, and nobody was told
     in:STEP:N           the step is about to make its N-th effect
     look:STEP           the step is about to verify
-    full:TYPE[:STEP]    not killed, but its disk is full from the moment when it is to be written
-    count:FILE          never; FILE gets how many effects each step had
+
+or goes on, and
+
+    full:TYPE[:STEP]    its disk is full from the moment when such a record is to be written
+    clock:SECONDS       its wall clock is wrong by that much
+    count:FILE          FILE gets how many effects each step had
 
 TYPE `history` is the release's record. What counts as an effect is in `_EVENTS` and `_SENT`.
 """
@@ -20,6 +26,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from functools import wraps
 from pathlib import Path
@@ -41,6 +48,7 @@ _SENT = {"sendTransaction", "requestAirdrop"}
 effects: Counter[str] = Counter()
 _counting = threading.Lock()
 _here = threading.local()
+_full = threading.Event()
 
 
 def die() -> None:
@@ -49,7 +57,8 @@ def die() -> None:
 
 
 def fill() -> None:
-    """Leaves no room on the disk of the state folder."""
+    """Leaves no room on the disk of the state folder, also where some became free."""
+    _full.set()
     try:
         with (Path(os.environ["CBCTL_STATE_DIR"]) / "fill").open("ab", buffering=0) as file:
             while file.write(bytes(4096)):
@@ -78,7 +87,7 @@ class Dying(FileStore):
                 file.write(line[: len(line) // 2])
         if here and KIND in ("before", "torn"):
             die()
-        if here and KIND == "full":
+        if KIND == "full" and (here or _full.is_set()):
             fill()
         super().append(stream, expected, token, line)
         if here and KIND == "after":
@@ -157,6 +166,9 @@ def arm() -> None:
 
 if __name__ == "__main__":
     arm()
+    if KIND == "clock":
+        wall = time.time
+        time.time = lambda: wall() + float(PLACE)
     if KIND == "count":
         atexit.register(lambda: Path(PLACE).write_text(json.dumps(effects)))
     main()
