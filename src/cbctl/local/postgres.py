@@ -186,7 +186,7 @@ def service(
     elif not has_role(state, database=database, user=user):
         data = data_folder(state)
         end_left_over(state)
-        remove_stale(str(data / "postmaster.pid"))
+        remove_stale(str(data / "postmaster.pid"), [str(binary.path)])
         _make_role(state, binary, data, database=database, user=user)
     chosen = Ports(state).reserve(NAME, preferred=port)
     state.write_secret(URL, own_url(password, database=database, user=user, port=chosen))

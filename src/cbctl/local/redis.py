@@ -82,7 +82,7 @@ def spec(state: State, binary: Binary, *, port: int, release: str = "") -> Servi
         name=NAME,
         argv=(str(binary.path), str(folder / "redis.conf"), *places),
         cwd=str(folder),
-        ready=Ready("redis", port, seconds=30.0),
+        ready=Ready("redis", port, seconds=30.0, socket=path, secret=PASSWORD),
         url=f"redis://{HOST}:{port}/0",
         release=release,
         uses=(PASSWORD,),

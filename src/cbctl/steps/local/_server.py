@@ -199,7 +199,7 @@ class ServerStep(_service.ServiceStep[I, Facts, Outcome]):
         try:
             _service.start(ctx, services, spec)
         except CbctlError as error:
-            if error.exit is Exit.FAILED:  # it ends by itself: what it reads may be damaged
+            if error.exit in (Exit.FAILED, Exit.TIMEOUT):  # what it reads may be damaged
                 empty = f"an empty {self.noun}: {set_aside(self._data(services.state))}"
                 error.fix += f"; if its data is damaged, bring back a copy, or start with {empty}"
             raise
