@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.support import Platform
+from tests.e2e.rigged import Rigged
 
 # The disk is a tmpfs in a mount namespace, which lives as long as this process.
 _KEEPER = 'mount -t tmpfs -o size="$1"m,mode=700 small "$0" && echo ready && exec sleep infinity'
@@ -15,7 +15,7 @@ _NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
 
 
 @dataclass
-class SmallDisk(Platform):
+class SmallDisk(Rigged):
     keeper: int = 0
 
     def mount(self, megabytes: int) -> subprocess.Popen[bytes]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
@@ -17,32 +15,18 @@ from tests.e2e.small_disk import SmallDisk
 from tests.e2e.support import wait_until
 from tests.testbed.beds import need
 
-RIGGED = Path(__file__).with_name("rigged_cbctl.py")
 FULL = ("No space left on device", "make room on this disk")
 
 
-@dataclass
-class Disk(SmallDisk):
-    """point: of rigged_cbctl.py, for the next command"""
-
-    point: str = ""
-
-    @property
-    def launcher(self) -> list[str]:
-        *inside, cbctl = super().launcher
-        rigged = [sys.executable, str(RIGGED), self.point] if self.point else [cbctl]
-        return [*inside, *rigged]
-
-
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Callable[[int], Disk]]:
+def disk(tmp_path: Path) -> Iterator[Callable[[int], SmallDisk]]:
     """Makes a platform on a disk of so many megabytes."""
     need("small-disk")
-    made: list[Disk] = []
+    made: list[SmallDisk] = []
     keepers: list[subprocess.Popen[bytes]] = []
 
-    def make(megabytes: int) -> Disk:
-        platform = Disk.make(tmp_path)
+    def make(megabytes: int) -> SmallDisk:
+        platform = SmallDisk.make(tmp_path)
         made.append(platform)
         keepers.append(platform.mount(megabytes))
         return platform
@@ -57,7 +41,7 @@ def disk(tmp_path: Path) -> Iterator[Callable[[int], Disk]]:
             keeper.communicate()
 
 
-def test_full_from_the_start(disk: Callable[[int], Disk]) -> None:
+def test_full_from_the_start(disk: Callable[[int], SmallDisk]) -> None:
     platform = disk(1)
     platform.fill()
     for command in (
@@ -74,7 +58,7 @@ def test_full_from_the_start(disk: Callable[[int], Disk]) -> None:
 
 
 def test_full_while_the_database_is_made_and_while_the_journal_is_written(
-    disk: Callable[[int], Disk],
+    disk: Callable[[int], SmallDisk],
 ) -> None:
     platform = disk(24)
     done = platform.run("deploy", "local").refused(5, "initdb failed", *FULL, "cbctl resume")
@@ -86,9 +70,8 @@ def test_full_while_the_database_is_made_and_while_the_journal_is_written(
 
     # Then it is full from a moment on at which all is done but the words about it.
     platform.resize(120)
-    platform.point = "full:step.outcome:api"
-    platform.run("resume", "local").refused(5, *FULL, f"cbctl resume {run['run']}")
-    platform.point = ""
+    with platform.at("full:step.outcome:api"):
+        platform.run("resume", "local").refused(5, *FULL, f"cbctl resume {run['run']}")
     platform.check_journals()
     assert platform.releases() == []
     platform.run("resume", "local").refused(1, *FULL, "lock.json")
@@ -103,7 +86,7 @@ def test_full_while_the_database_is_made_and_while_the_journal_is_written(
     platform.run("health", "local").ended(0)
 
 
-def test_full_while_the_services_work(disk: Callable[[int], Disk]) -> None:
+def test_full_while_the_services_work(disk: Callable[[int], SmallDisk]) -> None:
     """What has no room waits or ends and is started again; with room all of it works."""
     platform = disk(120)
     platform.deploy()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,10 +12,10 @@ from typing import Any
 
 import pytest
 from tests.e2e.end_state import End
+from tests.e2e.rigged import Rigged
 from tests.e2e.support import Platform
 from tests.testbed.memory import memory_folder
 
-RIGGED = Path(__file__).with_name("rigged_cbctl.py")
 STEPS = ("keys", "elf", "postgres", "redis", "localnet", "migrate", "program", "initialize", "api")
 """Those that change something in a first deploy."""
 
@@ -30,25 +29,6 @@ RECORDS = (
 """All that a first deploy writes."""
 
 
-@dataclass
-class Mortal(Platform):
-    """A platform whose next commands die at `point`, a POINT of rigged_cbctl.py."""
-
-    point: str = ""
-
-    @property
-    def launcher(self) -> list[str]:
-        rigged = [sys.executable, str(RIGGED), self.point]
-        return rigged if self.point else super().launcher
-
-    def dies(self, point: str, *command: str) -> None:
-        self.point = point
-        done = self.run(*command)
-        self.point = ""
-        assert done.exit == -9, f"it never came to {point}: {done}"
-        self.remember_secrets()
-
-
 @dataclass(frozen=True)
 class Unbroken:
     """effects: how many each step had"""
@@ -58,9 +38,9 @@ class Unbroken:
 
 
 @pytest.fixture
-def platform() -> Iterator[Mortal]:
+def platform() -> Iterator[Rigged]:
     home = Path(tempfile.mkdtemp(prefix="cbctl-killed-", dir=memory_folder()))
-    made = Mortal.make(home)
+    made = Rigged.make(home)
     yield made
     made.end()
     shutil.rmtree(home)
@@ -68,12 +48,11 @@ def platform() -> Iterator[Mortal]:
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Unbroken:
-    platform = Mortal.make(tmp_path_factory.mktemp("unbroken"))
+    platform = Rigged.make(tmp_path_factory.mktemp("unbroken"))
     counts = platform.folder / "counts.json"
     try:
-        platform.point = f"count:{counts}"
-        platform.deploy()
-        platform.point = ""
+        with platform.at(f"count:{counts}"):
+            platform.deploy()
         written = [_name(r) for r in platform.journal()]
         assert sorted([*written, "history"]) == sorted(RECORDS), "RECORDS is out of date"
         effects = json.loads(counts.read_text())
@@ -155,7 +134,7 @@ CHAINS: dict[str, tuple[str | tuple[str, float], ...]] = {
 
 
 @pytest.mark.parametrize("name", CHAINS)
-def test_killed_resumed_and_killed_again(platform: Mortal, unbroken: Unbroken, name: str) -> None:
+def test_killed_resumed_and_killed_again(platform: Rigged, unbroken: Unbroken, name: str) -> None:
     command = ("deploy", "local")
     for point in CHAINS[name]:
         platform.dies(point if isinstance(point, str) else share(unbroken, *point), *command)
@@ -171,7 +150,7 @@ def test_killed_resumed_and_killed_again(platform: Mortal, unbroken: Unbroken, n
 @pytest.mark.parametrize("record", RECORDS)
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_killed_at_a_boundary(
-    platform: Mortal, unbroken: Unbroken, record: str, moment: str
+    platform: Rigged, unbroken: Unbroken, record: str, moment: str
 ) -> None:
     platform.dies(f"{moment}:{record}", "deploy", "local")
     go_on(platform, unbroken.end)
@@ -180,7 +159,7 @@ def test_killed_at_a_boundary(
 @pytest.mark.nightly
 @pytest.mark.parametrize("record", ["run.started", "step.intent:api", "history", "run.ended"])
 def test_cut_off_in_the_middle_of_a_record(
-    platform: Mortal, unbroken: Unbroken, record: str
+    platform: Rigged, unbroken: Unbroken, record: str
 ) -> None:
     platform.dies(f"torn:{record}", "deploy", "local")
     go_on(platform, unbroken.end)
@@ -189,13 +168,13 @@ def test_cut_off_in_the_middle_of_a_record(
 @pytest.mark.nightly
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("part", [0.0, 0.35, 0.7, 1.0])
-def test_killed_in_a_step(platform: Mortal, unbroken: Unbroken, step: str, part: float) -> None:
+def test_killed_in_a_step(platform: Rigged, unbroken: Unbroken, step: str, part: float) -> None:
     platform.dies(share(unbroken, step, part), "deploy", "local")
     go_on(platform, unbroken.end)
 
 
 @pytest.mark.nightly
-def test_killed_while_the_last_step_looks(platform: Mortal, unbroken: Unbroken) -> None:
+def test_killed_while_the_last_step_looks(platform: Rigged, unbroken: Unbroken) -> None:
     platform.dies("look:verify", "deploy", "local")
     go_on(platform, unbroken.end)
 
@@ -204,7 +183,7 @@ def test_killed_while_the_last_step_looks(platform: Mortal, unbroken: Unbroken) 
 @pytest.mark.parametrize("record", ["run.resumed", "step.intent:program", "run.ended"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_the_resume_is_killed(
-    platform: Mortal, unbroken: Unbroken, record: str, moment: str
+    platform: Rigged, unbroken: Unbroken, record: str, moment: str
 ) -> None:
     platform.dies("before:step.intent:program", "deploy", "local")
     platform.dies(f"{moment}:{record}", "resume", "local")

@@ -25,6 +25,10 @@ NEEDS = {"api": {"postgres", "redis", "localnet"}, "program": {"localnet"}, "ver
 """What `health` cannot ask without."""
 
 
+READY = {"postgres": (503, "unhealthy"), "redis": (200, "degraded"), "localnet": (200, "degraded")}
+"""What the API itself says without them."""
+
+
 @pytest.fixture(scope="module")
 def running() -> Iterator[Platform]:
     """Heals after each test, so that one serves all."""
@@ -98,6 +102,9 @@ def test_the_supervisor_starts_again_what_was_killed(running: Platform, name: st
     with paused(supervisor(running)):
         os.killpg(pids[name], signal.SIGKILL)
         require_truth(health(running), {name})
+        if name in READY:
+            status, body = running.get("/ready")
+            assert (status, json.loads(body)["status"]) == READY[name]
     wait_until(lambda: running.pids().get(name) not in (None, pids[name]), f"another {name}")
     wait_until(lambda: running.run("health", "local").exit == 0, "health")
     assert {n for n, pid in running.pids().items() if pid != pids[n]} == {name}

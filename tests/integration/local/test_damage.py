@@ -225,11 +225,10 @@ def test_a_cache_that_still_loads_its_data_is_not_ready(
     """It answers before that, and whoever has not logged in is told nothing of it."""
     state, inputs = services.state, redis_step.Inputs(**at)
     bring(redis_step.STEP, inputs)
-    with redis_client.Redis.from_url(state.secret(redis.URL)) as client:
-        with client.pipeline() as pipe:
-            for number in range(4000):  # it looks at its connections every 1024 commands
-                pipe.set(f"kept {number}", "1")
-            pipe.execute()
+    with redis_client.Redis.from_url(state.secret(redis.URL)).pipeline() as pipe:
+        for number in range(4000):  # it looks at its connections every 1024 commands
+            pipe.set(f"kept {number}", "1")
+        pipe.execute()
     order = read_order(state, "redis")
     assert order is not None
     ready = order.spec.ready

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -199,10 +199,14 @@ class ServerStep(_service.ServiceStep[I, Facts, Outcome]):
         try:
             _service.start(ctx, services, spec)
         except CbctlError as error:
-            if error.exit in (Exit.FAILED, Exit.TIMEOUT):  # what it reads may be damaged
-                empty = f"an empty {self.noun}: {set_aside(self._data(services.state))}"
-                error.fix += f"; if its data is damaged, bring back a copy, or start with {empty}"
+            if error.exit in (Exit.FAILED, Exit.TIMEOUT):
+                error.fix = self._with_way_out(services, error.fix)
             raise
+
+    def _with_way_out(self, services: Services, fix: str) -> str:
+        """What helps where a server does not live: what it reads may be damaged."""
+        empty = f"an empty {self.noun}: {set_aside(self._data(services.state))}"
+        return f"{fix}; if its data is damaged, bring back a copy, or start with {empty}"
 
     def outcome(self, ctx: Context, inputs: I, facts: Facts) -> Outcome:
         state = self.services(inputs).state
@@ -213,7 +217,14 @@ class ServerStep(_service.ServiceStep[I, Facts, Outcome]):
         services = self.services(inputs)
         url = _service.reveal(ctx, inputs.url)
         if not url:
-            return _service.verify(services, self.name)
+            verdict = _service.verify(services, self.name)
+            if (
+                isinstance(verdict, NotVerified)
+                and not _service.look(services, self.name)[0].answers
+            ):
+                # It was ready and ended, or never comes back.
+                return replace(verdict, fix=self._with_way_out(services, verdict.fix))
+            return verdict
         if services.state.read_secret(self.secret) != url:
             return NotVerified(f"the services of this machine use another {self.noun}")
         try:
