@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.e2e.rigged import Rigged
 from tests.e2e.support import wait_until
 from tests.e2e.test_change_and_back import change_api
@@ -12,6 +13,7 @@ from tests.e2e.test_change_and_back import change_api
 DAY = 86_400
 
 
+@pytest.mark.nightly
 def test_the_clock_goes_back_from_run_to_run(tmp_path: Path) -> None:
     platform = Rigged.make(tmp_path)
     try:

@@ -86,6 +86,7 @@ def test_full_while_the_database_is_made_and_while_the_journal_is_written(
     platform.run("health", "local").ended(0)
 
 
+@pytest.mark.nightly
 def test_full_while_the_services_work(disk: Callable[[int], SmallDisk]) -> None:
     """What has no room waits or ends and is started again; with room all of it works."""
     platform = disk(120)
