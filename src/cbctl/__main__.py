@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from cbctl.errors import CbctlError, Exit
+from cbctl.errors import CbctlError, Exit, refusal
 
 _TYPER_USAGE = 2
 _TYPER_INTERRUPTED = 130
@@ -48,8 +48,11 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("CBCTL_DEBUG"):
             raise
-        _show_defect(error)
-        raise SystemExit(Exit.FAILED) from None
+        from cbctl.render.failure import show as show_error
+
+        told = refusal(error) or _defect(error)
+        show_error(told, sys.stderr)
+        raise SystemExit(int(told.exit)) from None
     if code == _TYPER_INTERRUPTED:
         raise SystemExit(Exit.CANCELLED)
     raise SystemExit(code if isinstance(code, int) else Exit.DONE)
@@ -62,18 +65,16 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115 (for good)
 
 
-def _show_defect(error: Exception) -> None:
+def _defect(error: Exception) -> CbctlError:
     """A defect of cbctl, without a traceback: its place, not its message, which may quote what
     must not be seen."""
     from cbctl.engine.world import place
-    from cbctl.render.failure import show as show_error
 
-    defect = CbctlError(
+    return CbctlError(
         f"unexpected {type(error).__name__}: this is a defect of cbctl",
         where=place(error),
         fix="CBCTL_DEBUG=1 shows the traceback; what a run had done is kept: cbctl runs list",
     )
-    show_error(defect, sys.stderr)
 
 
 if __name__ == "__main__":

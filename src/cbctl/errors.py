@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
@@ -51,3 +53,30 @@ class CbctlError(Exception):
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" if self.where else self.what
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+_FIXES = {
+    **dict.fromkeys(FULL, "make room on this disk"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "run cbctl as the user that owns it"),
+    errno.EROFS: "make the disk writable, or choose another folder with CBCTL_STATE_DIR",
+    errno.EIO: "look at the health of this disk (dmesg)",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+    errno.ENFILE: "allow more open files (sysctl fs.file-max)",
+    errno.ENOMEM: "free memory on this machine",
+}
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def refusal(error: BaseException, where: str = "") -> CbctlError | None:
+    """What the system refused, in words; None when this is no refusal, but a defect of cbctl.
+
+    where  if the error does not say it itself"""
+    if not isinstance(error, OSError) or error.errno not in _FIXES:
+        return None
+    return CbctlError(
+        os.strerror(error.errno),
+        exit=Exit.CREDENTIALS if error.errno in _FORBIDDEN else Exit.FAILED,
+        where=str(error.filename or where),
+        fix=_FIXES[error.errno],
+    )

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, Self
 
 import psutil
 
@@ -117,7 +117,7 @@ class Platform:
     known_secrets: set[str] = field(default_factory=set)
 
     @classmethod
-    def make(cls, home: Path) -> Platform:
+    def make(cls, home: Path) -> Self:
         """home: an empty folder of this test"""
         folder = home / "work"
         folder.mkdir(parents=True)
@@ -231,10 +231,10 @@ class Platform:
         return _records(self.state / "runs" / f"{run}.ndjson") if run in found else []
 
     def check_journals(self) -> None:
-        """Every line of every journal names the one before it."""
+        """Every line of every journal names the one before it; a torn one at the end is none."""
         for path in (self.state / "runs").glob("*.ndjson"):
             last = "0" * 64
-            for number, line in enumerate(path.read_bytes().splitlines(), 1):
+            for number, line in enumerate(_lines(path), 1):
                 record = json.loads(line)
                 assert (record["seq"], record["prev_hash"]) == (number, last), path
                 last = hashlib.sha256(line).hexdigest()
@@ -434,8 +434,12 @@ def stranger(port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _records(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in _lines(path)]
+
+
+def _lines(path: Path) -> list[bytes]:
     data = path.read_bytes()
-    return [json.loads(line) for line in data[: data.rfind(b"\n") + 1].splitlines()]
+    return data[: data.rfind(b"\n") + 1].splitlines()
 
 
 def _forms(secret: bytes) -> set[str]:

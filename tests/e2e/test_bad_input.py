@@ -231,10 +231,16 @@ def test_an_api_that_does_not_start_gives_way_to_the_former(deployed: Platform) 
 
 def test_state_of_another_user_or_version(platform: Platform) -> None:
     platform.run("deploy", "local", "--plan").ended(2)
-    (platform.state / "version").write_text("99\n")
-    platform.run("deploy", "local").refused(7, "version 99", "version 1")
-    platform.run("status", "local").refused(7, "version 99")
-    (platform.state / "version").write_text("1\n")
+    version = platform.state / "version"
+    for content, told in (
+        (b"99\n", "version 99"),
+        (b"0\n", "version 0"),
+        (b"\xff\xfe", "no version that can be read"),
+    ):
+        version.write_bytes(content)
+        for command in (("deploy", "local"), ("status", "local"), ("local", "reset", "--yes")):
+            platform.run(*command).refused(7, told, "version 1", str(version), "use the cbctl that")
+    version.write_text("1\n")
     platform.state.chmod(0o777)
     platform.run("deploy", "local").refused(7, "other users can write", "chmod 700")
     platform.state.chmod(0o700)

@@ -38,11 +38,21 @@ def _login_ids() -> str:
     return "" if done.stdout == "4242" else "the login id of a process cannot be set"
 
 
+def _small_disk() -> str:
+    """A file system of one's own, which a user namespace allows to everybody."""
+    command = "unshare --user --map-root-user --mount mount -t tmpfs small /mnt".split()  # noqa: SIM905
+    for program in ("unshare", "nsenter"):
+        if not shutil.which(program):
+            return f"{program} is not on PATH"
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr.strip()
+
+
 BEDS: dict[str, Callable[[], str]] = {
     "cargo": _cargo,
     "login-ids": _login_ids,
     "ordinary-user": _ordinary_user,
     "postgres-15": _postgres_15,
+    "small-disk": _small_disk,
 }
 """name → why it cannot be used here, "" when it can"""
 

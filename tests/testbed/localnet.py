@@ -34,10 +34,15 @@ class RpcFailure(Exception):
         self.data: Any = error.get("data")
 
 
-class Localnet:
-    """A running `python -m cbctl.localnet`."""
+MODULE = ("-m", "cbctl.localnet")
 
-    def __init__(self, state: Path, port: int, slot_ms: int) -> None:
+
+class Localnet:
+    """A running `python -m cbctl.localnet`, or another program with the same arguments."""
+
+    def __init__(
+        self, state: Path, port: int, slot_ms: int, program: Sequence[str] = MODULE
+    ) -> None:
         self.state = state
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
@@ -45,7 +50,7 @@ class Localnet:
         started = time.monotonic()
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "cbctl.localnet"),
+                *(sys.executable, *program),
                 *("--state", str(state), "--port", str(port), "--slot-ms", str(slot_ms)),
             ],
             stderr=subprocess.PIPE,

@@ -14,7 +14,7 @@ from cbctl.engine.executor import Executor
 from cbctl.engine.lock import Held
 from cbctl.engine.step import Json
 from cbctl.engine.store import Fenced, Owner, Store
-from cbctl.errors import CbctlError, Exit
+from cbctl.errors import CbctlError, Exit, refusal
 
 T = TypeVar("T")
 
@@ -137,15 +137,16 @@ def guarded(world: World, step: str, phase: str, work: Callable[[], T]) -> Calla
             return work()
         except (Stopped, Fenced):
             raise
-        except CbctlError as error:
-            raise CbctlError(
-                world.text(error.what),
-                exit=error.exit,
-                where=world.text(error.where or step),
-                fix=world.text(error.fix),
-                evidence=world.shown(error.evidence),
-            ) from error
         except BaseException as error:
+            told = error if isinstance(error, CbctlError) else refusal(error)
+            if told is not None:
+                raise CbctlError(
+                    world.text(told.what),
+                    exit=told.exit,
+                    where=world.text(told.where or step),
+                    fix=world.text(told.fix),
+                    evidence=world.shown(told.evidence),
+                ) from error
             # A defect of the step: its place is named, so that it can be mended. Also what is no
             # Exception: a panic of an extension, or a library's sys.exit, must not end the engine.
             raise CbctlError(

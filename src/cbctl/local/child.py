@@ -6,8 +6,8 @@ import os
 import pwd
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ class Child:
             self.order = order
         except CbctlError as error:
             # Not written by us: what runs goes on as it was ordered before.
-            print(f"supervisor: {error}", file=sys.stderr, flush=True)
+            logs.say(f"supervisor: {error}")
 
     def adopt(self) -> None:
         """Take over what a previous supervisor left running, by its record or by its marker."""
@@ -152,7 +152,7 @@ class Child:
         self._clear(None)
         try:
             environment = self._environment(order)
-            remove_stale(spec.pid_file)
+            remove_stale(spec.pid_file, spec.argv)
             log = logs.open_log(self._log)
             try:
                 self._log_offset = os.fstat(log).st_size
@@ -274,9 +274,9 @@ def _how(code: int | None) -> str:
     return f"it exited with code {code}"
 
 
-def remove_stale(pid_file: str) -> None:
+def remove_stale(pid_file: str, argv: Sequence[str]) -> None:
     """After a reboot the pid in a server's file may be anybody's; the server itself works in the
-    folder of its file."""
+    folder of its file, and its program is among the words that start it."""
     if not pid_file:
         return
     path = Path(pid_file)
@@ -286,5 +286,6 @@ def remove_stale(pid_file: str) -> None:
         return
     except ValueError:
         pid = 0
-    if pid <= 0 or processes.folder_of(pid) != str(path.parent.resolve()):
+    here = pid > 0 and processes.folder_of(pid) == str(path.parent.resolve())
+    if not here or processes.program_of(pid) not in {Path(word).name for word in argv}:
         path.unlink(missing_ok=True)

@@ -6,7 +6,9 @@ import errno
 import fcntl
 import json
 import os
+import re
 import secrets
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,31 +17,34 @@ from typing import Any
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
+_BESIDE = re.compile(r"\..+\.[0-9a-f]{8}")
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = PRIVATE_FILE, sync: bool = True) -> None:
     """Replace `path` in one step; `sync=False` where the content is worthless after a reboot."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)  # the umask must not decide
-            file.write(data)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        beside.rename(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    beside = _beside(path)
+    with _named(path):
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(file.fileno(), mode)  # the umask must not decide
+                file.write(data)
+                if sync:
+                    file.flush()
+                    os.fsync(file.fileno())
+            beside.rename(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
     if sync:
         sync_folder(path.parent)
 
 
 def write_once(path: Path, data: bytes) -> None:
     """Write `path` unless it is there; of several writers at once exactly one wins."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    write_atomic(beside, data)
+    beside = _beside(path)
+    with _named(path):
+        write_atomic(beside, data)
     try:
         path.hardlink_to(beside)
     except FileExistsError:
@@ -47,6 +52,34 @@ def write_once(path: Path, data: bytes) -> None:
     finally:
         beside.unlink()
     sync_folder(path.parent)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Removes what writers left that were killed before they renamed it. Nobody may write there
+    meanwhile."""
+    for path in folder.iterdir():
+        if _BESIDE.fullmatch(path.name):
+            path.unlink()
+
+
+def set_aside(path: Path) -> str:
+    """What a person does with something damaged that is made anew when it is not there."""
+    there, away = shlex.quote(str(path)), shlex.quote(f"{path}.damaged")
+    return f"mv {there} {away}, then deploy again"
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """An error names the file that was to be written, not the one beside it, or none at all."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 @contextmanager

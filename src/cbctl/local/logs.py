@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from cbctl.local.files import PRIVATE_FILE
@@ -29,6 +31,13 @@ def open_log(path: Path) -> int:
     descriptor = os.open(path, flags, PRIVATE_FILE)
     os.fchmod(descriptor, PRIVATE_FILE)
     return descriptor
+
+
+def say(text: str) -> None:
+    """A line into the log of this process. Where that is on a full disk, nobody hears it: whoever
+    tells of the full disk must not end by it."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def rotate(path: Path, *, limit: int = LIMIT) -> bool:

@@ -7,6 +7,7 @@ maintenance by hand.
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import secrets
@@ -20,7 +21,14 @@ from cbctl.errors import CbctlError, Exit
 from cbctl.local import binaries, processes
 from cbctl.local.binaries import Binary
 from cbctl.local.child import remove_stale
-from cbctl.local.files import PRIVATE_FILE, read_json, sync_folder, write_atomic, write_json
+from cbctl.local.files import (
+    PRIVATE_FILE,
+    read_json,
+    set_aside,
+    sync_folder,
+    write_atomic,
+    write_json,
+)
 from cbctl.local.ports import HOST, Ports
 from cbctl.local.spec import Ready, ServiceSpec
 from cbctl.local.state import State
@@ -54,6 +62,7 @@ _SETTINGS = {
     "log_min_messages": "warning",
 }
 _INITDB = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync")
+ROLE = "cbctl-role.json"  # in the data: a copy of other data brings its own along
 MAKING = "making postgres"  # whose marker the programs that make the files carry
 _ENDING = 5.0  # s until a killed program must be gone
 _SECONDS = 120.0  # of initdb on a slow disk
@@ -136,11 +145,21 @@ def data_folder(state: State) -> Path:
 
 
 def data_major(state: State) -> int | None:
-    """The major version that made the data; None when there is no (complete) data."""
-    try:
-        return int((data_folder(state) / "PG_VERSION").read_text())
-    except FileNotFoundError:
+    """The major version that made the data; None when there is none. Exit.REFUSED for a folder
+    that is not Postgres' or has lost what says so: nothing is put in its place unasked."""
+    folder = data_folder(state)
+    if not folder.exists():
         return None
+    try:
+        return int((folder / "PG_VERSION").read_text())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise CbctlError(
+            "there is something in the place of the database's files whose PG_VERSION is missing or"
+            " cannot be read",
+            exit=Exit.REFUSED,
+            where=str(folder),
+            fix=f"bring back a copy of it, or start with an empty database: {set_aside(folder)}",
+        ) from None
 
 
 def service(
@@ -167,7 +186,7 @@ def service(
     elif not has_role(state, database=database, user=user):
         data = data_folder(state)
         end_left_over(state)
-        remove_stale(str(data / "postmaster.pid"))
+        remove_stale(str(data / "postmaster.pid"), [str(binary.path)])
         _make_role(state, binary, data, database=database, user=user)
     chosen = Ports(state).reserve(NAME, preferred=port)
     state.write_secret(URL, own_url(password, database=database, user=user, port=chosen))
@@ -176,8 +195,8 @@ def service(
 
 def has_role(state: State, *, database: str, user: str) -> bool:
     """Whether the data knows the role that the platform uses, with its password. Not so in data
-    of the first cbctl, whose only role was the superuser."""
-    made = read_json(state.path / NAME / "role.json")
+    of the first cbctl, whose only role was the superuser, and in data that came from elsewhere."""
+    made = read_json(data_folder(state) / ROLE)
     return made is not None and made == _role(state, database, user)
 
 
@@ -290,7 +309,7 @@ def _make_role(state: State, binary: Binary, data: Path, *, database: str, user:
         single("postgres", f"create database {_quoted(database, chr(34))}")
     single(database, _HAND_OVER)
     state.write_secret(SUPERUSER_PASSWORD, superuser_password)
-    write_json(state.path / NAME / "role.json", _role(state, database, user))
+    write_json(data / ROLE, _role(state, database, user))
 
 
 def _quoted(text: str, quote: str) -> str:
@@ -360,5 +379,10 @@ def _run(state: State, program: Path, arguments: list[str], *, typed: str = "") 
     failed = done.returncode != 0 or (typed and "ERROR:" in done.stderr)
     if failed:
         told = (done.stderr or done.stdout).strip().splitlines()[-8:]
-        raise CbctlError("\n".join([f"{program.name} failed:", *told]), where=str(program))
+        full = os.strerror(errno.ENOSPC) in done.stderr
+        raise CbctlError(
+            "\n".join([f"{program.name} failed:", *told]),
+            where=str(state.path / NAME),
+            fix="make room on this disk" if full else "",
+        )
     return done.stdout

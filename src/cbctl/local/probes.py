@@ -10,11 +10,12 @@ from typing import Any
 
 from cbctl.local.ports import HOST
 from cbctl.local.spec import Ready
+from cbctl.local.state import State
 
 SECONDS = 2.0  # the time limit of one question
 
 
-def ask(ready: Ready) -> str:
+def ask(ready: Ready, state: State) -> str:
     try:
         match ready.kind:
             case "http":
@@ -25,7 +26,8 @@ def ask(ready: Ready) -> str:
             case "postgres":
                 return _postgres(ready.port)
             case "redis":
-                return _redis(ready.port)
+                password = state.read_secret(ready.secret) if ready.socket else None
+                return _redis(ready.port) if password is None else _redis_in(ready.socket, password)
             case "tcp":
                 with socket.create_connection((HOST, ready.port), SECONDS):
                     return ""
@@ -80,8 +82,25 @@ def _postgres(port: int) -> str:
 
 
 def _redis(port: int) -> str:
-    """A server that asks for a password has loaded its data."""
+    """A server that asks for a password has at least begun to work."""
     with socket.create_connection((HOST, port), SECONDS) as connection:
         connection.sendall(b"PING\r\n")
         answer = connection.recv(512).decode(errors="replace").strip()
     return "" if answer == "+PONG" or answer.startswith("-NOAUTH") else answer or "it hung up"
+
+
+def _redis_in(path: str, password: str) -> str:
+    """Asks who is logged in, so that a server that still loads its data says so."""
+    words = [b"AUTH", password.encode()]
+    auth = b"*2\r\n" + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(SECONDS)
+        connection.connect(path)
+        connection.sendall(auth + b"PING\r\n")
+        answer = b""
+        while answer.count(b"\r\n") < 2 and (more := connection.recv(512)):
+            answer += more
+    login, _, said = answer.decode(errors="replace").strip().partition("\r\n")
+    if login != "+OK":
+        return login or "it hung up"
+    return "" if said == "+PONG" else said or "it hung up"

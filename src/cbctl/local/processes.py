@@ -152,6 +152,22 @@ def folder_of(pid: int) -> str | None:
         return None
 
 
+def program_of(pid: int) -> str | None:
+    """The name of the program that a process runs; None when it is gone or not ours to see."""
+    if LINUX:
+        try:
+            # The file may have been replaced by a newer version meanwhile.
+            return (_PROC / str(pid) / "exe").readlink().name.removesuffix(" (deleted)")
+        except OSError:
+            return None
+    import psutil
+
+    try:
+        return Path(psutil.Process(pid).exe()).name
+    except psutil.Error:
+        return None
+
+
 def _pids() -> Iterator[int]:
     if LINUX:
         for entry in _PROC.iterdir():

@@ -26,7 +26,7 @@ def wait_ready(state: State, spec: ServiceSpec, look: Callable[[], Part | None])
     path = logs.log_file(state, spec.name)
     while True:
         part = look()
-        said = not_ready(part, spec)
+        said = not_ready(state, part, spec)
         if not said:
             return
         if part is not None and part.state == "failed":
@@ -45,13 +45,13 @@ def wait_ready(state: State, spec: ServiceSpec, look: Callable[[], Part | None])
         time.sleep(_PAUSE)
 
 
-def not_ready(part: Part | None, spec: ServiceSpec) -> str:
+def not_ready(state: State, part: Part | None, spec: ServiceSpec) -> str:
     """ "" when the service itself, not a stranger on its port, says that it is ready."""
     if part is None or part.pid is None:
         return f"it does not run{f': {part.detail}' if part and part.detail else ''}"
     if spec.ready is None:
         return ""
-    return probes.ask(spec.ready) or _stranger(part, spec.ready.port)
+    return probes.ask(spec.ready, state) or _stranger(part, spec.ready.port)
 
 
 def _stranger(part: Part, port: int) -> str:

@@ -7,6 +7,7 @@ whoever took the port while the server was down. The port is for people with red
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from urllib.parse import quote
 
 from cbctl.local import binaries
@@ -31,8 +32,12 @@ def choose(state: State) -> Binary:
     return binaries.chosen("Redis", folder, binaries.redis_binaries, fix=_FIX, reset=reset)
 
 
+def data_folder(state: State) -> Path:
+    return state.path / NAME / "data"
+
+
 def has_data(state: State) -> bool:
-    return (state.path / NAME / "data" / "appendonlydir").is_dir()
+    return (data_folder(state) / "appendonlydir").is_dir()
 
 
 def service(state: State, *, port: int | None = None, release: str = "") -> ServiceSpec:
@@ -45,7 +50,7 @@ def service(state: State, *, port: int | None = None, release: str = "") -> Serv
     password = state.generate_secret(PASSWORD)
     chosen = Ports(state).reserve(NAME, preferred=port)
     folder = state.path / NAME
-    (folder / "data").mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    data_folder(state).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     settings = _settings(state, chosen, password)
     file = folder / "redis.conf"
     if not file.exists() or file.read_text() != settings:
@@ -77,7 +82,7 @@ def spec(state: State, binary: Binary, *, port: int, release: str = "") -> Servi
         name=NAME,
         argv=(str(binary.path), str(folder / "redis.conf"), *places),
         cwd=str(folder),
-        ready=Ready("redis", port, seconds=30.0),
+        ready=Ready("redis", port, seconds=30.0, socket=path, secret=PASSWORD),
         url=f"redis://{HOST}:{port}/0",
         release=release,
         uses=(PASSWORD,),
@@ -86,7 +91,7 @@ def spec(state: State, binary: Binary, *, port: int, release: str = "") -> Servi
 
 
 def _settings(state: State, port: int, password: str) -> str:
-    folder = _quoted(str(state.path / NAME / "data"))
+    folder = _quoted(str(data_folder(state)))
     path = socket_path(state)
     lines = (
         f"bind {HOST}",

@@ -113,7 +113,10 @@ class Services:
         if told is not None:
             state = str(told["state"])
             if state == "running" and not processes.alive(process):
-                state = "backoff"  # it died this moment; the supervisor will say more
+                # It died this moment, or runs again and the supervisor could not say so: on a full
+                # disk not even later.
+                again, its_tag, _ = self._orphan(name)
+                process, tag, state = (again, its_tag, state) if again else (None, tag, "backoff")
         elif processes.alive(process):
             state = "unsupervised"
         else:

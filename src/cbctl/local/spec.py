@@ -23,12 +23,18 @@ RUNNING, STOPPED = "running", "stopped"
 @dataclass(frozen=True)
 class Ready:
     """How readiness is asked, on 127.0.0.1: `http` wants a 200 of `path`, `rpc` Solana's getHealth,
-    `postgres` and `redis` an answer in their protocol, `tcp` a connection."""
+    `postgres` and `redis` an answer in their protocol, `tcp` a connection.
+
+    socket, secret  where `redis` may be told its password, and the secret's name: only who has
+                    logged in hears whether the data is loaded
+    """
 
     kind: Literal["http", "rpc", "postgres", "redis", "tcp"]
     port: int
     path: str = ""
     seconds: float = 30.0  # the time limit of waiting for it
+    socket: str = ""
+    secret: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind} on 127.0.0.1:{self.port}{self.path}"

@@ -19,14 +19,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cbctl.errors import CbctlError, Exit
-from cbctl.local.files import PRIVATE_FOLDER, write_atomic, write_once
+from cbctl.errors import FULL, CbctlError, Exit, refusal
+from cbctl.local.files import (
+    PRIVATE_FOLDER,
+    remove_unfinished,
+    sync_folder,
+    write_atomic,
+    write_once,
+)
 
 VERSION = 1
 LOCAL = "local"  # the environment that `cbctl local` means when none is named
 FOLDERS = (
     "artifacts chain logs postgres records redis releases runs secrets services".split()  # noqa: SIM905
 )
+_UNDER_LOCK = ("postgres", "redis", "secrets", "services")  # written by who holds the lock alone
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _REFERENCE = re.compile(r"\$\{state:([^}]*)\}")
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -128,13 +135,16 @@ class State:
             raise _not_a_folder(path)
         _check_private(path)
         _check_version(path)
-        for name in FOLDERS:
-            (path / name).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         key = path / "id"
-        if not key.exists():
-            write_once(key, f"{secrets.token_hex(16)}\n".encode())
-        if not (path / "version").exists():
-            write_once(path / "version", f"{VERSION}\n".encode())
+        try:
+            for name in FOLDERS:
+                _make(path / name)
+            if not key.exists():
+                write_once(key, f"{secrets.token_hex(16)}\n".encode())
+            if not (path / "version").exists():
+                write_once(path / "version", f"{VERSION}\n".encode())
+        except OSError as error:
+            raise _unusable(path, error) from None
         found = path.lstat()
         return cls(path, key.read_text().strip(), (found.st_dev, found.st_ino))
 
@@ -145,6 +155,11 @@ class State:
         except OSError:
             return False
         return stat.S_ISDIR(found.st_mode) and (found.st_dev, found.st_ino) == self.place
+
+    def remove_unfinished(self) -> None:
+        """What killed runs were writing, among it secrets; to be called under the lock."""
+        for name in _UNDER_LOCK:
+            remove_unfinished(self.path / name)
 
     def marker(self, service: str) -> str:
         """The value of a service's run marker: same for this folder and service, for ever."""
@@ -171,10 +186,19 @@ class State:
         return self.path / "secrets" / checked_name(name)
 
     def read_secret(self, name: str) -> str | None:
+        path = self.secret_file(name)
         try:
-            return self.secret_file(name).read_text().rstrip("\n")
+            return path.read_text().rstrip("\n")
         except FileNotFoundError:
             return None
+        except UnicodeDecodeError:
+            raise CbctlError(
+                "the file of a secret is damaged: it is no text",
+                exit=Exit.REFUSED,
+                where=str(path),
+                fix="bring back a copy of it; without one, remove it, and the next deploy makes"
+                " another, but what belongs to a lost keypair is lost",
+            ) from None
 
     def secret(self, name: str) -> str:
         value = self.read_secret(name)
@@ -224,9 +248,11 @@ def _root(top: Path) -> Path:
 
 
 def _make(folder: Path) -> None:
-    """One folder, private whatever the umask: `parents=True` would leave the parents to it."""
+    """One folder, private whatever the umask: `parents=True` would leave the parents to it. Its
+    name is on the disk before anything in it is called durable."""
     try:
         folder.mkdir(mode=PRIVATE_FOLDER)
+        sync_folder(folder.parent)
     except FileExistsError:
         return  # what it is, is looked at afterwards
     except OSError as error:
@@ -260,6 +286,8 @@ def _unusable(path: Path, error: OSError) -> CbctlError:
             where=str(path),
             fix=f"run cbctl as the user whose folder it is, {_ELSEWHERE}",
         )
+    if error.errno in FULL and (full := refusal(error, str(path))):
+        return full
     return CbctlError(
         f"the state folder cannot be made: {error.strerror}",
         exit=Exit.USAGE,
@@ -391,17 +419,20 @@ def _not_a_folder(path: Path) -> CbctlError:
 
 def _check_version(path: Path) -> None:
     try:
-        found = (path / "version").read_text().strip()
+        found = (path / "version").read_bytes().decode("ascii", "replace").strip()
     except FileNotFoundError:
         # A creation that was interrupted is completed; data without a version is not ours to guess.
         if not (path / "services").exists():
             return
         if not any((path / "services").iterdir()):
             return
-        found = "unknown"
+        found = ""
+    except IsADirectoryError:
+        found = ""
     if found != str(VERSION):
+        shown = f"version {found}" if found.isdigit() else "no version that can be read"
         raise CbctlError(
-            f"the state folder has version {found}, this cbctl works with version {VERSION}",
+            f"the state folder has {shown}, this cbctl works with version {VERSION}",
             exit=Exit.REFUSED,
             where=str(path / "version"),
             fix=f"use the cbctl that made it, {_ELSEWHERE}, or remove {path} (its data is lost)",

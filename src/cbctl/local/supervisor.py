@@ -70,7 +70,7 @@ class Supervisor:
                 # A full disk must not end the supervision; a folder that was removed does.
                 if not self._has_folder():
                     break
-                print(f"supervisor: {error}", file=sys.stderr, flush=True)
+                logs.say(f"supervisor: {error}")
                 time.sleep(1.0)
             if not self._has_folder():
                 break
@@ -137,7 +137,6 @@ class Supervisor:
     def _publish(self) -> None:
         parts = {name: child.as_json() for name, child in self.children.items()}
         if parts != self._published:
-            self._published = parts
             own = processes.identify(os.getpid())
             answer = {
                 "protocol": PROTOCOL,
@@ -145,6 +144,7 @@ class Supervisor:
                 "parts": parts,
             }
             write_json(self.home.path / ANSWER, answer, sync=False)
+            self._published = parts  # not before: a full disk may have room later
 
     def _has_folder(self) -> bool:
         try:

@@ -9,7 +9,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from solders.compute_budget import set_compute_unit_limit
 from solders.hash import Hash
@@ -24,9 +24,10 @@ from cbctl.localnet.errors import EXIT_FAILED, Stop, VmPanic
 from cbctl.localnet.history import History, Landed
 from cbctl.localnet.ledger import Entry, Ledger
 from cbctl.localnet.slots import SlotClock
-from cbctl.localnet.vm import Simulation, Vm
+from cbctl.localnet.vm import Simulation, Vm, panics_named
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 # Slots behind the newest after which a transaction is confirmed and finalized.
 CONFIRMED_AFTER = 1
@@ -120,8 +121,19 @@ class Bank:
             self.slot = slot
             self.unix_time = max(self.unix_time, int(self._wall()))
             self.hashes.advance(slot)
-            self.vm.enter(slot, self.unix_time)
+            self.mended(lambda: self.vm.enter(slot, self.unix_time))
         return slot
+
+    def mended(self, work: Callable[[], T]) -> T:
+        """Work with the VM; when it breaks, VmPanic, and the VM is a fresh one from the log."""
+        used = self.vm
+        try:
+            with panics_named:
+                return work()
+        except VmPanic:
+            if self.vm is used:  # else it was replaced further inside
+                self._rebuild()
+            raise
 
     def submit(self, transaction: VersionedTransaction) -> Landed | Refused:
         """Runs a transaction, appends it to the log, and remembers it.
@@ -136,11 +148,7 @@ class Bank:
             return Refused("BlockhashNotFound")
         if not all(transaction.verify_with_results()):
             return Refused("SignatureFailure")
-        try:
-            outcome = self.vm.execute(transaction)
-        except VmPanic:
-            self._rebuild()
-            raise
+        outcome = self.mended(lambda: self.vm.execute(transaction))
         if not outcome.landed:
             return Refused(outcome.error)
         entry = Entry(self.slot, self.unix_time, outcome.error is None, bytes(transaction))
@@ -159,11 +167,7 @@ class Bank:
     def simulate(self, transaction: VersionedTransaction) -> Simulation:
         """VmPanic as in `submit`."""
         self.tick()
-        try:
-            return self.vm.simulate(transaction)
-        except VmPanic:
-            self._rebuild()
-            raise
+        return self.mended(lambda: self.vm.simulate(transaction))
 
     def airdrop(self, to: Pubkey, lamports: int) -> str:
         """Transfers from the faucet; the signature, whether the transfer succeeds or not."""

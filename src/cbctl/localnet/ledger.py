@@ -149,18 +149,24 @@ class Ledger:
             if length >= _ENTRY.size:
                 self.last_slot = _ENTRY.unpack_from(payload)[2]
         if end < on_disk:
-            head = os.pread(self._fd, _FRAME.size, end)
-            if len(head) == _FRAME.size:
-                behind = end + _FRAME.size + _FRAME.unpack(head)[0]
-                if behind < on_disk and self._payload_at(behind) is not None:
-                    raise Stop(
-                        f"{self._path} is damaged at byte {end}, with good records behind it: "
-                        "restore the folder from a copy, or remove it to start a new chain",
-                        EXIT_FAILED,
-                    )
+            if self._good_record_behind(end, on_disk):
+                raise Stop(
+                    f"{self._path} is damaged at byte {end}, with good records behind it: "
+                    "restore the folder from a copy, or remove it to start a new chain",
+                    EXIT_FAILED,
+                )
             self.cut = on_disk - end
             os.ftruncate(self._fd, end)
         return end
+
+    def _good_record_behind(self, end: int, on_disk: int) -> bool:
+        """Whether more than the last record is wrong. Not when nothing stands at `end`: a power cut
+        may lose a block and keep one behind it, none of which was called durable."""
+        head = os.pread(self._fd, _FRAME.size, end)
+        if not any(head):
+            return False
+        # Not only where the length says: it may be what is damaged.
+        return any(self._payload_at(at) is not None for at in range(end + 1, on_disk))
 
     def _frames(self) -> Iterator[tuple[memoryview, int]]:
         """Payload and its length of every whole frame after the genesis."""

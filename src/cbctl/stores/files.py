@@ -13,7 +13,6 @@ removed by the next append and never read.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import os
@@ -26,14 +25,12 @@ from pathlib import Path
 import msgspec
 
 from cbctl.engine.store import Conflict, Fenced, LockRecord, Owner
-from cbctl.errors import CbctlError, Exit
+from cbctl.errors import CbctlError, Exit, refusal
 
 _NAME = re.compile(r"[a-z]+/[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 PATIENCE = 10.0
 """Seconds to wait for a change of another process, which takes milliseconds."""
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class FileStore:
@@ -186,13 +183,8 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        exit, fix = Exit.FAILED, ""
-        if error.errno in _FORBIDDEN:
-            exit, fix = Exit.CREDENTIALS, "run cbctl as the user that owns the folder"
-        elif error.errno in _FULL:
-            fix = "make room on this disk"
         what = os.strerror(error.errno) if error.errno else str(error)
-        raise CbctlError(what, exit=exit, where=str(path), fix=fix) from error
+        raise refusal(error, str(path)) or CbctlError(what, where=str(path)) from error
 
 
 def _lock(fd: int, path: Path) -> None:

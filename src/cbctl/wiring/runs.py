@@ -61,14 +61,16 @@ def carry_out(
         ended = run.start(work.world, job, made, since)
     notify(work, ended)
     if ended.release:
-        _prune(work)
+        _clean_up(work)
     return ended
 
 
-def _prune(work: Workplace) -> None:
-    """Removes kept artifacts that no release names: what runs that failed have left."""
+def _clean_up(work: Workplace) -> None:
+    """Removes what runs that failed or were killed have left: kept artifacts that no release names,
+    and files that were not written to their end."""
     try:
-        with locked(work, "clean-up of artifacts"):
+        with locked(work, "clean-up after a run"):
+            work.state.remove_unfinished()
             known = release.history(work.store)
             artifacts.prune(work.state, {str(part) for r in known for part in r.parts.values()})
     except (CbctlError, OSError):
@@ -112,6 +114,8 @@ def resume(
         agree(made)
         ended = run.resume(work.world, again, made, id, since)
     notify(work, ended)
+    if ended.release:
+        _clean_up(work)
     return ended
 
 

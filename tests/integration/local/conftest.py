@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.testbed.memory import memory_folder
 
 from cbctl.local import processes
 from cbctl.local.files import read_json
@@ -47,10 +47,7 @@ server.serve_forever()
 
 @pytest.fixture
 def services() -> Iterator[Services]:
-    # In memory where that is possible: most of the time would go into fsync.
-    memory = Path("/dev/shm")
-    place = memory if os.access(memory, os.W_OK) else None
-    root = Path(tempfile.mkdtemp(prefix="cbctl-test-", dir=place))
+    root = Path(tempfile.mkdtemp(prefix="cbctl-test-", dir=memory_folder()))
     made = Services(State.open("plat", "local", root=root))
     yield made
     end(made)

@@ -167,7 +167,7 @@ def test_a_killed_initdb_leaves_nothing_that_counts(
     make(services)
     assert postgres.data_major(services.state) is not None
     names = {path.name for path in (services.state.path / "postgres").iterdir()}
-    assert names == {"data", "choice.json", "role.json"}
+    assert names == {"data", "choice.json"}
 
 
 def as_superuser(services: Services, statement: str) -> list[tuple[object, ...]]:
@@ -466,7 +466,7 @@ def test_no_password_is_sent_to_who_takes_the_port(services: Services) -> None:
         part = services.part("redis")
         assert part is not None
         assert part.url == f"redis://127.0.0.1:{port}/0"
-        assert not_ready(part, redis.spec(state, redis.choose(state), port=port))
+        assert not_ready(state, part, redis.spec(state, redis.choose(state), port=port))
         stranger.shutdown(socket.SHUT_RDWR)
         thread.join()
     assert state.secret(redis.PASSWORD).encode() not in b"".join(heard)
@@ -514,7 +514,8 @@ from cbctl.local.state import State
 services = Services(State.open("plat", "local"))
 print(services.ensure(postgres.service(services.state, database="db", user="owner")))
 print(services.ensure(redis.service(services.state)))
-assert probes.ask(postgres.service(services.state, database="db", user="owner").ready) == ""
+spec = postgres.service(services.state, database="db", user="owner")
+assert probes.ask(spec.ready, services.state) == ""
 print(services.part("postgres").state, services.part("redis").state)
 print(services.stop_all())
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -19,12 +20,14 @@ from pathlib import Path
 import pytest
 
 from cbctl.errors import CbctlError, Exit
-from cbctl.local import probes, processes
+from cbctl.local import logs, probes, processes
+from cbctl.local import supervisor as supervisor_module
 from cbctl.local.files import read_json, write_json
 from cbctl.local.ports import HOST, Ports
 from cbctl.local.processes import Identity
 from cbctl.local.services import Services
 from cbctl.local.spec import Part, ServiceSpec
+from cbctl.local.supervisor import Supervisor
 
 Web = Callable[..., ServiceSpec]
 
@@ -361,6 +364,30 @@ def test_what_a_service_writes_is_private_and_it_leaves_no_core(
     assert core == ["0", "0"]
     status = Path(f"/proc/{leader}/status").read_text()
     assert "Umask:\t0077" in status
+
+
+def test_a_full_disk_ends_neither_the_supervisor_nor_its_word(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lives_on = False
+    with pytest.raises(OSError, match="No space left"), open("/dev/full", "w") as full:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", full)
+            logs.say("nobody hears this")
+        lives_on = True
+    assert lives_on, "it was not the end of the file that raised"
+    watcher = Supervisor(services.state, lock=-1)
+
+    def refused(path: Path, value: object, *, sync: bool = True) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(supervisor_module, "write_json", refused)
+        watcher._publish()
+    watcher._publish()
+    answer = services.state.path / "supervisor.json"
+    assert supervisor(services).pid == os.getpid()
+    answer.unlink()  # what is named there is ended with the test
 
 
 def test_the_supervisor_is_small(services: Services, web: Web) -> None:

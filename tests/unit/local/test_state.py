@@ -143,13 +143,36 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
         State.open("plat", "local", root=tmp_path)
 
 
-@pytest.mark.parametrize("version", ["2\n", "", "old"])
-def test_another_version_is_refused(tmp_path: Path, version: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [(b"2\n", "version 2"), (b"0", "version 0")]
+    + [(bad, "no version that can be read") for bad in (b"", b"old", b"\xff\xfe", b"1\n2\n")],
+)
+def test_another_version_is_refused(tmp_path: Path, version: bytes, told: str) -> None:
     state = State.open("plat", "local", root=tmp_path)
-    (state.path / "version").write_text(version)
-    with pytest.raises(CbctlError, match="works with version 1") as error:
+    (state.path / "version").write_bytes(version)
+    with pytest.raises(CbctlError, match=f"has {told}, this cbctl works with version 1") as error:
         State.open("plat", "local", root=tmp_path)
     assert error.value.exit is Exit.REFUSED
+    assert error.value.where == str(state.path / "version")
+
+
+def test_a_folder_in_the_place_of_the_version_is_refused(tmp_path: Path) -> None:
+    state = State.open("plat", "local", root=tmp_path)
+    (state.path / "version").unlink()
+    (state.path / "version").mkdir()
+    with pytest.raises(CbctlError, match="no version that can be read"):
+        State.open("plat", "local", root=tmp_path)
+
+
+def test_a_secret_that_is_no_text_is_told_by_its_file(tmp_path: Path) -> None:
+    state = State.open("plat", "local", root=tmp_path)
+    state.secret_file("password").write_bytes(b"\xff\xfegeheim")
+    with pytest.raises(CbctlError, match="damaged: it is no text") as error:
+        state.secret("password")
+    assert error.value.exit is Exit.REFUSED
+    assert error.value.where == str(state.secret_file("password"))
+    assert "geheim" not in str(error.value) + error.value.fix
 
 
 def test_data_without_a_version_is_refused_and_an_interrupted_creation_is_completed(
@@ -160,7 +183,7 @@ def test_data_without_a_version_is_refused_and_an_interrupted_creation_is_comple
     assert State.open("plat", "local", root=tmp_path) == state
     (state.path / "services" / "x.json").write_text("{}")
     (state.path / "version").unlink()
-    with pytest.raises(CbctlError, match="version unknown"):
+    with pytest.raises(CbctlError, match="no version that can be read"):
         State.open("plat", "local", root=tmp_path)
 
 

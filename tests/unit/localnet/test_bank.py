@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,8 +22,8 @@ from cbctl.localnet.bank import Bank, Refused
 from cbctl.localnet.errors import VmPanic
 from cbctl.localnet.history import Landed
 from cbctl.localnet.ledger import Genesis, Ledger, create
+from cbctl.localnet.rpc.dispatch import answer
 from cbctl.localnet.slots import FIRST_SLOT, SlotClock
-from cbctl.localnet.vm import panics_named
 
 SOL = 1_000_000_000
 CLOCK = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
@@ -83,8 +85,7 @@ def test_a_panic_costs_only_the_transaction_that_caused_it(
     broken = bank.vm
 
     def panic(_: object) -> Any:
-        with panics_named:
-            raise PanicException("index out of bounds")
+        raise PanicException("index out of bounds")
 
     monkeypatch.setattr(broken, "execute", panic)
     bad = _pay(bank, payer, to, SOL)
@@ -100,6 +101,33 @@ def test_a_panic_costs_only_the_transaction_that_caused_it(
         bank.simulate(bad)
     assert bank.vm.balance(to) == 2 * SOL
     assert open_bank().vm.balance(to) == 2 * SOL
+
+
+@pytest.mark.parametrize("part", ["enter", "balance", "simulate"])
+def test_a_panic_anywhere_reaches_one_client_and_the_next_one_is_served(
+    open_bank: Callable[[], Bank], time: Time, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    bank, payer, to = open_bank(), Keypair(), Pubkey.new_unique()
+    bank.airdrop(payer.pubkey(), 10 * SOL)
+    pay = base64.b64encode(bytes(_pay(bank, payer, to, SOL))).decode()
+    calls: dict[str, list[object]] = {
+        "getBalance": [str(payer.pubkey())],
+        "simulateTransaction": [pay, {"encoding": "base64"}],
+    }
+    asked = "simulateTransaction" if part == "simulate" else "getBalance"
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": asked, "params": calls[asked]})
+
+    def panic(*_: object) -> Any:
+        raise PanicException("poisoned")
+
+    time.slots(1)
+    broken = bank.vm
+    monkeypatch.setattr(broken, part, panic)
+    refused = json.loads(answer(bank, body.encode()))
+    assert refused["error"]["message"] == "Internal error: the VM panicked: poisoned"
+    assert bank.vm is not broken
+    assert "result" in json.loads(answer(bank, body.encode()))
+    assert bank.vm.balance(payer.pubkey()) == 10 * SOL
 
 
 def test_nothing_is_confirmed_before_it_is_on_disk(

@@ -77,6 +77,25 @@ def test_a_bad_record_before_good_ones_is_not_cut(path: Path) -> None:
     assert path.read_bytes() == bytes(content)
 
 
+@pytest.mark.parametrize("at", range(8))
+def test_a_damaged_head_of_a_record_does_not_hide_the_good_ones_behind(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    third = len(content) - sum(8 + 18 + len(e.raw) for e in ENTRIES[2:])
+    content[third + at] ^= 0x10
+    path.write_bytes(content)
+    with pytest.raises(Stop, match=f"damaged at byte {third}"):
+        Ledger(path)
+    assert path.read_bytes() == bytes(content)
+
+
+def test_a_block_that_a_power_cut_lost_takes_with_it_what_nobody_had_synced(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    third = len(content) - sum(8 + 18 + len(e.raw) for e in ENTRIES[2:])
+    content[third : third + 40] = bytes(40)
+    path.write_bytes(content)
+    assert _entries(path) == (ENTRIES[:2], len(content) - third)
+
+
 def test_only_what_was_synced_counts_as_synced(path: Path) -> None:
     ledger = Ledger(path)
     place = ledger.append(ENTRIES[0])

@@ -117,7 +117,7 @@ def _call(bank: Bank, name: str, params: object) -> object:
         raise RpcError(METHOD_NOT_FOUND, "Method not found")
     try:
         bank.tick()
-        return method(bank, Params(params))
+        return bank.mended(lambda: method(bank, Params(params)))
     except (RpcError, Stop):
         raise
     except VmPanic as panic:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from cbctl.config.types import Reference
@@ -23,6 +24,7 @@ from cbctl.engine.step import (
 )
 from cbctl.errors import CbctlError, Exit
 from cbctl.local.binaries import Binary
+from cbctl.local.files import set_aside
 from cbctl.local.ports import HOST, Ports
 from cbctl.local.services import Services
 from cbctl.local.spec import ServiceSpec
@@ -111,6 +113,10 @@ class ServerStep(_service.ServiceStep[I, Facts, Outcome]):
     def _choose(self, state: State) -> Binary:
         raise NotImplementedError
 
+    def _data(self, state: State) -> Path:
+        """Where our own server keeps what it holds."""
+        raise NotImplementedError
+
     def _has_data(self, state: State) -> bool:
         raise NotImplementedError
 
@@ -186,8 +192,21 @@ class ServerStep(_service.ServiceStep[I, Facts, Outcome]):
             services.state.write_secret(self.secret, url)
             services.stop(self.name)
         else:
-            _service.start(ctx, services, self._make(ctx, inputs, services.state))
+            self._start(ctx, services, self._make(ctx, inputs, services.state))
         return self.outcome(ctx, inputs, self.observe(ctx, inputs).facts)
+
+    def _start(self, ctx: Context, services: Services, spec: ServiceSpec) -> None:
+        try:
+            _service.start(ctx, services, spec)
+        except CbctlError as error:
+            if error.exit in (Exit.FAILED, Exit.TIMEOUT):
+                error.fix = self._with_way_out(services, error.fix)
+            raise
+
+    def _with_way_out(self, services: Services, fix: str) -> str:
+        """What helps where a server does not live: what it reads may be damaged."""
+        empty = f"an empty {self.noun}: {set_aside(self._data(services.state))}"
+        return f"{fix}; if its data is damaged, bring back a copy, or start with {empty}"
 
     def outcome(self, ctx: Context, inputs: I, facts: Facts) -> Outcome:
         state = self.services(inputs).state
@@ -198,7 +217,14 @@ class ServerStep(_service.ServiceStep[I, Facts, Outcome]):
         services = self.services(inputs)
         url = _service.reveal(ctx, inputs.url)
         if not url:
-            return _service.verify(services, self.name)
+            verdict = _service.verify(services, self.name)
+            if (
+                isinstance(verdict, NotVerified)
+                and not _service.look(services, self.name)[0].answers
+            ):
+                # It was ready and ended, or never comes back.
+                return replace(verdict, fix=self._with_way_out(services, verdict.fix))
+            return verdict
         if services.state.read_secret(self.secret) != url:
             return NotVerified(f"the services of this machine use another {self.noun}")
         try:

@@ -111,7 +111,7 @@ def look(services: Services, name: str) -> tuple[Running, dict[str, Json]]:
         if part is not None and part.detail:
             evidence |= {"detail": part.detail, "log": list(part.log)}
         return Running("", False, False), evidence
-    said = not_ready(part, order.spec)
+    said = not_ready(services.state, part, order.spec)
     evidence = {"state": part.state, "pid": part.pid, "restarts": part.restarts, "url": part.url}
     if said:
         evidence["says"] = said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from cbctl.clients.postgres import address
 from cbctl.config.types import Secret
@@ -56,6 +57,9 @@ class LocalPostgres(_server.ServerStep[Inputs]):
 
     def _choose(self, state: State) -> Binary:
         return postgres.choose(state)
+
+    def _data(self, state: State) -> Path:
+        return postgres.data_folder(state)
 
     def _has_data(self, state: State) -> bool:
         return postgres.data_major(state) is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cbctl.clients import redis as client
 from cbctl.engine.step import Context
 from cbctl.local import redis
@@ -27,6 +29,9 @@ class LocalRedis(_server.ServerStep[Inputs]):
 
     def _choose(self, state: State) -> Binary:
         return redis.choose(state)
+
+    def _data(self, state: State) -> Path:
+        return redis.data_folder(state)
 
     def _has_data(self, state: State) -> bool:
         return redis.has_data(state)
