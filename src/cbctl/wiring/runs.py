@@ -55,8 +55,9 @@ def carry_out(
             return run.check_only(work.world, job, made)
         job = let_through(work, job, made, override)
         agree(made)
-        refuse_while_locked(work)  # to agree takes a while
-        if before := open_run(work.store):
+        before = open_run(work.store)
+        refuse_while_locked(work)  # by whoever began meanwhile: that run is not left behind
+        if before:
             work.say(f"run {before} did not end; this one takes its place")
         ended = run.start(work.world, job, made, since)
     notify(work, ended)
