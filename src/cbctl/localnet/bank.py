@@ -63,6 +63,8 @@ class Bank:
         )
         self._faucet = Keypair.from_seed(bytes.fromhex(self.genesis.faucet_seed))
         self._airdrops = 0
+        # Told of each transaction that lands from now on; the log is not told again.
+        self.on_landed: Callable[[VersionedTransaction, Landed], None] = lambda _t, _l: None
         self.slot = -1
         self.unix_time = self.genesis.unix_time
         self.vm, self.history = self._run_log()
@@ -162,6 +164,7 @@ class Bank:
         self._on_append()
         landed = self.history.get(signature)
         assert landed is not None
+        self.on_landed(transaction, landed)
         return landed
 
     def simulate(self, transaction: VersionedTransaction) -> Simulation:
