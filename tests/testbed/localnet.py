@@ -41,17 +41,24 @@ class Localnet:
     """A running `python -m cbctl.localnet`, or another program with the same arguments."""
 
     def __init__(
-        self, state: Path, port: int, slot_ms: int, program: Sequence[str] = MODULE
+        self,
+        state: Path,
+        port: int,
+        slot_ms: int,
+        *options: str,
+        program: Sequence[str] = MODULE,
     ) -> None:
         self.state = state
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
+        self.ws_url = f"ws://127.0.0.1:{port + 1}"
         self.http = httpx.Client(timeout=10)
         started = time.monotonic()
         self.process = subprocess.Popen(
             [
                 *(sys.executable, *program),
                 *("--state", str(state), "--port", str(port), "--slot-ms", str(slot_ms)),
+                *options,
             ],
             stderr=subprocess.PIPE,
             text=True,
