@@ -18,7 +18,7 @@ from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.message import Message
 from solders.pubkey import Pubkey
-from solders.system_program import TransferParams, transfer
+from solders.system_program import CreateAccountParams, TransferParams, create_account, transfer
 from solders.transaction import VersionedTransaction
 from tests.testbed.waiting import wait_for
 
@@ -156,6 +156,19 @@ class Localnet:
             [transfer(TransferParams(from_pubkey=payer.pubkey(), to_pubkey=to, lamports=lamports))],
             payer,
         )
+
+    def create(self, payer: Keypair, space: int, owner: Pubkey) -> str:
+        """A new account of a program, confirmed; its address."""
+        keypair = Keypair()
+        create = CreateAccountParams(
+            from_pubkey=payer.pubkey(),
+            to_pubkey=keypair.pubkey(),
+            lamports=self.rent(space),
+            space=space,
+            owner=owner,
+        )
+        self.confirm(self.run([create_account(create)], payer, keypair))
+        return str(keypair.pubkey())
 
     def balance(self, address: Pubkey) -> int:
         return int(self.call("getBalance", str(address))["value"])

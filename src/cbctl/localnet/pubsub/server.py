@@ -21,7 +21,7 @@ from websockets.http11 import Request, Response
 from cbctl.localnet.access import Access
 from cbctl.localnet.bank import Bank
 from cbctl.localnet.errors import EXIT_FAILED, Stop
-from cbctl.localnet.ports import MAX_WS_CONNECTIONS
+from cbctl.localnet.ports import BACKLOG, MAX_WS_CONNECTIONS
 from cbctl.localnet.pubsub.methods import Calls
 from cbctl.localnet.pubsub.notifier import Notifier
 from cbctl.localnet.rpc.dispatch import respond
@@ -39,7 +39,7 @@ MAX_UNREAD_BYTES_OF_ALL = 64 * 1024 * 1024
 # For the handshake; and between the server's pings, and until a client has to answer one.
 HANDSHAKE_SECONDS = 10
 PING_SECONDS = 20
-CLOSE_SECONDS = 2
+CLOSE_SECONDS = 5
 
 # What the package says of each connection, and of each that is no WebSocket at all.
 _quiet = logging.getLogger(f"{__name__}.websockets")
@@ -125,6 +125,7 @@ class WebSocketApp:
             "ping_timeout": PING_SECONDS,
             "close_timeout": CLOSE_SECONDS,
             "max_size": MAX_MESSAGE_BYTES,
+            "backlog": BACKLOG,
             "logger": _quiet,
         }
         server = await serve_websocket(self._talk, sock=listener, **options)
