@@ -7,6 +7,7 @@ the page that asks.
 
 from __future__ import annotations
 
+import functools
 import re
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -85,6 +86,7 @@ class Access(NamedTuple):
         return name == "localhost" or name in self.names or _is_address(name)
 
 
+@functools.lru_cache(maxsize=64)
 def _is_address(name: str) -> bool:
     bracketed = name.startswith("[") and name.endswith("]")
     try:

@@ -86,14 +86,17 @@ class RpcApp:
                 ),
             )
         else:
-            await self._post(headers.get("content-length"), allow, protocol)
+            chunked = "transfer-encoding" in headers
+            await self._post(None if chunked else headers.get("content-length"), allow, protocol)
 
     async def _post(self, length: str | None, allow: list[tuple[str, str]], protocol: Any) -> None:
         body = None
-        if length is None or not length.isdigit() or int(length) <= MAX_BODY_BYTES:
+        announced = int(length) if length is not None and length.isdigit() else None
+        if announced is None or announced <= MAX_BODY_BYTES:
             try:
                 async with asyncio.timeout(CLIENT_SECONDS):
-                    body = await _read(protocol)
+                    # hyper holds a body to the length that it was announced with.
+                    body = await (_read(protocol) if announced is None else protocol())
             except TimeoutError:
                 late = "the request's body did not come in time\n"
                 protocol.response_str(408, [*_TEXT, *_CLOSE, *allow], late)

@@ -121,6 +121,18 @@ def test_a_body_over_the_limit_is_refused_and_the_next_is_served(net: Localnet) 
     assert net.call("getHealth") == "ok"
 
 
+def test_a_body_that_is_longer_than_it_says_is_not_read(net: Localnet) -> None:
+    head = (
+        b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
+    chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    with socket.create_connection(("127.0.0.1", net.port), 20) as connection:
+        connection.sendall(head + chunk)
+        assert connection.recv(64).split()[1] in (b"400", b"413")
+    assert net.call("getHealth") == "ok"
+
+
 def test_clients_that_hang_up_do_no_harm(net: Localnet) -> None:
     head = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     for sent in (b"", b"GARBAGE\r\n\r\n", head, head + b"content-length: 100\r\n\r\n{"):
