@@ -18,7 +18,7 @@ from granian.server.embed import Server
 
 from cbctl.localnet.access import Access
 from cbctl.localnet.errors import EXIT_FAILED, INVALID_REQUEST, RpcError, Stop
-from cbctl.localnet.ports import BACKLOG, http_connections
+from cbctl.localnet.ports import BACKLOG
 from cbctl.localnet.rpc.dispatch import error_body
 
 # agave, rpc/src/rpc_service.rs MAX_REQUEST_BODY_SIZE: what works here works on a cluster.
@@ -141,13 +141,13 @@ async def _read(protocol: Any) -> bytes | None:
 class _Server(Server):
     """Takes a socket that listens already: by itself granian shares a port that is taken."""
 
-    def __init__(self, app: RpcApp, listener: socket.socket) -> None:
+    def __init__(self, app: RpcApp, listener: socket.socket, connections: int) -> None:
         super().__init__(
             app,
             interface=Interfaces.RSGI,
             http=HTTPModes.http1,
             websockets=False,
-            backpressure=http_connections(),
+            backpressure=connections,
             http1_settings=HTTP1Settings(header_read_timeout=CLIENT_SECONDS * 1000),
             log_enabled=False,
         )
@@ -159,9 +159,11 @@ class _Server(Server):
         self._shd = holder(self._listener.detach(), False, BACKLOG)
 
 
-async def serve(app: RpcApp, listener: socket.socket, stop: asyncio.Event) -> None:
+async def serve(
+    app: RpcApp, listener: socket.socket, connections: int, stop: asyncio.Event
+) -> None:
     """Serves until `stop` is set, then finishes what is in flight."""
-    server = _Server(app, listener)
+    server = _Server(app, listener, connections)
     serving = asyncio.ensure_future(server.serve())
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -12,9 +12,8 @@ from cbctl.localnet.errors import EXIT_FAILED, Stop
 LOOPBACK = "127.0.0.1"
 BACKLOG = 1024
 
-# Each connection takes a file, and one too many would fail others.
-MAX_HTTP_CONNECTIONS = 4096
-MAX_WS_CONNECTIONS = 512
+_HTTP_CONNECTIONS = 4096
+_WS_CONNECTIONS = 512
 _OTHER_FILES = 128
 
 
@@ -61,14 +60,22 @@ def url(scheme: str, address: str, port: int) -> str:
     return f"{scheme}://{f'[{address}]' if ':' in address else address}:{port}"
 
 
-def http_connections() -> int:
-    """How many HTTP connections there may be, with files left for everything else."""
+class Connections(NamedTuple):
+    """How many there may be on each port."""
+
+    http: int
+    websocket: int
+
+
+def connections() -> Connections:
+    """As many as there are files for: each takes one, and one too many would fail others."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    others = MAX_WS_CONNECTIONS + _OTHER_FILES
-    wanted = MAX_HTTP_CONNECTIONS + others
-    if soft == resource.RLIM_INFINITY:
-        return MAX_HTTP_CONNECTIONS
-    if soft < wanted:
+    # A WebSocket that has not shaken hands yet is not one of those that may stay.
+    wanted = _HTTP_CONNECTIONS + 2 * _WS_CONNECTIONS + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return min(MAX_HTTP_CONNECTIONS, max(1, soft - others))
+    files = wanted if soft == resource.RLIM_INFINITY else min(soft, wanted)
+    # In the proportion of the two numbers where there are fewer files.
+    share = max(0, files - _OTHER_FILES) / (wanted - _OTHER_FILES)
+    return Connections(max(1, int(_HTTP_CONNECTIONS * share)), max(1, int(_WS_CONNECTIONS * share)))

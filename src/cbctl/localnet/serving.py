@@ -10,7 +10,7 @@ from cbctl.localnet.bank import Bank
 from cbctl.localnet.errors import EXIT_FAILED, Stop
 from cbctl.localnet.http import RpcApp
 from cbctl.localnet.http import serve as serve_http
-from cbctl.localnet.ports import Ports
+from cbctl.localnet.ports import Ports, connections
 from cbctl.localnet.pubsub.notifier import Notifier
 from cbctl.localnet.pubsub.server import WebSocketApp
 from cbctl.localnet.rpc.dispatch import answer
@@ -42,11 +42,13 @@ async def serve(
         except Stop as reason:
             fatal(reason)
 
+    most = connections()
+    app = RpcApp(answer_now, access, notifier.room, fatal)
     notifying = asyncio.ensure_future(notify())
-    websocket = WebSocketApp(bank, notifier, access, fatal)
+    websocket = WebSocketApp(bank, notifier, access, most.websocket, fatal)
     try:
         await asyncio.gather(
-            serve_http(RpcApp(answer_now, access, notifier.room, fatal), ports.http, stop),
+            serve_http(app, ports.http, most.http, stop),
             websocket.serve(ports.websocket, stop),
         )
     finally:

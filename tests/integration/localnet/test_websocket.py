@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
-from tests.integration.localnet.crowd import SILENT, crowd
+from tests.integration.localnet.crowd import SILENT, crowd, seconds_until_closed
 from tests.integration.localnet.socket_client import frame, listening, raw
 from tests.integration.localnet.support import SOL, Localnet, RpcFailure, Start
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -217,6 +217,12 @@ def test_too_many_connections_are_told_so(net: Localnet) -> None:
             time.sleep(0.05)
 
 
+def test_those_who_shake_no_hands_are_bounded_too(net: Localnet) -> None:
+    with crowd(net.port + 1, 2 * MAX_CONNECTIONS + 20, b"") as clients:
+        assert seconds_until_closed(clients[-1]) < 5  # others have ten seconds
+        assert net.call("getHealth") == "ok"
+
+
 @pytest.mark.parametrize("sent", SILENT.values(), ids=SILENT)
 def test_silent_clients_do_not_keep_others_waiting(net: Localnet, sent: bytes) -> None:
     with crowd(net.port + 1, 500, sent), listening(net) as client:
@@ -261,6 +267,25 @@ def test_a_client_that_does_not_read_is_closed_and_others_are_served(net: Localn
         except ConnectionResetError:
             pass
         assert other.call("accountUnsubscribe", small) is True
+
+
+def test_a_stop_does_not_wait_for_those_who_never_read(start: Start) -> None:
+    net = start()
+    payer = net.funded(1_000)
+    account = net.create(payer, 2_000_000, Pubkey.new_unique())
+    config = {"commitment": "processed", "encoding": "base64"}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "accountSubscribe", "params": [account, config]}
+    with raw(net) as deaf, raw(net) as late:
+        for one in (deaf, late):
+            one.sendall(frame(json.dumps(call).encode()))
+            assert one.recv(200).endswith(b'"id":1}')
+        for number in range(60):
+            net.pay(payer, Pubkey.from_string(account), SOL + number)
+            if any("was closed: too slow" in line for line in net.lines):
+                break
+        started = time.monotonic()
+        assert net.stop() == 0
+        assert time.monotonic() - started < 15
 
 
 def test_a_client_that_only_pings_and_never_reads_is_cut(net: Localnet) -> None:

@@ -6,6 +6,7 @@ Granian's own WebSocket was as fast, but takes messages of any size and cannot s
 from __future__ import annotations
 
 import asyncio
+import functools
 import http
 import logging
 import socket
@@ -21,7 +22,7 @@ from websockets.http11 import Request, Response
 from cbctl.localnet.access import Access
 from cbctl.localnet.bank import Bank
 from cbctl.localnet.errors import EXIT_FAILED, Stop
-from cbctl.localnet.ports import BACKLOG, MAX_WS_CONNECTIONS
+from cbctl.localnet.ports import BACKLOG
 from cbctl.localnet.pubsub.methods import Calls
 from cbctl.localnet.pubsub.notifier import Notifier
 from cbctl.localnet.rpc.dispatch import respond
@@ -47,12 +48,18 @@ _quiet.setLevel(logging.CRITICAL)
 
 
 class _Connection(ServerConnection):
-    """A connection that does not fill the memory: neither as one of too many nor by not reading."""
+    """A connection that does not fill the memory: neither as one of too many nor by not reading.
+
+    most  how many there may be, with those that have not shaken hands yet
+    """
+
+    def __init__(self, most: int, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._most = most
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        # Those that have not shaken hands yet count too.
-        if len(self.server.handler_tasks) > 2 * MAX_WS_CONNECTIONS:
+        if len(self.server.handler_tasks) > self._most:
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -96,17 +103,29 @@ class _Client:
         """The close frame comes after what the client has not read; it has `CLOSE_SECONDS`."""
         if self._closing is None:
             log.warning("a WebSocket client was closed: %s", reason)
-            self._closing = asyncio.ensure_future(
-                self._connection.close(CloseCode.TRY_AGAIN_LATER, reason)
-            )
+            self._closing = asyncio.ensure_future(self.end(CloseCode.TRY_AGAIN_LATER, reason))
+
+    async def end(self, code: CloseCode, reason: str) -> None:
+        """Returns when the connection is closed; who does not read in time is cut off."""
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._connection.close(code, reason)
+        except TimeoutError:
+            self._connection.transport.abort()
 
 
 class WebSocketApp:
     """Serves every connection until `stop` is set."""
 
     def __init__(
-        self, bank: Bank, notifier: Notifier, access: Access, fatal: Callable[[Stop], None]
+        self,
+        bank: Bank,
+        notifier: Notifier,
+        access: Access,
+        connections: int,
+        fatal: Callable[[Stop], None],
     ) -> None:
+        self._most = connections
         self._bank = bank
         self._notifier = notifier
         self._access = access
@@ -116,7 +135,7 @@ class WebSocketApp:
     async def serve(self, listener: socket.socket, stop: asyncio.Event) -> None:
         """Ends with every connection closed."""
         options: dict[str, Any] = {
-            "create_connection": _Connection,
+            "create_connection": functools.partial(_Connection, 2 * self._most),
             "process_request": self._welcome,
             "server_header": None,
             "compression": None,
@@ -130,7 +149,9 @@ class WebSocketApp:
         }
         server = await serve_websocket(self._talk, sock=listener, **options)
         await stop.wait()
-        server.close(code=CloseCode.GOING_AWAY, reason="the localnet stops")
+        server.close(close_connections=False)  # it would wait for those who do not read
+        ends = (client.end(CloseCode.GOING_AWAY, "the localnet stops") for client in self._clients)
+        await asyncio.gather(*ends)
         await server.wait_closed()
 
     def _welcome(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -140,8 +161,8 @@ class WebSocketApp:
         origin = None if not origins else origins[0] if len(origins) == 1 else "several"
         if refusal := self._access.refusal(host, origin):
             return connection.respond(http.HTTPStatus.FORBIDDEN, refusal)
-        if len(self._clients) >= MAX_WS_CONNECTIONS:
-            full = f"There are {MAX_WS_CONNECTIONS} connections, no more fit\n"
+        if len(self._clients) >= self._most:
+            full = f"There are {self._most} connections, no more fit\n"
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, full)
         return None
 
@@ -163,6 +184,8 @@ class WebSocketApp:
             self._fatal(
                 error if isinstance(error, Stop) else Stop(f"cannot go on: {error}", EXIT_FAILED)
             )
+        except Exception:  # a bug of ours; the package would not say it aloud
+            log.exception("a WebSocket client's connection failed")
         finally:
             self._clients.discard(client)
             self._notifier.drop(client)
