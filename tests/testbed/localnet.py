@@ -144,12 +144,18 @@ class Localnet:
         self.confirm(self.call("requestAirdrop", str(keypair.pubkey()), sol * SOL))
         return keypair
 
-    def run(self, instructions: Sequence[Instruction], *signers: Keypair, **config: object) -> str:
-        """Sends a legacy transaction that the first signer pays."""
+    def signed(
+        self, instructions: Sequence[Instruction], *signers: Keypair
+    ) -> VersionedTransaction:
+        """A legacy transaction that the first signer pays."""
         message = Message.new_with_blockhash(
             list(instructions), signers[0].pubkey(), self.blockhash()
         )
-        return self.send(VersionedTransaction(message, list(signers)), **config)
+        return VersionedTransaction(message, list(signers))
+
+    def run(self, instructions: Sequence[Instruction], *signers: Keypair, **config: object) -> str:
+        """Sends what `signed` makes."""
+        return self.send(self.signed(instructions, *signers), **config)
 
     def pay(self, payer: Keypair, to: Pubkey, lamports: int) -> str:
         return self.run(

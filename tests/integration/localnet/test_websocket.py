@@ -130,8 +130,11 @@ def test_frames_that_break_the_protocol(net: Localnet) -> None:
             assert int.from_bytes(answer[2:4], "big") in (1002, 1007), name
 
 
-def test_random_frames_and_messages_do_no_harm(net: Localnet) -> None:
-    dice = random.Random(20261126)
+@pytest.mark.parametrize(
+    "seed", [20261126, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(20))]
+)
+def test_random_frames_and_messages_do_no_harm(net: Localnet, seed: int) -> None:
+    dice = random.Random(seed)
     kinds = [*KINDS, "vote"]
     methods = [f"{kind}{end}" for kind in kinds for end in ("Subscribe", "Unsubscribe")]
     odd: list[Any] = [
@@ -171,8 +174,11 @@ def test_random_frames_and_messages_do_no_harm(net: Localnet) -> None:
     assert not [line for line in net.lines if "Traceback" in line or "failed" in line]
 
 
-def test_two_hundred_malformed_calls_each_get_an_error(net: Localnet) -> None:
-    dice = random.Random(20261127)
+@pytest.mark.parametrize(
+    "seed", [20261127, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(20))]
+)
+def test_two_hundred_malformed_calls_each_get_an_error(net: Localnet, seed: int) -> None:
+    dice = random.Random(seed)
     odd: list[Any] = [
         None, True, -1, 2**64, 2**70, 1.5, "", "\u0000", "é" * 50, "z" * 88, {}, [[]], {"a": 1},
         {"mentions": [KEY, KEY]}, {"mentionsAccountOrProgram": 5}, "allofthem",

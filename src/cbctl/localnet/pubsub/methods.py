@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
+from solders.account import Account
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
@@ -28,10 +29,22 @@ from cbctl.localnet.pubsub.topics import (
     SlotTopic,
     Topic,
 )
-from cbctl.localnet.rpc.accounts import AccountConfig, Matcher, ProgramAccountsConfig
+from cbctl.localnet.rpc.accounts import (
+    AccountConfig,
+    Matcher,
+    ProgramAccountsConfig,
+    ui_account,
+)
 from cbctl.localnet.rpc.cluster import get_version
 from cbctl.localnet.rpc.ledger import BlockConfig, Version
-from cbctl.localnet.rpc.params import U64, Commitment, Params, TransactionEncoding
+from cbctl.localnet.rpc.params import (
+    U64,
+    AccountEncoding,
+    Commitment,
+    Params,
+    TransactionEncoding,
+)
+from cbctl.localnet.rpc.room import Room
 
 T = TypeVar("T")
 
@@ -84,12 +97,19 @@ def _pubkey(text: str, thing: str = "pubkey") -> Pubkey:
         raise _invalid_request(f"Invalid {thing} provided") from None
 
 
+def _encoding(asked: AccountEncoding | None) -> AccountEncoding:
+    """RpcError for one in which accounts are not shown."""
+    encoding = asked or "binary"
+    ui_account(Account(0, b"", Pubkey.default()), encoding, Room())
+    return encoding
+
+
 def _account(params: Params) -> Topic:
     """dataSlice and minContextSlot are read and have no effect, as on a validator."""
     params.at_most(2)
     key = _pubkey(params.required(0, "pubkey", str))
     config = params.config(1, AccountConfig)
-    return AccountTopic(key, config.encoding or "binary", config.commitment or _DEFAULT)
+    return AccountTopic(key, _encoding(config.encoding), config.commitment or _DEFAULT)
 
 
 def _program(params: Params) -> Topic:
@@ -100,7 +120,7 @@ def _program(params: Params) -> Topic:
     Matcher(filters)  # refuses what cannot be matched
     return ProgramTopic(
         key,
-        config.encoding or "binary",
+        _encoding(config.encoding),
         config.commitment or _DEFAULT,
         msgspec.json.encode(filters),
     )

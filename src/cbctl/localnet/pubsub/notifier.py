@@ -75,6 +75,10 @@ class _Event(NamedTuple):
     size: int
 
 
+# None: nothing, but time has passed.
+Notes = Iterator[Note | None]
+
+
 class Notifier:
     """Listens to the bank on behalf of everybody.
 
@@ -138,7 +142,8 @@ class Notifier:
     async def _tell_all(self) -> None:
         turn = time.monotonic()
         for note in self._notes():
-            self._tell(note)
+            if note is not None:
+                self._tell(note)
             if time.monotonic() - turn > SLICE_SECONDS:
                 await asyncio.sleep(0)
                 turn = time.monotonic()
@@ -176,7 +181,7 @@ class Notifier:
 
     # What there is to tell
 
-    def _notes(self) -> Iterator[Note]:
+    def _notes(self) -> Notes:
         while self._events:
             event = self._events.popleft()
             self._queued_bytes -= event.size
@@ -217,7 +222,7 @@ class Notifier:
                     changes.append((key, account))
         return changes
 
-    def _processed(self, event: _Event) -> Iterator[Note]:
+    def _processed(self, event: _Event) -> Notes:
         landed = event.landed
         for subscription, topic in self._subscriptions.find(SignatureTopic, landed.signature):
             if topic.received:
@@ -229,31 +234,34 @@ class Notifier:
             self._hold(landed.slot, key, account)
             yield from self._account("processed", landed.slot, key, account)
 
-    def _already_there(self, subscription: Subscription, topic: SignatureTopic) -> Iterator[Note]:
+    def _already_there(self, subscription: Subscription, topic: SignatureTopic) -> Notes:
         landed = self._bank.history.get(topic.key)
         if landed is None or _RANK[self._bank.commitment(landed)] < _RANK[topic.commitment]:
             return
         slot = self._progress.reached.get(topic.commitment, self._bank.slot)
         yield Note(subscription, values.signature(max(slot, landed.slot), landed), last=True)
 
-    def _logs(self, commitment: str, landed: Landed, vote: bool) -> Iterator[Note]:
+    def _logs(self, commitment: str, landed: Landed, vote: bool) -> Notes:
         for subscription, topic in self._subscriptions.find(LogsTopic, None, *landed.outcome.keys):
             if topic.commitment == commitment and (topic.votes or not vote):
                 yield Note(subscription, values.logs(landed))
 
-    def _account(self, commitment: str, slot: int, key: Pubkey, account: Account) -> Iterator[Note]:
+    def _account(self, commitment: str, slot: int, key: Pubkey, account: Account) -> Notes:
         for subscription, topic in self._subscriptions.find(AccountTopic, key):
             if topic.commitment == commitment:
-                shown = values.account(account, topic.encoding)
+                shown = values.account(self._bank, key, account, topic.encoding)
                 yield Note(subscription, values.in_slot(slot, shown))
         if not account.lamports:
             return
         for subscription, program in self._subscriptions.find(ProgramTopic, account.owner):
             if program.commitment == commitment and values.passes(account, program.filters):
-                keyed = {"pubkey": str(key), "account": values.account(account, program.encoding)}
+                shown = values.account(self._bank, key, account, program.encoding)
+                keyed = {"pubkey": str(key), "account": shown}
                 yield Note(subscription, values.in_slot(slot, keyed))
+            else:
+                yield None
 
-    def _slots(self, slot: int) -> Iterator[Note]:
+    def _slots(self, slot: int) -> Notes:
         """Every slot that has begun; after a jump of the clock the last ones."""
         first = max(self._slot + 1, slot - SPAN)
         self._slot = max(self._slot, slot)
@@ -265,7 +273,7 @@ class Notifier:
                 yield Note(subscription, values.frozen(self._bank, new - 1))
                 yield Note(subscription, values.update("createdBank", new, parent=new - 1))
 
-    def _reached(self, commitment: str, slot: int) -> Iterator[Note]:
+    def _reached(self, commitment: str, slot: int) -> Notes:
         find = self._subscriptions.find
         inside = self._bank.history.in_slot(slot)
         for landed in inside:
@@ -277,17 +285,27 @@ class Notifier:
         for key, account in self._held[commitment].pop(slot, {}).items():
             self._held_bytes -= len(account.data)
             yield from self._account(commitment, slot, key, account)
-        for subscription, block in find(BlockTopic, None):
-            if block.commitment == commitment:
-                shown = values.block(self._bank, slot, inside, block)
-                if shown is not None:
-                    yield Note(subscription, shown)
+        if self._subscriptions.has(BlockTopic):
+            yield from self._block(commitment, slot, inside)
         kind = "optimisticConfirmation" if commitment == "confirmed" else "root"
         for subscription, _ in find(SlotsUpdatesTopic, None):
             yield Note(subscription, values.update(kind, slot))
         if commitment == "finalized":
             for subscription, _ in find(RootTopic, None):
                 yield Note(subscription, slot)
+
+    def _block(self, commitment: str, slot: int, inside: list[Landed]) -> Notes:
+        mentioning: dict[Pubkey, list[Landed]] = {}
+        for landed in inside:
+            for key in landed.outcome.keys:
+                mentioning.setdefault(key, []).append(landed)
+        for subscription, topic in self._subscriptions.find(BlockTopic, None):
+            if topic.commitment == commitment:
+                mentions = topic.mentions
+                shown = inside if mentions is None else mentioning.get(mentions)
+                if shown is not None:
+                    block = values.block(self._bank, slot, shown, topic.config)
+                    yield Note(subscription, block)
 
     def _hold(self, slot: int, key: Pubkey, account: Account) -> None:
         """Keeps an account for those who want it confirmed or final."""

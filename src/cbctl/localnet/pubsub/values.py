@@ -7,14 +7,16 @@ import time
 
 import msgspec
 from solders.account import Account
+from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from cbctl.localnet.bank import Bank
 from cbctl.localnet.encoding import MAX_BASE58_BYTES
 from cbctl.localnet.errors import UNSUPPORTED_TRANSACTION_VERSION, RpcError
 from cbctl.localnet.history import Landed
-from cbctl.localnet.pubsub.topics import BlockTopic
+from cbctl.localnet.pubsub.subscriptions import MAX_OF_ALL
 from cbctl.localnet.rpc.accounts import Filter, Matcher, ui_account
+from cbctl.localnet.rpc.ledger import BlockConfig
 from cbctl.localnet.rpc.ledger import block as shown_block
 from cbctl.localnet.rpc.room import Room
 from cbctl.localnet.transactions import VOTE_PROGRAM, is_simple_vote, version_of
@@ -46,8 +48,9 @@ def logs(landed: Landed) -> object:
     return in_slot(landed.slot, value)
 
 
-def account(shown: Account, encoding: str) -> object:
-    """As `ui_account`; where that refuses an account it says so in the data, as validators do."""
+def account(bank: Bank, key: Pubkey, shown: Account, encoding: str) -> object:
+    """As getAccountInfo shows it; what base58 is too short for says so in the data, as on a
+    validator."""
     if encoding in ("binary", "base58") and len(shown.data) > MAX_BASE58_BYTES:
         empty = ui_account(Account(0, b"", shown.owner), encoding, Room())
         assert isinstance(empty, dict)
@@ -62,7 +65,7 @@ def account(shown: Account, encoding: str) -> object:
     return ui_account(shown, encoding, Room())
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=MAX_OF_ALL)
 def _matcher(filters: bytes) -> Matcher:
     return Matcher(msgspec.json.decode(filters, type=list[Filter]))
 
@@ -79,23 +82,20 @@ def is_vote(bank: Bank, landed: Landed) -> bool:
     )
 
 
-def block(bank: Bank, slot: int, inside: list[Landed], topic: BlockTopic) -> object:
-    """A block, or why it cannot be shown; None when it has nothing that was asked for."""
-    if topic.mentions is not None:
-        inside = [landed for landed in inside if topic.mentions in landed.outcome.keys]
-        if not inside:
-            return None
+def block(bank: Bank, slot: int, inside: list[Landed], config: BlockConfig) -> object:
+    """A block with some of its transactions, or why it cannot be shown."""
     shown: object = None
     error: object = None
-    if len(inside) > MAX_BLOCK_TRANSACTIONS:
+    whole = config.transaction_details not in ("signatures", "none")
+    if whole and len(inside) > MAX_BLOCK_TRANSACTIONS:
         error = "BlockStoreError"
     else:
         try:
-            shown = shown_block(bank, slot, inside, topic.config)
+            shown = shown_block(bank, slot, inside, config)
         except RpcError as refused:
-            if refused.code != UNSUPPORTED_TRANSACTION_VERSION:
-                raise
-            error = {"UnsupportedTransactionVersion": _newest_version(bank, inside)}
+            error = "BlockStoreError"
+            if refused.code == UNSUPPORTED_TRANSACTION_VERSION:
+                error = {"UnsupportedTransactionVersion": _newest_version(bank, inside)}
     return in_slot(slot, {"slot": slot, "err": error, "block": shown})
 
 
