@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.testbed.beds import need
 
 _MADE_OF = ("package.json", "package-lock.json", ".npmrc")
-_INSTALL_SECONDS = 240
+_INSTALL_SECONDS = 180
 
 
 def installed(sources: Path) -> Path:

@@ -31,7 +31,7 @@ def test_a_javascript_client_works(net: Localnet, tmp_path: Path, script: str, p
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=100,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr + "\n".join(net.lines[-20:])

@@ -199,7 +199,8 @@ def test_two_hundred_malformed_calls_each_get_an_error(net: Localnet, seed: int)
             assert answer["error"]["code"] == -32602, (body, answer, net.lines[-20:])
 
 
-def test_too_many_connections_are_told_so(net: Localnet) -> None:
+def test_too_many_connections_are_told_so(start: Start) -> None:
+    net = start()
     hello = (
         b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
         b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -223,14 +224,16 @@ def test_too_many_connections_are_told_so(net: Localnet) -> None:
             time.sleep(0.05)
 
 
-def test_those_who_shake_no_hands_are_bounded_too(net: Localnet) -> None:
+def test_those_who_shake_no_hands_are_bounded_too(start: Start) -> None:
+    net = start()
     with crowd(net.port + 1, 2 * MAX_CONNECTIONS + 20, b"") as clients:
         assert seconds_until_closed(clients[-1]) < 5  # others have ten seconds
         assert net.call("getHealth") == "ok"
 
 
 @pytest.mark.parametrize("sent", SILENT.values(), ids=SILENT)
-def test_silent_clients_do_not_keep_others_waiting(net: Localnet, sent: bytes) -> None:
+def test_silent_clients_do_not_keep_others_waiting(start: Start, sent: bytes) -> None:
+    net = start()
     with crowd(net.port + 1, 500, sent), listening(net) as client:
         assert client.call("slotSubscribe") >= 0
 

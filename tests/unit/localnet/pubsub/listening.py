@@ -34,10 +34,23 @@ class Ear:
         return [item["result"] for item in told if item["subscription"] == subscription]
 
 
+class Watched(Notifier):
+    """`idle` is set while it waits for something to tell."""
+
+    def __init__(self, bank: Bank, now: Callable[[], int]) -> None:
+        super().__init__(bank, now)
+        self.idle = asyncio.Event()
+
+    async def _pause(self) -> None:
+        self.idle.set()
+        await super()._pause()
+        self.idle.clear()
+
+
 class Station:
     """A bank, its notifier and one listener."""
 
-    def __init__(self, bank: Bank, notifier: Notifier, time: Time) -> None:
+    def __init__(self, bank: Bank, notifier: Watched, time: Time) -> None:
         self.bank, self.notifier, self.time = bank, notifier, time
         self.ear = Ear()
         self._call = Calls(bank, notifier, self.ear)
@@ -55,9 +68,9 @@ class Station:
 
     async def told(self) -> None:
         """Lets the notifier tell what there is to tell now."""
+        self.notifier.idle.clear()
         self.notifier._wake.set()
-        for _ in range(10):
-            await asyncio.sleep(0)
+        await asyncio.wait_for(self.notifier.idle.wait(), 30)
 
     async def slots(self, count: int) -> None:
         self.time.slots(count)
@@ -67,7 +80,7 @@ class Station:
 @asynccontextmanager
 async def station(open_bank: Callable[[], Bank], time: Time) -> AsyncIterator[Station]:
     bank = open_bank()
-    notifier = Notifier(bank, bank.tick)
+    notifier = Watched(bank, bank.tick)
     running = asyncio.ensure_future(notifier.run())
     try:
         yield Station(bank, notifier, time)
