@@ -137,13 +137,12 @@ async def _run(state: StateFolder, host: str, port: int, slot_ms: int, access: A
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
 
-    def now() -> int:
+    def cover() -> None:
         reserve.cover(bank.clock.slot() + 1)  # the clock may tick before the answer is made
-        return bank.tick()
 
     reserving = asyncio.ensure_future(reserve.keep(bank.clock, fatal))
     try:
-        await serve(bank, now, both, access, stop, fatal)
+        await serve(bank, cover, both, access, stop, fatal)
     finally:
         reserving.cancel()
         await asyncio.wait({reserving})

@@ -18,7 +18,7 @@ from cbctl.localnet.rpc.dispatch import answer
 
 async def serve(
     bank: Bank,
-    now: Callable[[], int],
+    cover: Callable[[], None],
     ports: Ports,
     access: Access,
     stop: asyncio.Event,
@@ -26,13 +26,18 @@ async def serve(
 ) -> None:
     """Until `stop` is set; what is in flight is finished.
 
-    now  brings the bank to this moment and returns a slot that may be shown
+    cover  called before the bank's slot is shown: no restart may begin before it
     """
-    notifier = Notifier(bank, now)
+
+    def now() -> int:
+        cover()
+        return bank.tick()
 
     def answer_now(body: bytes) -> bytes:
-        now()
+        cover()
         return answer(bank, body)
+
+    notifier = Notifier(bank, now)
 
     async def notify() -> None:
         try:

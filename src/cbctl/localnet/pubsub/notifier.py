@@ -20,7 +20,7 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from cbctl.localnet.bank import FINALIZED_AFTER, Bank
-from cbctl.localnet.errors import Stop
+from cbctl.localnet.errors import Stop, VmPanic
 from cbctl.localnet.history import Landed
 from cbctl.localnet.pubsub import values
 from cbctl.localnet.pubsub.progress import SPAN, Progress
@@ -94,7 +94,7 @@ class Notifier:
         self._questions: deque[tuple[Subscription, SignatureTopic]] = deque()
         self._held: dict[str, dict[int, dict[Pubkey, Account]]] = {"confirmed": {}, "finalized": {}}
         self._held_bytes = 0
-        self._slot = now()
+        self._slot = bank.slot
         self._progress = Progress(bank)
         self._wake = asyncio.Event()
         bank.on_landed = self._landed
@@ -135,6 +135,8 @@ class Notifier:
                 await self._tell_all()
             except (Stop, OSError):
                 raise
+            except VmPanic as panic:  # the bank has a fresh one
+                log.error("the VM panicked when a slot began: %s", panic)
             except Exception:  # a bug of ours must not silence everybody
                 log.exception("a notification failed")
             await self._pause()

@@ -437,6 +437,31 @@ def test_a_block_that_the_client_cannot_read_is_told_as_an_error(run: Run) -> No
     run(work)
 
 
+class PanicException(BaseException):
+    """What pyo3 raises when Rust panics."""
+
+
+def test_a_vm_that_breaks_silences_nobody(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(tuned: Station) -> None:
+        slots = tuned.subscribe("slot")
+        name = tuned.bank.airdrop(Pubkey.new_unique(), SOL)
+        confirmed = tuned.subscribe("signature", name, {"commitment": "confirmed"})
+        tuned.to_disk()
+
+        def panic(*_: object) -> None:
+            raise PanicException("index out of bounds")
+
+        broken = tuned.bank.vm
+        monkeypatch.setattr(broken, "enter", panic)
+        await tuned.slots(1)
+        assert tuned.bank.vm is not broken
+        await tuned.told()
+        assert [item["slot"] for item in tuned.ear.results(slots)] == [FIRST_SLOT + 1]
+        assert len(tuned.ear.results(confirmed)) == 1
+
+    run(work)
+
+
 def test_equal_subscriptions_share_an_id_and_leave_one_by_one(run: Run) -> None:
     async def work(tuned: Station) -> None:
         other = Ear()
