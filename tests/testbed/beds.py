@@ -21,6 +21,17 @@ def _cargo() -> str:
     return "" if shutil.which("cargo") else "cargo is not on PATH"
 
 
+def _node() -> str:
+    for name in ("node", "npm"):
+        if not shutil.which(name):
+            return f"{name} is not on PATH"
+    done = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False)
+    major = done.stdout.removeprefix("v").partition(".")[0]
+    if not (major.isdigit() and int(major) >= 20):
+        return f"node is {done.stdout.strip() or 'broken'}, 20 or newer is needed"
+    return ""
+
+
 def _ordinary_user() -> str:
     if os.geteuid() != 0:
         return "only root can become another user (this one is ordinary already)"
@@ -50,6 +61,7 @@ def _small_disk() -> str:
 BEDS: dict[str, Callable[[], str]] = {
     "cargo": _cargo,
     "login-ids": _login_ids,
+    "node": _node,
     "ordinary-user": _ordinary_user,
     "postgres-15": _postgres_15,
     "small-disk": _small_disk,

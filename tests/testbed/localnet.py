@@ -18,7 +18,7 @@ from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.message import Message
 from solders.pubkey import Pubkey
-from solders.system_program import TransferParams, transfer
+from solders.system_program import CreateAccountParams, TransferParams, create_account, transfer
 from solders.transaction import VersionedTransaction
 from tests.testbed.waiting import wait_for
 
@@ -41,17 +41,24 @@ class Localnet:
     """A running `python -m cbctl.localnet`, or another program with the same arguments."""
 
     def __init__(
-        self, state: Path, port: int, slot_ms: int, program: Sequence[str] = MODULE
+        self,
+        state: Path,
+        port: int,
+        slot_ms: int,
+        *options: str,
+        program: Sequence[str] = MODULE,
     ) -> None:
         self.state = state
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
+        self.ws_url = f"ws://127.0.0.1:{port + 1}"
         self.http = httpx.Client(timeout=10)
         started = time.monotonic()
         self.process = subprocess.Popen(
             [
                 *(sys.executable, *program),
                 *("--state", str(state), "--port", str(port), "--slot-ms", str(slot_ms)),
+                *options,
             ],
             stderr=subprocess.PIPE,
             text=True,
@@ -137,18 +144,37 @@ class Localnet:
         self.confirm(self.call("requestAirdrop", str(keypair.pubkey()), sol * SOL))
         return keypair
 
-    def run(self, instructions: Sequence[Instruction], *signers: Keypair, **config: object) -> str:
-        """Sends a legacy transaction that the first signer pays."""
+    def signed(
+        self, instructions: Sequence[Instruction], *signers: Keypair
+    ) -> VersionedTransaction:
+        """A legacy transaction that the first signer pays."""
         message = Message.new_with_blockhash(
             list(instructions), signers[0].pubkey(), self.blockhash()
         )
-        return self.send(VersionedTransaction(message, list(signers)), **config)
+        return VersionedTransaction(message, list(signers))
+
+    def run(self, instructions: Sequence[Instruction], *signers: Keypair, **config: object) -> str:
+        """Sends what `signed` makes."""
+        return self.send(self.signed(instructions, *signers), **config)
 
     def pay(self, payer: Keypair, to: Pubkey, lamports: int) -> str:
         return self.run(
             [transfer(TransferParams(from_pubkey=payer.pubkey(), to_pubkey=to, lamports=lamports))],
             payer,
         )
+
+    def create(self, payer: Keypair, space: int, owner: Pubkey) -> str:
+        """A new account of a program, confirmed; its address."""
+        keypair = Keypair()
+        create = CreateAccountParams(
+            from_pubkey=payer.pubkey(),
+            to_pubkey=keypair.pubkey(),
+            lamports=self.rent(space),
+            space=space,
+            owner=owner,
+        )
+        self.confirm(self.run([create_account(create)], payer, keypair))
+        return str(keypair.pubkey())
 
     def balance(self, address: Pubkey) -> int:
         return int(self.call("getBalance", str(address))["value"])

@@ -1,5 +1,7 @@
 """`python -m cbctl.localnet --state DIR --port 8899 [--slot-ms 200]`
 
+JSON-RPC is on the port, the WebSocket on the next one.
+
 Exit codes: 0 stopped by SIGTERM or SIGINT, 1 could not start or go on, 6 the state folder is in
 use, 64 usage or a state folder of another format.
 """
@@ -12,14 +14,17 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NoReturn
 
+from cbctl.localnet import ports
+from cbctl.localnet.access import Access, parse_name, parse_origin
 from cbctl.localnet.bank import Bank
 from cbctl.localnet.durability import GroupCommit, SlotReserve
 from cbctl.localnet.errors import EXIT_USAGE, Stop
-from cbctl.localnet.http import HOST, RpcApp, check_port_free, serve
-from cbctl.localnet.rpc.dispatch import answer
+from cbctl.localnet.serving import serve
 from cbctl.localnet.slots import SlotClock
 from cbctl.localnet.state import StateFolder
 
@@ -47,6 +52,25 @@ def _slot_ms(text: str) -> int:
     return slot_ms
 
 
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no IP address") from None
+
+
+def _said(parse: Callable[[str], str]) -> Callable[[str], str]:
+    """The sentence of a ValueError, which argparse would drop."""
+
+    def parsed(text: str) -> str:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parsed
+
+
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = _Parser(prog="python -m cbctl.localnet", description="A Solana cluster of one process")
     parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="state folder")
@@ -54,12 +78,35 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--slot-ms", type=_slot_ms, default=200, help="length of a slot (default 200)"
     )
+    parser.add_argument(
+        "--host",
+        type=_address,
+        default=ports.LOOPBACK,
+        metavar="ADDRESS",
+        help=f"address to listen on (default {ports.LOOPBACK}: this machine only)",
+    )
+    parser.add_argument(
+        "--allow-host",
+        type=_said(parse_name),
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name, besides localhost, by which clients may come; repeatable",
+    )
+    parser.add_argument(
+        "--allow-origin",
+        type=_said(parse_origin),
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a web page's origin that may use this chain from a browser; repeatable",
+    )
     return parser.parse_args(argv)
 
 
-async def _run(state: StateFolder, port: int, slot_ms: int) -> None:
+async def _run(state: StateFolder, host: str, port: int, slot_ms: int, access: Access) -> None:
     started = time.monotonic()
-    check_port_free(port)
+    both = ports.reserve(host, port)
     ledger, new = state.open_ledger()
     if ledger.cut:
         log.warning("cut %d bytes of a torn last record off the ledger", ledger.cut)
@@ -75,26 +122,27 @@ async def _run(state: StateFolder, port: int, slot_ms: int) -> None:
     bank = Bank(ledger, SlotClock(reserve.first_slot(ledger), slot_ms), commit.soon)
     reserve.extend(bank.slot)
     log.info(
-        "%s chain %s at slot %d, %d transactions, ready in %.2f s on http://%s:%d",
+        "%s chain %s at slot %d, %d transactions, ready in %.2f s on %s and %s",
         "new" if new else "known",
         bank.genesis_hash,
         bank.slot,
         len(bank.history),
         time.monotonic() - started,
-        HOST,
-        port,
+        ports.url("http", host, port),
+        ports.url("ws", host, port + 1),
     )
+    if not ip_address(host).is_loopback:
+        log.warning("open to the network: whoever reaches %s may use and change this chain", host)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
 
-    def serve_body(body: bytes) -> bytes:
+    def cover() -> None:
         reserve.cover(bank.clock.slot() + 1)  # the clock may tick before the answer is made
-        return answer(bank, body)
 
     reserving = asyncio.ensure_future(reserve.keep(bank.clock, fatal))
     try:
-        await serve(RpcApp(serve_body, fatal), port, stop)
+        await serve(bank, cover, both, access, stop, fatal)
     finally:
         reserving.cancel()
         await asyncio.wait({reserving})
@@ -112,7 +160,8 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="localnet: %(message)s")
     try:
         state = StateFolder(arguments.state)
-        asyncio.run(_run(state, arguments.port, arguments.slot_ms))
+        access = Access(frozenset(arguments.allow_host), frozenset(arguments.allow_origin))
+        asyncio.run(_run(state, arguments.host, arguments.port, arguments.slot_ms, access))
     except Stop as stop:
         log.error("%s", stop)
         return stop.exit_code

@@ -34,4 +34,11 @@ class SlotClock:
 
     def slot(self) -> int:
         """The slot of this moment; never goes back."""
-        return self._base + int((self._monotonic() - self._start) * 1000 / self.slot_ms)
+        return self._base + int(self._slots())
+
+    def seconds_left(self) -> float:
+        """Until the next slot begins."""
+        return (1 - self._slots() % 1) * self.slot_ms / 1000
+
+    def _slots(self) -> float:
+        return (self._monotonic() - self._start) * 1000 / self.slot_ms

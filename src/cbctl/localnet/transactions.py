@@ -30,10 +30,12 @@ _SLOT_HASHES_READERS = {
 }
 _TABLE_META_BYTES = 56  # address-lookup-table-interface, LOOKUP_TABLE_META_SIZE
 
+VOTE_PROGRAM = Pubkey.from_string("Vote111111111111111111111111111111111111111")
+
 _BUILTINS = {
     COMPUTE_BUDGET,
     Pubkey.from_string("11111111111111111111111111111111"),
-    Pubkey.from_string("Vote111111111111111111111111111111111111111"),
+    VOTE_PROGRAM,
     Pubkey.from_string("BPFLoader1111111111111111111111111111111111"),
     Pubkey.from_string("BPFLoader2111111111111111111111111111111111"),
     Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111"),
@@ -93,6 +95,28 @@ def parse_message(raw: bytes) -> AnyMessage:
     except SanitizeError as error:
         raise ValueError(str(error)) from None
     return message
+
+
+def writable_keys(message: AnyMessage, keys: Sequence[Pubkey], loaded: Loaded) -> list[Pubkey]:
+    """The accounts that a transaction may change; `keys` starts with the message's own."""
+    header = message.header
+    signers = header.num_required_signatures
+    static = len(message.account_keys)
+    signed = keys[: signers - header.num_readonly_signed_accounts]
+    unsigned = keys[signers : static - header.num_readonly_unsigned_accounts]
+    return [*signed, *unsigned, *loaded.writable]
+
+
+def is_simple_vote(transaction: VersionedTransaction) -> bool:
+    """A vote as validators send it (agave, transaction-view and `is_simple_vote_tx`)."""
+    message = transaction.message
+    if not isinstance(message, Message) or len(transaction.signatures) > 2:
+        return False
+    instructions = message.instructions
+    return (
+        len(instructions) == 1
+        and message.account_keys[instructions[0].program_id_index] == VOTE_PROGRAM
+    )
 
 
 def table_lookup(table: bytes, indexes: bytes) -> list[Pubkey]:

@@ -7,9 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from solders.keypair import Keypair
 from solders.pubkey import Pubkey
-from solders.system_program import CreateAccountParams, create_account
 from tests.integration.localnet.support import Localnet, RpcFailure
 
 ANSWER_TOO_LONG = -32012
@@ -22,19 +20,7 @@ OWNER = Pubkey.new_unique()
 def large(net: Localnet) -> list[str]:
     """Three accounts of one program, as large as accounts can be."""
     payer = net.funded(1_000)
-    made = []
-    for _ in range(3):
-        keypair = Keypair()
-        create = CreateAccountParams(
-            from_pubkey=payer.pubkey(),
-            to_pubkey=keypair.pubkey(),
-            lamports=net.rent(LARGEST),
-            space=LARGEST,
-            owner=OWNER,
-        )
-        net.confirm(net.run([create_account(create)], payer, keypair))
-        made.append(str(keypair.pubkey()))
-    return made
+    return [net.create(payer, LARGEST, OWNER) for _ in range(3)]
 
 
 def _batch(net: Localnet, calls: list[dict[str, Any]]) -> tuple[Any, int, float]:

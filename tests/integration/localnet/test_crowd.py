@@ -29,7 +29,8 @@ def test_five_hundred_silent_clients(net: Localnet, sent: bytes) -> None:
 def test_silent_clients_lose_the_connection(net: Localnet) -> None:
     with ExitStack() as open_ones:
         silent = [
-            open_ones.enter_context(crowd(net.port, 1, sent))[0]
+            open_ones.enter_context(crowd(port, 1, sent))[0]
+            for port in (net.port, net.port + 1)
             for sent in (*SILENT.values(), BODY_MISSING)
         ]
         waits = [seconds_until_closed(one) for one in silent]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from cbctl.localnet.http import host_allowed
 from cbctl.localnet.reasons import describe
 from cbctl.localnet.slots import FIRST_SLOT, SlotClock, epoch_of
 
@@ -50,8 +49,3 @@ def test_the_first_epoch_is_where_mainnet_puts_it() -> None:
 )
 def test_errors_read_as_on_a_validator(error: object, sentence: str) -> None:
     assert describe(error) == sentence
-
-
-@pytest.mark.parametrize("host", [None, "", "localhost:", "localhost:x", "[::2]", "a.localhost"])
-def test_odd_hosts_are_refused(host: str | None) -> None:
-    assert host_allowed(host) is (host == "localhost:")

@@ -139,7 +139,7 @@ def get_program_accounts(bank: Bank, params: Params) -> object:
     program = params.pubkey(0)
     config = params.config(1, ProgramAccountsConfig)
     check_context(bank.slot, config.min_context_slot)
-    matches, room = _matcher(config.filters or []), Room()
+    matches, room = Matcher(config.filters or []), Room()
     found = [
         {
             "pubkey": str(key),
@@ -151,7 +151,7 @@ def get_program_accounts(bank: Bank, params: Params) -> object:
     return with_context(bank, found) if config.with_context else found
 
 
-class _matcher:
+class Matcher:
     """Whether an account passes every filter."""
 
     def __init__(self, filters: list[Filter]) -> None:

@@ -64,26 +64,43 @@ def error_body(error: RpcError, request_id: object = None) -> bytes:
     return msgspec.json.encode({"jsonrpc": "2.0", "error": error.body(), "id": request_id})
 
 
+# Carries out one call by its method's name and `params` member; RpcError when it cannot.
+Call = Callable[[str, object], object]
+
+
 def answer(bank: Bank, body: bytes) -> bytes:
     """The response body; empty when the request holds only notifications."""
+
+    def call(name: str, params: object) -> object:
+        method = METHODS.get(name)
+        if method is None:
+            raise RpcError(METHOD_NOT_FOUND, "Method not found")
+        bank.tick()
+        return bank.mended(lambda: method(bank, Params(params)))
+
+    return respond(call, body)
+
+
+def respond(call: Call, body: bytes) -> bytes:
+    """The same for any set of methods."""
     try:
         request = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return error_body(RpcError(PARSE_ERROR, "Parse error"))
     room = Room()
     if not isinstance(request, list):
-        response = _one(bank, request, room)
+        response = _one(call, request, room)
         return b"" if response is None else response
     if not request:
         return error_body(RpcError(INVALID_REQUEST, "Invalid request"))
     if len(request) > MAX_BATCH_CALLS:
         too_many = f"Too many calls in a batch: {len(request)}; max {MAX_BATCH_CALLS}"
         return error_body(RpcError(INVALID_REQUEST, too_many))
-    responses = [Raw(r) for r in (_one(bank, item, room) for item in request) if r is not None]
+    responses = [Raw(r) for r in (_one(call, item, room) for item in request) if r is not None]
     return msgspec.json.encode(responses) if responses else b""
 
 
-def _one(bank: Bank, request: object, room: Room) -> bytes | None:
+def _one(call: Call, request: object, room: Room) -> bytes | None:
     """One response; None for a notification, which is carried out and not answered.
 
     Without room nothing is carried out: whoever sent a batch sees from the errors what was left.
@@ -103,7 +120,7 @@ def _one(bank: Bank, request: object, room: Room) -> bytes | None:
         return error_body(RpcError(INVALID_REQUEST, "Invalid request"), shown_id)
     try:
         room.take(0)
-        result = _call(bank, method, request.get("params", UNSET))
+        result = _guarded(call, method, request.get("params", UNSET))
         response = msgspec.json.encode({"jsonrpc": "2.0", "result": result, "id": shown_id})
         room.take(len(response))
     except RpcError as error:
@@ -111,13 +128,9 @@ def _one(bank: Bank, request: object, room: Room) -> bytes | None:
     return None if request_id is UNSET else response
 
 
-def _call(bank: Bank, name: str, params: object) -> object:
-    method = METHODS.get(name)
-    if method is None:
-        raise RpcError(METHOD_NOT_FOUND, "Method not found")
+def _guarded(call: Call, name: str, params: object) -> object:
     try:
-        bank.tick()
-        return bank.mended(lambda: method(bank, Params(params)))
+        return call(name, params)
     except (RpcError, Stop):
         raise
     except VmPanic as panic:

@@ -43,7 +43,7 @@ class TransactionConfig(Struct, rename="camel"):
     max_supported_transaction_version: Version | None = None
 
 
-class BlockConfig(Struct, rename="camel"):
+class BlockConfig(Struct, rename="camel", frozen=True):
     """How a block is to be returned."""
 
     encoding: TransactionEncoding | None = None
@@ -197,7 +197,12 @@ def get_block(bank: Bank, params: Params) -> object:
         raise RpcError(BLOCK_NOT_AVAILABLE, f"Block not available for slot {slot}")
     _past_slot(bank, slot)
     inside = [item for item in bank.history.in_slot(slot) if _visible(bank, item, "confirmed")]
-    block: dict[str, object] = {
+    return block(bank, slot, inside, config)
+
+
+def block(bank: Bank, slot: int, inside: list[Landed], config: BlockConfig) -> dict[str, object]:
+    """A slot with the transactions that are to be shown of it."""
+    shown: dict[str, object] = {
         "blockhash": str(bank.hashes.at(slot)),
         "previousBlockhash": str(bank.hashes.at(slot - 1)),
         "parentSlot": slot - 1,
@@ -205,14 +210,14 @@ def get_block(bank: Bank, params: Params) -> object:
         "blockTime": bank.time_of(slot),
     }
     if config.rewards is not False:
-        block["rewards"] = []
+        shown["rewards"] = []
     if config.transaction_details == "signatures":
-        block["signatures"] = [item.signature for item in inside]
+        shown["signatures"] = [item.signature for item in inside]
     elif config.transaction_details == "full":
-        block["transactions"] = [
+        shown["transactions"] = [
             transaction_with_meta(
                 bank, item, config.encoding or "json", config.max_supported_transaction_version
             )
             for item in inside
         ]
-    return block
+    return shown

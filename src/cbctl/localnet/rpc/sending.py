@@ -207,7 +207,7 @@ def send_transaction(bank: Bank, params: Params) -> object:
     assert isinstance(preflight, dict)
     if preflight["err"] is not None:
         raise _preflight_failure(preflight)
-    result = bank.submit(transaction)
+    result = bank.submit(transaction, verified=True)
     if isinstance(result, Refused):
         # Only when the slot changed between preflight and landing, and with it the answer.
         raise _preflight_failure(_not_run(result.error))

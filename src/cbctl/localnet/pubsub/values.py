@@ -1,0 +1,126 @@
+"""What notifications carry. Shapes: https://solana.com/docs/rpc/websocket"""
+
+from __future__ import annotations
+
+import functools
+import time
+
+import msgspec
+from solders.account import Account
+from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
+
+from cbctl.localnet.bank import Bank
+from cbctl.localnet.encoding import MAX_BASE58_BYTES
+from cbctl.localnet.errors import UNSUPPORTED_TRANSACTION_VERSION, RpcError
+from cbctl.localnet.history import Landed
+from cbctl.localnet.pubsub.subscriptions import MAX_OF_ALL
+from cbctl.localnet.rpc.accounts import Filter, Matcher, ui_account
+from cbctl.localnet.rpc.ledger import BlockConfig
+from cbctl.localnet.rpc.ledger import block as shown_block
+from cbctl.localnet.rpc.room import Room
+from cbctl.localnet.transactions import VOTE_PROGRAM, is_simple_vote, version_of
+
+# A block is made in one go, so it may not be larger than the loop can spare the time for.
+MAX_BLOCK_TRANSACTIONS = 5_000
+
+_TOO_LARGE = "error: data too large for bs58 encoding"
+
+
+def in_slot(slot: int, value: object) -> dict[str, object]:
+    """A value and the slot that it is of."""
+    return {"context": {"slot": slot}, "value": value}
+
+
+def signature(slot: int, landed: Landed) -> object:
+    """How a transaction ended."""
+    return in_slot(slot, {"err": landed.outcome.error})
+
+
+def logs(landed: Landed) -> object:
+    """What a transaction said."""
+    outcome = landed.outcome
+    value = {
+        "signature": landed.signature,
+        "err": outcome.error,
+        "logs": outcome.meta.logs(),
+    }
+    return in_slot(landed.slot, value)
+
+
+def account(bank: Bank, key: Pubkey, shown: Account, encoding: str) -> object:
+    """As getAccountInfo shows it; what base58 is too short for says so in the data, as on a
+    validator."""
+    if encoding in ("binary", "base58") and len(shown.data) > MAX_BASE58_BYTES:
+        empty = ui_account(Account(0, b"", shown.owner), encoding, Room())
+        assert isinstance(empty, dict)
+        data = _TOO_LARGE if encoding == "binary" else [_TOO_LARGE, "base58"]
+        about = {
+            "lamports": shown.lamports,
+            "data": data,
+            "executable": shown.executable,
+            "space": len(shown.data),
+        }
+        return {**empty, **about}
+    return ui_account(shown, encoding, Room())
+
+
+@functools.lru_cache(maxsize=MAX_OF_ALL)
+def _matcher(filters: bytes) -> Matcher:
+    return Matcher(msgspec.json.decode(filters, type=list[Filter]))
+
+
+def passes(shown: Account, filters: bytes) -> bool:
+    """Whether an account is one that the subscription is about."""
+    return _matcher(filters)(shown)
+
+
+def is_vote(bank: Bank, landed: Landed) -> bool:
+    """Whether a transaction of the past is a validator's vote."""
+    return VOTE_PROGRAM in landed.outcome.keys and is_simple_vote(
+        VersionedTransaction.from_bytes(bank.signed_bytes(landed))
+    )
+
+
+def block(bank: Bank, slot: int, inside: list[Landed], config: BlockConfig) -> object:
+    """A block with some of its transactions, or why it cannot be shown."""
+    shown: object = None
+    error: object = None
+    whole = config.transaction_details not in ("signatures", "none")
+    if whole and len(inside) > MAX_BLOCK_TRANSACTIONS:
+        error = "BlockStoreError"
+    else:
+        try:
+            shown = shown_block(bank, slot, inside, config)
+        except RpcError as refused:
+            error = "BlockStoreError"
+            if refused.code == UNSUPPORTED_TRANSACTION_VERSION:
+                error = {"UnsupportedTransactionVersion": _newest_version(bank, inside)}
+    return in_slot(slot, {"slot": slot, "err": error, "block": shown})
+
+
+def _newest_version(bank: Bank, inside: list[Landed]) -> int:
+    raws = (bank.signed_bytes(landed) for landed in inside)
+    versions = (version_of(VersionedTransaction.from_bytes(raw).message) for raw in raws)
+    return max((version for version in versions if isinstance(version, int)), default=0)
+
+
+def update(kind: str, slot: int, **more: object) -> dict[str, object]:
+    """One step in the life of a slot; milliseconds since 1970."""
+    return {"slot": slot, "timestamp": int(time.time() * 1000), "type": kind, **more}
+
+
+def frozen(bank: Bank, slot: int) -> dict[str, object]:
+    """A slot is complete. Here each transaction runs alone, which makes it an entry of its own."""
+    inside = bank.history.in_slot(slot)
+    failed = sum(landed.outcome.error is not None for landed in inside)
+    return update(
+        "frozen",
+        slot,
+        stats={
+            "numTransactionEntries": len(inside),
+            "numSuccessfulTransactions": len(inside) - failed,
+            "numFailedTransactions": failed,
+            "maxTransactionsPerEntry": min(len(inside), 1),
+        },
+    )
