@@ -80,6 +80,16 @@ class World:
                 return [self.legible(v) for v in value]
         return self.text(value)
 
+    def fit(self, error: CbctlError, where: str = "") -> CbctlError:
+        """The same error, fit to be shown; where: if it does not say it itself"""
+        return CbctlError(
+            self.text(error.what),
+            exit=error.exit,
+            where=self.text(error.where or where),
+            fix=self.text(error.fix),
+            evidence=self.shown(error.evidence),
+        )
+
     def situation(self, run: str, step: str, held: Held | None = None) -> Situation:
         return Situation(self, run, step, held)
 
@@ -138,13 +148,7 @@ def guarded(world: World, step: str, phase: str, work: Callable[[], T]) -> Calla
         except (Stopped, Fenced):
             raise
         except CbctlError as error:
-            raise CbctlError(
-                world.text(error.what),
-                exit=error.exit,
-                where=world.text(error.where or step),
-                fix=world.text(error.fix),
-                evidence=world.shown(error.evidence),
-            ) from error
+            raise world.fit(error, step) from error
         except BaseException as error:
             # A defect of the step: its place is named, so that it can be mended. Also what is no
             # Exception: a panic of an extension, or a library's sys.exit, must not end the engine.

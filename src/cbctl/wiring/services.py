@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cbctl.errors import CbctlError, Exit
 from cbctl.wiring.lock import locked
@@ -37,7 +38,7 @@ def restart_services(work: Workplace, names: list[str]) -> Iterator[str]:
     first = min((_rank(n) for n in wanted), default=0)
     _require_used(work, wanted)
     users = [n for n in STOP_ORDER if n in running and n in USERS and _rank(n) > first]
-    with locked(work, "restart of local services"):
+    with locked(work, "restart of local services"), _fit(work):
         for name in users:
             services.stop(name)
         for name in sorted({*wanted, *users}, key=_rank):
@@ -62,6 +63,15 @@ def _require_used(work: Workplace, wanted: list[str]) -> None:
         )
 
 
+@contextmanager
+def _fit(work: Workplace) -> Iterator[None]:
+    """A service that fails has its last words quoted, and they may hold what it was given."""
+    try:
+        yield
+    except CbctlError as error:
+        raise work.world.fit(error) from error
+
+
 def _rank(name: str) -> int:
     """Place in the order of starting."""
     return len(STOP_ORDER) - STOP_ORDER.index(name) if name in STOP_ORDER else 0
@@ -70,7 +80,7 @@ def _rank(name: str) -> int:
 def stop_services(work: Workplace) -> list[str]:
     from cbctl.local.services import Services
 
-    with locked(work, "stop of local services"):
+    with locked(work, "stop of local services"), _fit(work):
         return Services(work.state).stop_all(STOP_ORDER)
 
 
