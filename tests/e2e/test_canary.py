@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from tests.e2e.planted import (
     Planted,
     given,
     own,
+    planted,
     secret_settings,
 )
 from tests.e2e.support import wait_until
@@ -37,6 +40,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "approve": ("PLAN --env local --yes",),
     "runs list": ("--env local",),
     "runs show": ("last --env local",),
+    "runs attach": ("last --env local",),
     "why": ("last --env local", "last --env local --html why.html --force"),
     "audit list": ("--env local",),
     "audit verify": ("--env local", "--file audit.ndjson --env local"),
@@ -60,6 +64,8 @@ FAILING = (
     *("status local", "health local", "health local --output json", "config validate local"),
 )
 """What works with that which was spoilt."""
+CRASHING = ("deploy local --events ndjson", "status local", "why last --env local")
+"""The same for a service that ends: each deploy waits for it."""
 
 
 def forms(command: Command, arguments: str) -> Iterator[str]:
@@ -112,6 +118,39 @@ def test_every_secret_setting_is_covered() -> None:
     )
 
 
+def test_the_canaries_sing(tmp_path: Path) -> None:
+    """What is not hidden is seen: in processes, temporary files, notifications, files, output."""
+    with planted(tmp_path, 3) as there:
+        assert there.watch is not None
+        canary = there.canaries.text("canary")
+        wallet = there.canaries.keypair("wallet")
+        program = "import sys; print(flush=True); sys.stdin.read()"
+        for env, argument in (({"TOKEN": canary}, ""), ({}, canary)):
+            with subprocess.Popen(
+                [sys.executable, "-c", program, argument],
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            ) as process:
+                assert process.stdout is not None
+                process.stdout.readline()
+                seen = f" of {process.pid}: "
+                wait_until(lambda: any(seen in s for s in there.watch.seen), "it to be seen")  # noqa: B023
+                process.communicate()
+        (there.temporary / "x").write_text(canary[4:])
+        (there.temporary / "y").write_text(canary)
+        wait_until(lambda: any("/y, mode 644" in s for s in there.watch.seen), "the file")
+        log = there.platform.folder / "some.log"
+        log.write_text(f"read {wallet[:50]}")
+        there.platform.transcript.append(canary[-8:])
+        there.hook.got.append(("/", {}, json.dumps({"error": canary}).encode()))
+        there.look_everywhere()
+        for where in ("command line of", "environment of", "temporary file", "some.log", "tmp/x"):
+            assert any(where in s for s in there.seen), where
+        for where in ("canary in output of a process", "canary in notification 0"):
+            assert where in there.seen
+
+
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
     with given(tmp_path_factory.mktemp("given"), 1) as made:
@@ -134,7 +173,7 @@ def test_failures(name: str, there: Planted) -> None:
     if not there.platform.state.exists():  # this test alone
         two_releases(there)
     with SCENES[name](there):
-        for line in FAILING:
+        for line in CRASHING if name.startswith("service") else FAILING:
             there.run(line)
     nothing_seen(there)
 
@@ -148,7 +187,8 @@ def test_all_commands_with_what_is_generated(tmp_path: Path) -> None:
             there.run(line)
         there.done("resume --env local --events ndjson")
         plan = two_releases(there)
-        secrets = {path.name for path in (there.platform.state / "secrets").iterdir()}
+        names = {path.name for path in (there.platform.state / "secrets").iterdir()}
+        secrets = {name for name in names if not name.startswith(".")}  # what the kill left behind
         assert secrets == {*GENERATED, *MADE_OF_OTHERS, *NO_SECRETS}, (
             "what a deploy generates is not what tests/e2e/planted.py puts a canary in"
         )

@@ -1,7 +1,7 @@
 """Secrets that are looked for: in every form in which one may turn up, whole or in part.
 
 A canary begins with a tag that nothing else holds, so that one quick look tells whether there is
-anything to be found in a large file or in a process.
+anything to be found in a large file or in a process. Each seed has its own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from urllib.parse import quote, quote_plus
 
 from solders.keypair import Keypair
 
-TAG = "cAnAry"
 PART = 8
 """Characters of a secret that are too many to be seen."""
 _HEX, _BASE64 = 2 * PART, 11
@@ -32,21 +31,22 @@ class Canaries:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
+        self.tag = f"cAn{_LETTERS[seed]}rY"
         self._windows: dict[str, dict[str, str]] = {}
         self._raw: dict[bytes, str] = {}
-        self._quick = {form for at in range(3) for form in _quick(at)}
+        self._quick = {*_quick(self.tag.encode())}
         self.names: set[str] = set()
 
     def text(self, name: str, *, special: bool = False) -> str:
         """One for a setting. special: with characters that URLs, JSON and YAML write otherwise"""
         body = "".join(self._random.choice(_LETTERS) for _ in range(24))
-        value = f"{TAG}{body}{_SPECIAL}{body[::-1]}" if special else TAG + body
+        value = self.tag + (f"{body}{_SPECIAL}{body[::-1]}" if special else body)
         self.add(name, value)
         return value
 
     def keypair(self, name: str) -> str:
         """As the Solana CLI writes it; its seed is a canary."""
-        seed = TAG.encode() + self._random.randbytes(32 - len(TAG))
+        seed = self.tag.encode() + self._random.randbytes(32 - len(self.tag))
         pair = Keypair.from_seed(seed)
         self.names.add(name)
         self._bytes(name, seed)
@@ -75,9 +75,15 @@ class Canaries:
                     found.add(name)
         return found
 
-    def tagged(self, data: bytes) -> bool:
-        """A quick look: whether the beginning of any canary is in it."""
-        return any(form in data for form in self._quick)
+    def tagged(self, data: bytes) -> set[str]:
+        """A quick look, for what is large or looked at often: those whose beginning is in it."""
+        found: set[str] = set()
+        for form in self._quick:
+            at = data.find(form)
+            while at >= 0:
+                found |= self.seen(data[max(0, at - 16) : at + 512])
+                at = data.find(form, at + 1)
+        return found
 
     def _in_bytes(self, data: bytes) -> set[str]:
         return {
@@ -112,10 +118,10 @@ def _lists(data: bytes) -> Iterator[bytes]:
         yield bytes(n if n < 256 else 0 for n in numbers)
 
 
-def _quick(shift: int) -> Iterator[bytes]:
-    tag = TAG.encode()
+def _quick(tag: bytes) -> Iterator[bytes]:
     yield tag
     yield tag.hex().encode()
-    yield ",".join(map(str, tag)).encode()
-    yield ", ".join(map(str, tag)).encode()
-    yield base64.b64encode(b"\0" * shift + tag)[4 if shift else 0 : 8]
+    for comma in (",", ", "):
+        yield comma.join(map(str, tag)).encode()
+    for shift in range(3):
+        yield base64.b64encode(b"\0" * shift + tag)[4 if shift else 0 : 8]

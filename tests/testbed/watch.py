@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 _PROC = Path("/proc")
-_EVERY = 0.03
+_EVERY = 0.05
 
 
 class Watch:
@@ -24,7 +24,7 @@ class Watch:
 
     def __init__(
         self,
-        found: Callable[[bytes], bool],
+        found: Callable[[bytes], object],
         allowed: Callable[[bytes], bool],
         temporary: Path,
     ) -> None:
@@ -66,7 +66,7 @@ class Watch:
             self.seen.add(f"command line of {process.name}: {line[:200]!r}")
         environment = (process / "environ").read_bytes()
         if self._found(environment) and not self._allowed(environment):
-            self.seen.add(f"environment of {process.name}: {line[:200]!r} {environment!r}")
+            self.seen.add(f"environment of {process.name}: {line[:200]!r}")
 
     def _file(self, path: Path) -> None:
         if self._found(path.read_bytes()):
