@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
+from collections.abc import Callable
 
 from cbctl.errors import CbctlError, Exit, refusal
 
 _TYPER_USAGE = 2
 _TYPER_INTERRUPTED = 130
+_WRITING = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+"""What a standard stream fails with: typer writes its help and the version itself."""
+_COMPLETES = "_CBCTL_COMPLETE"
 
 
 def main() -> None:
@@ -18,7 +24,7 @@ def main() -> None:
     from cbctl.app import app
 
     _open_closed_streams()
-    if "_CBCTL_COMPLETE" in os.environ:
+    if _COMPLETES in os.environ:
         from typer._completion_classes import completion_init
 
         completion_init()
@@ -29,7 +35,7 @@ def main() -> None:
         show = getattr(error, "show", None)
         if show is None:
             raise SystemExit(Exit.CANCELLED) from None
-        show()
+        _show_usage(show)
         usage = getattr(error, "exit_code", 1) == _TYPER_USAGE
         raise SystemExit(Exit.USAGE if usage else Exit.FAILED) from None
     except CbctlError as error:
@@ -39,20 +45,8 @@ def main() -> None:
         raise SystemExit(int(error.exit)) from None
     except typer.Abort:
         raise SystemExit(Exit.CANCELLED) from None
-    except BrokenPipeError:
-        from cbctl.render.output import abandon
-
-        # whoever read our output has gone; the work is done or was never begun
-        abandon(sys.stdout)
-        raise SystemExit(Exit.FAILED) from None
     except Exception as error:
-        if os.environ.get("CBCTL_DEBUG"):
-            raise
-        from cbctl.render.failure import show as show_error
-
-        told = refusal(error) or _defect(error)
-        show_error(told, sys.stderr)
-        raise SystemExit(int(told.exit)) from None
+        raise SystemExit(_failed(error)) from None
     if code == _TYPER_INTERRUPTED:
         raise SystemExit(Exit.CANCELLED)
     raise SystemExit(code if isinstance(code, int) else Exit.DONE)
@@ -63,6 +57,44 @@ def _open_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115 (for good)
+
+
+def _show_usage(show: Callable[[io.StringIO], None]) -> None:
+    from cbctl.render.failure import usage
+    from cbctl.render.output import Output
+
+    said = io.StringIO()
+    show(said)
+    Output(sys.stderr).write(usage(said.getvalue().removesuffix("\n")))
+
+
+def _failed(error: Exception) -> Exit:
+    """Says what nothing else expected, and returns the exit code."""
+    from cbctl.render.failure import show as show_error
+
+    if isinstance(error, OSError) and error.errno in _WRITING and not error.filename:
+        from cbctl.cli.results import cannot_write
+        from cbctl.render.output import abandon
+
+        abandon(sys.stdout)
+        # whoever read our output and has gone (`| head`) needs no word
+        if not isinstance(error, BrokenPipeError):
+            show_error(cannot_write(error), sys.stderr)
+    elif _COMPLETES in os.environ:
+        wrong = CbctlError(
+            f"{_COMPLETES} is set, but this is no request of a shell ({type(error).__name__})",
+            exit=Exit.USAGE,
+            fix=f"unset {_COMPLETES}; only the script of `cbctl completion` sets it",
+        )
+        show_error(wrong, sys.stderr)
+        return wrong.exit
+    elif os.environ.get("CBCTL_DEBUG"):
+        raise error
+    else:
+        told = refusal(error) or _defect(error)
+        show_error(told, sys.stderr)
+        return told.exit
+    return Exit.FAILED
 
 
 def _defect(error: Exception) -> CbctlError:

@@ -64,6 +64,10 @@ _FIXES = {
     errno.EMFILE: "allow more open files (ulimit -n)",
     errno.ENFILE: "allow more open files (sysctl fs.file-max)",
     errno.ENOMEM: "free memory on this machine",
+    **dict.fromkeys(
+        (errno.EISDIR, errno.ENOTDIR, errno.ELOOP),
+        "something else stands in the place of this file: move it away",
+    ),
 }
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 

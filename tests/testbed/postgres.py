@@ -9,6 +9,7 @@ import signal
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 from tests.testbed.waiting import free_port, wait_for
@@ -86,7 +87,8 @@ class PostgresServer:
             os.kill(one, signal.SIGSTOP if yes else signal.SIGCONT)
 
     def url(self, database: str) -> str:
-        return f"postgresql://{self.user}:{self.password}@127.0.0.1:{self.port}/{database}"
+        password = quote(self.password, safe="")
+        return f"postgresql://{self.user}:{password}@127.0.0.1:{self.port}/{database}"
 
     def connect(self, database: str) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(self.url(database), autocommit=True)

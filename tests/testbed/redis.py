@@ -9,6 +9,7 @@ import socket
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 from tests.testbed.waiting import free_port, wait_for
 
@@ -33,13 +34,18 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        return f"redis://:{self.password}@127.0.0.1:{self.port}"
+        return f"redis://:{quote(self.password, safe='')}@127.0.0.1:{self.port}"
 
     def start(self) -> None:
         program = binary()
         assert program is not None, "no Redis or Valkey on this machine"
-        command = [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        command += ["--requirepass", self.password, "--dir", str(self._folder)]
+        settings = self._folder / "redis.conf"  # everybody can read a command line
+        quoted = "".join(f"\\x{byte:02x}" for byte in self.password.encode())
+        settings.write_text(
+            f'port {self.port}\nbind 127.0.0.1\nsave ""\nrequirepass "{quoted}"\n'
+            f'dir "{self._folder}"\n'
+        )
+        command = [program, str(settings)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         wait_for(lambda: self.send("PING") == b"+PONG\r\n", what="Redis ready")
 
@@ -55,7 +61,8 @@ class RedisServer:
 
     def send(self, *words: str) -> bytes:
         with socket.create_connection(("127.0.0.1", self.port), 2) as connection:
-            connection.sendall(f"AUTH {self.password}\r\n".encode())
+            secret = self.password.encode()
+            connection.sendall(b"*2\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\n" % (len(secret), secret))
             assert connection.recv(64) == b"+OK\r\n"
             connection.sendall((" ".join(words) + "\r\n").encode())
             return connection.recv(65536)

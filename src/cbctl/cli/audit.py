@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cbctl.cli.options import ConfigOption, EnvOption, Output, OutputOption
-from cbctl.cli.results import print_text
+from cbctl.cli.results import print_text, write
 from cbctl.errors import CbctlError, Exit
 
 if TYPE_CHECKING:
@@ -152,14 +151,13 @@ def export(
     from cbctl.cli.keep import keep
     from cbctl.engine.clock import stamp
     from cbctl.machine import SystemClock
-    from cbctl.render.output import Output as Stream
     from cbctl.report.audit_check import verify as check
     from cbctl.report.audit_copy import MARK, written
 
     copied = _here(config, env)
     made = written(copied, stamp(SystemClock().wall()), f"cbctl {__version__}")
     if file is None:
-        Stream(sys.stdout).write("".join(made))
+        write("".join(made))
     else:
         keep(file, "".join(made).encode(), lambda start: MARK.encode() in start[:100], force)
         print_text(f"{file}: {copied.records} records of {len(copied.streams)} journals")

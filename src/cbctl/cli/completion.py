@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from cbctl.cli.results import write
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
@@ -26,6 +28,7 @@ def completion(
     """
     from typer._completion_shared import get_completion_script
 
-    print(
-        get_completion_script(prog_name="cbctl", complete_var="_CBCTL_COMPLETE", shell=shell.value)
+    made = get_completion_script(
+        prog_name="cbctl", complete_var="_CBCTL_COMPLETE", shell=shell.value
     )
+    write(made + "\n")

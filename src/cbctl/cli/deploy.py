@@ -75,8 +75,10 @@ def deploy(
     Example: cbctl deploy local
     """
     from cbctl.cli.plan_file import keep_plan, opened, require_alone
+    from cbctl.cli.results import print_text
     from cbctl.cli.session import agreement, plan_only, run
     from cbctl.cli.status import gathered, print_status
+    from cbctl.cli.times import said
     from cbctl.wiring.jobs import require_valid
     from cbctl.wiring.policy import objections
     from cbctl.wiring.policy import override as past
@@ -84,7 +86,7 @@ def deploy(
     from cbctl.wiring.workplace import open_workplace
 
     chosen, left = tuple(only or ()), tuple(skip or ())
-    passing = past(override, reason)
+    passing = past(override, reason and said(reason))
     require_alone(plan, plan_out, plan_file, bool(chosen or left))
     if plan or plan_out:
         place = open_workplace(config, env, create=True)
@@ -96,10 +98,10 @@ def deploy(
         plan_only(found, output, objections(place, found), plan_out)
 
     def afterwards(place: Workplace) -> None:
-        print()
+        print_text("")
         print_status(place, gathered(place))
         logs, down = place.state.command("logs --follow"), place.state.command("down")
-        print(f"next:    cbctl health {place.env.name}    {logs}    {down}")
+        print_text(f"next:    cbctl health {place.env.name}    {logs}    {down}")
 
     def work(place: Workplace) -> Ended:
         saved = opened(place, plan_file) if plan_file else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from cbctl.report.diff import Diff, Difference
     from cbctl.report.plan_diff import PlanDiff
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _WIDTH = 80
 _HELP = "Id of a release (r1), `current`, or the file of a saved plan."
@@ -64,16 +63,13 @@ def _plans(a: str, b: str, output: Output) -> None:
 
 
 def _show(found: object, told: Sequence[str], output: Output) -> None:
-    from cbctl.cli.results import print_data
+    from cbctl.cli.results import print_data, write
     from cbctl.engine.canonical import plain
-    from cbctl.render.output import Output as Stream
 
     if output is not Output.TEXT:
         print_data(plain(found), output)
         return
-    stdout = Stream(sys.stdout)
-    for line in told:
-        stdout.line(line)
+    write("".join(line + "\n" for line in told))
 
 
 def _is_file(name: str) -> bool:

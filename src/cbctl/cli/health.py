@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Annotated, Any
 
@@ -10,9 +9,11 @@ import typer
 
 from cbctl.cli.options import ConfigOption, EnvArgument, Output, OutputOption
 from cbctl.cli.results import print_text
-from cbctl.errors import Exit
+from cbctl.errors import CbctlError, Exit
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_LONGEST = 86_400.0
 
 
 @app.command()
@@ -35,6 +36,10 @@ def health(
     from cbctl.wiring.runs import parts_health
     from cbctl.wiring.workplace import open_workplace
 
+    if not every <= _LONGEST:  # so that what is no number is none either
+        raise CbctlError(
+            f"--every {every:g}: at most {_LONGEST:g} seconds", exit=Exit.USAGE, fix="--every 2"
+        )
     work = open_workplace(config, env)
     before: list[tuple[str, str]] = []
     while True:
@@ -44,21 +49,23 @@ def health(
         if not watch or now != before:
             data = {"environment": work.env.name, "healthy": healthy, "parts": parts}
             if output is not Output.TEXT:
-                print_data(data, output)
+                read = print_data(data, output)
             elif watch and before:
-                _print_changes(before, parts)
+                read = _print_changes(before, parts)
             else:
-                print_table(parts, ("name", "state", "detail"))
-            sys.stdout.flush()  # whoever reads a pipe wants to know now
+                read = print_table(parts, ("name", "state", "detail"))
         before = now
-        if not watch:
+        if not (watch and read):
             raise typer.Exit(Exit.DONE if healthy else Exit.DIFFERS)
         time.sleep(every)
 
 
-def _print_changes(before: list[tuple[str, str]], parts: list[dict[str, Any]]) -> None:
-    was = dict(before)
-    for part in parts:
-        if part["state"] != was.get(part["name"]):
-            detail = f": {part['detail']}" if part["detail"] else ""
-            print_text(f"{time.strftime('%H:%M:%S')} {part['name']} {part['state']}{detail}")
+def _print_changes(before: list[tuple[str, str]], parts: list[dict[str, Any]]) -> bool:
+    was, now = dict(before), time.strftime("%H:%M:%S")
+    changed = [p for p in parts if p["state"] != was.get(p["name"])]
+    return print_text(
+        "\n".join(
+            f"{now} {p['name']} {p['state']}" + (f": {p['detail']}" if p["detail"] else "")
+            for p in changed
+        )
+    )

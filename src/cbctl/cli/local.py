@@ -39,7 +39,8 @@ def logs(
     from cbctl.machine import Threads
     from cbctl.wiring.workplace import local_name, open_workplace
 
-    services = Services(open_workplace(config, local_name(config, env)).state)
+    work = open_workplace(config, local_name(config, env))
+    services = Services(work.state)
     names = service or [p.name for p in services.status()]
     over: list[str] = []
     threads = Threads(len(names) or 1)
@@ -47,7 +48,9 @@ def logs(
     def print_log(name: str) -> None:
         prefix = f"{name:<10}" if len(names) > 1 else ""
         for line in services.logs(name, lines=lines, follow=follow, stop=lambda: bool(over)):
-            print_text(prefix + line)
+            if not print_text(prefix + work.world.scrub(line)):
+                over.append("nobody reads")
+                return
 
     if not follow:
         for name in names:

@@ -74,12 +74,14 @@ def break_(
     """
     from cbctl.cli.ask import confirm
     from cbctl.cli.results import print_data
+    from cbctl.cli.times import said
     from cbctl.wiring.lock import break_lock
     from cbctl.wiring.workplace import open_workplace
 
+    why = said(reason)
     work = open_workplace(config, env)
     confirm(f"Take the lock of {work.env.name} from its holder?", yes)
-    run = break_lock(work, reason)
+    run = break_lock(work, why)
     if output is Output.TEXT:
         print_text(f"lock of {work.env.name} broken; recorded as run {run}")
     else:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
 from cbctl.cli.ask import confirm, confirm_name
 from cbctl.cli.options import Events, Output
-from cbctl.cli.results import print_data, print_text
+from cbctl.cli.results import print_data, print_text, write
 from cbctl.engine.clock import stamp
 from cbctl.engine.event import Event
 from cbctl.engine.plan import Plan, describe
 from cbctl.engine.policy import Objection
 from cbctl.engine.run import Ended, Result, summary
 from cbctl.errors import CbctlError, Exit
+from cbctl.render.output import Output as Stream
 from cbctl.wiring.workplace import Workplace, open_workplace
 
 if TYPE_CHECKING:
@@ -63,10 +63,13 @@ def run(
             if events is Events.NDJSON:
                 shown(Event("run.ended", stamp(time.time()), "", summary(ended)))
             show_error(error, sys.stderr)
-    if output is not Output.TEXT:
-        print_data(summary(ended), output)
-    elif ended.exit is Exit.DONE and events is Events.NONE:
-        _tell(lambda: afterwards(place))
+    try:
+        if output is not Output.TEXT:
+            print_data(summary(ended), output)
+        elif ended.exit is Exit.DONE and events is Events.NONE:
+            afterwards(place)
+    except CbctlError as error:  # the run is over: its end is what the exit code tells
+        show_error(error, sys.stderr)
     raise typer.Exit(int(ended.exit))
 
 
@@ -79,19 +82,6 @@ def mode_of(output: Output, events: Events) -> Mode:
             fix="use one of them; the last event is the result",
         )
     return "ndjson" if events is Events.NDJSON else "auto"
-
-
-def _tell(afterwards: Callable[[], None]) -> None:
-    """A run that ended well has done so, also when nobody is left to read about it."""
-    from cbctl.render.output import abandon
-
-    try:
-        afterwards()
-        sys.stdout.flush()
-    except OSError as error:
-        if error.errno not in (errno.EPIPE, errno.EIO):
-            raise
-        abandon(sys.stdout)
 
 
 def _result(error: CbctlError) -> Result:
@@ -120,7 +110,7 @@ def show_plan(plan: Plan) -> None:
     from cbctl.render.plan import text
 
     steps = [{"id": p.id, "summary": p.summary, **describe(p.verdict)} for p in plan.steps]
-    sys.stderr.write(text(steps, hash=plan.hash, colour=_colour()))
+    Stream(sys.stderr).write(text(steps, hash=plan.hash, colour=_colour(sys.stderr)))
 
 
 def plan_only(
@@ -137,7 +127,7 @@ def plan_only(
         for p in plan.steps
     ]
     if output is Output.TEXT:
-        sys.stdout.write(text(steps, hash=plan.hash, colour=_colour(sys.stdout.isatty())))
+        write(text(steps, hash=plan.hash, colour=_colour(sys.stdout)))
         for objection in () if plan.empty else held:
             print_text(f"held back by {objection.rule}: {objection.why}")
         if file:
@@ -151,6 +141,6 @@ def plan_only(
     raise typer.Exit(Exit.DONE if plan.empty else Exit.PENDING)
 
 
-def _colour(terminal: bool | None = None) -> bool:
-    on = sys.stderr.isatty() if terminal is None else terminal
+def _colour(stream: TextIO | None) -> bool:
+    on = stream is not None and stream.isatty()
     return on and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"

@@ -28,10 +28,12 @@ def ahead(text: str, now: float) -> str:
 
 
 def said(reason: str) -> str:
-    """A reason, which must say something. Raises CbctlError (64)."""
-    if reason.strip():
-        return reason.strip()
-    raise CbctlError("an empty reason explains nothing", exit=Exit.USAGE, where="--reason")
+    """A reason, which must say something, and be text: it is kept. Raises CbctlError (64)."""
+    if not reason.strip():
+        raise CbctlError("an empty reason explains nothing", exit=Exit.USAGE, where="--reason")
+    if any("\ud800" <= letter <= "\udfff" for letter in reason):
+        raise CbctlError("the reason is not UTF-8 text", exit=Exit.USAGE, where="--reason")
+    return reason.strip()
 
 
 def _stamp(text: str, now: float, direction: int, relative: str) -> str:

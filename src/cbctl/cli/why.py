@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from cbctl.cli.options import ConfigOption, EnvOption, Output, OutputOption, RunArgument
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _NARROWEST, _WIDEST = 40, 100
 
@@ -35,10 +34,9 @@ def why(
     """
     import shutil
 
-    from cbctl.cli.results import print_data, print_text
+    from cbctl.cli.results import print_data, print_text, write
     from cbctl.cli.why_text import lines
     from cbctl.engine.canonical import plain
-    from cbctl.render.output import Output as Stream
     from cbctl.report.why import explain
     from cbctl.wiring.workplace import open_workplace
 
@@ -55,9 +53,8 @@ def why(
         print_text(f"{html}: run {found.run} explained (mode 0600)")
     else:
         columns = shutil.get_terminal_size((80, 24)).columns
-        stdout = Stream(sys.stdout)
-        for line in lines(found, min(max(columns, _NARROWEST), _WIDEST)):
-            stdout.line(line)
+        told = lines(found, min(max(columns, _NARROWEST), _WIDEST))
+        write("".join(line + "\n" for line in told))
 
 
 def as_page(found: object) -> bytes:

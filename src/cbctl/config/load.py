@@ -59,9 +59,17 @@ def find_config(
     named, by = (explicit, "--config") if explicit else (variables.get(VARIABLE), f"${VARIABLE}")
     if named:
         path = (start / expanded(str(named))).absolute()
-        path = path / FILE if path.is_dir() else path
-        if not path.is_file():
-            raise CbctlError(f"{by} names {path}, which is no file", exit=Exit.USAGE)
+        try:
+            path = path / FILE if path.is_dir() else path
+            why = "" if path.is_file() else "which is no file"
+        except OSError as error:
+            why = f"and that cannot be looked at: {error.strerror}"
+        if why:
+            raise CbctlError(
+                f"{by} names {path}, {why}",
+                exit=Exit.USAGE,
+                fix=f"name a {FILE}, or the folder that it is in",
+            )
         return path
     start = start.absolute()
     for folder in (start, *start.parents):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cbctl.config import idl, rules
 from cbctl.config.load import Document, environment, load_document
-from cbctl.config.problem import ConfigError, Problem
+from cbctl.config.problem import ConfigError, Problem, shown
 from cbctl.config.settings import Environment
 
 
@@ -34,9 +34,9 @@ def check(document: Document, env: Environment) -> list[Problem]:
         for setting, message in found
     ]
     folder = document.settings.runbooks
-    if folder is not None and not folder.is_dir():
+    if folder is not None and (missing := _missing(folder, "folder")):
         line, column, key = document.marks.get("runbooks", (0, 0, "runbooks"))
-        problems.append(Problem(document.file, line, column, key, _missing(folder, "folder")))
+        problems.append(Problem(document.file, line, column, key, missing))
     return problems
 
 
@@ -54,17 +54,15 @@ def _paths(env: Environment) -> Iterator[tuple[str, str]]:
         "migrations.schema": env.migrations.schema,
     }
     folders = {"migrations.folder": env.migrations.folder, "api.source": env.api.source}
-    for setting, path in files.items():
-        if not path.is_file():
-            yield setting, _missing(path, "file")
-    for setting, path in folders.items():
-        if not path.is_dir():
-            yield setting, _missing(path, "folder")
+    for kind, named in (("file", files), ("folder", folders)):
+        for setting, path in named.items():
+            if missing := _missing(path, kind):
+                yield setting, missing
 
 
 def _arguments(env: Environment) -> Iterator[tuple[str, str]]:
     path, initialize = env.program.idl, env.program.initialize
-    if not path.is_file():
+    if _missing(path, "file"):
         return  # said by _paths
     try:
         document = idl.read(path)
@@ -78,4 +76,10 @@ def _arguments(env: Environment) -> Iterator[tuple[str, str]]:
 
 
 def _missing(path: Path, kind: str) -> str:
-    return f"there is no {kind} {path}" if not path.exists() else f"{path} is no {kind}"
+    """Why the path is no file or folder; nothing when it is one."""
+    try:
+        if path.is_file() if kind == "file" else path.is_dir():
+            return ""
+        return f"{path} is no {kind}" if path.exists() else f"there is no {kind} {path}"
+    except OSError as error:  # the name is too long
+        return f"cannot be looked at ({error.strerror}): {shown(str(path))}"

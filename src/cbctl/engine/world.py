@@ -80,6 +80,16 @@ class World:
                 return [self.legible(v) for v in value]
         return self.text(value)
 
+    def fit(self, error: CbctlError, where: str = "") -> CbctlError:
+        """The same error, fit to be shown; where: if it does not say it itself"""
+        return CbctlError(
+            self.text(error.what),
+            exit=error.exit,
+            where=self.text(error.where or where),
+            fix=self.text(error.fix),
+            evidence=self.shown(error.evidence),
+        )
+
     def situation(self, run: str, step: str, held: Held | None = None) -> Situation:
         return Situation(self, run, step, held)
 
@@ -140,13 +150,7 @@ def guarded(world: World, step: str, phase: str, work: Callable[[], T]) -> Calla
         except BaseException as error:
             told = error if isinstance(error, CbctlError) else refusal(error)
             if told is not None:
-                raise CbctlError(
-                    world.text(told.what),
-                    exit=told.exit,
-                    where=world.text(told.where or step),
-                    fix=world.text(told.fix),
-                    evidence=world.shown(told.evidence),
-                ) from error
+                raise world.fit(told, step) from error
             # A defect of the step: its place is named, so that it can be mended. Also what is no
             # Exception: a panic of an extension, or a library's sys.exit, must not end the engine.
             raise CbctlError(

@@ -15,14 +15,14 @@ class Output:
 
     unicode  False: the stream's encoding cannot carry it, plain characters are written instead
     dead     the other end is gone
-    why      the reason for it, in the system's words
+    error    what it ended with; why: the same in the system's words
     """
 
     def __init__(self, stream: TextIO | None) -> None:
         # None: the process was started with this stream closed
         self._stream = stream
         self.dead = stream is None
-        self.why = ""
+        self.error: OSError | ValueError | None = None
         encoding = getattr(stream, "encoding", None) or "utf-8"
         self._encoding = encoding
         try:
@@ -45,8 +45,12 @@ class Output:
                 os.set_blocking(self._stream.fileno(), True)
                 self._stream.flush()
         except (OSError, ValueError) as error:  # ValueError: the stream was closed
-            self.dead, self.why = True, getattr(error, "strerror", None) or str(error)
+            self.dead, self.error = True, error
             abandon(self._stream)
+
+    @property
+    def why(self) -> str:
+        return getattr(self.error, "strerror", None) or str(self.error or "")
 
     def line(self, text: str = "") -> None:
         self.write(text + "\n")

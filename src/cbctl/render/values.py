@@ -5,18 +5,12 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Literal, TextIO
+from typing import Literal
 
 from cbctl.render.clean import clean
-from cbctl.render.output import Output
 from cbctl.render.words import value
 
 Format = Literal["text", "json", "yaml"]
-
-
-def show(data: object, format: Format, stdout: TextIO | None) -> None:
-    """Writes it; a reader that went away (`| head`) is no error."""
-    Output(stdout).write(text(data, format))
 
 
 def text(data: object, format: Format) -> str:

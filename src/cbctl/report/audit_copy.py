@@ -23,6 +23,8 @@ HISTORIES = (release.HISTORY, policy.HISTORY, policy.BACKUPS)
 MARK = "cbctl audit export"
 VERSION = 1
 _TRIES = 5
+_LARGEST = 256 << 20
+"""Bytes of a file that is read: a device has no end."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,12 @@ def _object(line: bytes) -> dict[str, Any]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        what = error.strerror or type(error).__name__
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    except (OSError, ValueError) as error:
+        what = getattr(error, "strerror", None) or type(error).__name__
         raise CbctlError(what, exit=Exit.USAGE, where=str(path)) from None
+    if len(data) > _LARGEST:
+        what = f"it is larger than {_LARGEST >> 20} MiB"
+        raise CbctlError(what, exit=Exit.USAGE, where=str(path))
+    return data

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
 
 from cbctl.config.types import Secret
+from cbctl.secrets.forms import PART, SHORTEST, parts, whole
 
-_SHORTEST = 6
-"""Shorter values (a port, "yes") are no secrets, and taking them out would garble every text."""
+HIDDEN = "***"
 
 
 class Scrubber:
@@ -17,7 +18,7 @@ class Scrubber:
     those without cbctl revealing them, and may print them when it fails.
 
     state  the folder of the local state; None: there is none
-    Safe between threads: each set is replaced as a whole.
+    Safe between threads: what is known is replaced as a whole.
     """
 
     def __init__(self, state: Path | None = None) -> None:
@@ -25,16 +26,18 @@ class Scrubber:
         self._seen = 0
         self._kept: frozenset[str] = frozenset()
         self._revealed: frozenset[str] = frozenset()
+        self._known = _Known.of(frozenset())
 
     def remember(self, secret: Secret) -> Secret:
-        self._revealed |= frozenset(_pieces(secret.reveal()))
+        self._revealed |= {secret.reveal().strip()}
         return secret
 
     def scrub(self, text: str) -> str:
         self._look()
-        for value in sorted(self._revealed | self._kept, key=len, reverse=True):
-            text = text.replace(value, "***")
-        return text
+        values = self._kept | self._revealed
+        if values != self._known.values:
+            self._known = _Known.of(values)
+        return self._known.taken_out(text)
 
     def _look(self) -> None:
         """Reads the state's secrets again when one was added or replaced."""
@@ -44,34 +47,69 @@ class Scrubber:
             changed = self._folder.stat().st_mtime_ns
             if changed == self._seen:
                 return
-            self._kept = frozenset(p for t in _contents(self._folder) for p in _pieces(t))
+            self._kept = frozenset(text.strip() for text in _contents(self._folder))
             self._seen = changed
-        except FileNotFoundError:
-            return  # no state yet, or a file that was replaced this moment: the next look sees it
+        except OSError:
+            return  # no state yet, or one that is being removed
 
 
 def _contents(folder: Path) -> Iterator[str]:
     for file in folder.iterdir():
         if not file.name.startswith("."):
-            yield file.read_text(errors="replace")
+            with suppress(OSError):  # what cannot be read, no service has been given
+                yield file.read_text(errors="replace")
 
 
-def _pieces(value: str) -> Iterator[str]:
-    """The forms in which a secret may turn up in a text."""
-    value = value.strip()
-    forms = {value, quote(value, safe="")}
-    if "://" in value:
-        try:
-            parts = urlsplit(value)
-            password = parts.password or ""
-            # an address without anything that could be a key is no secret
-            bare = not (parts.username or password or parts.query or parts.path.strip("/"))
-        except ValueError:
-            password, bare = "", False
-        if bare:
-            return
-        forms |= {password, unquote(password)}
-    elif value.startswith("["):
-        forms.add(value.replace(" ", ""))
-        forms.add(", ".join(part.strip() for part in value.split(",")))
-    yield from (f for f in forms if len(f) >= _SHORTEST)
+@dataclass
+class _Known:
+    """begins  forms of the values by their first PART characters, the longest first: one look at
+               each place of a text tells whether any begins there
+    short      forms that are shorter than that
+    """
+
+    values: frozenset[str]
+    begins: dict[str, list[str]] = field(default_factory=dict)
+    short: set[str] = field(default_factory=set)
+    parts: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, values: frozenset[str]) -> _Known:
+        known = cls(values)
+        for value in values:
+            for form in whole(value):
+                if len(form) >= PART:
+                    known.begins.setdefault(form[:PART], []).append(form)
+                elif len(form) >= SHORTEST:
+                    known.short.add(form)
+            known.parts.update(parts(value))
+        for forms in known.begins.values():
+            forms.sort(key=len, reverse=True)
+        return known
+
+    def taken_out(self, text: str) -> str:
+        kept: list[str] = []
+        at = begin = 0
+        while at <= len(text) - PART:
+            end = self._end(text, at)
+            if end == at:
+                at += 1
+                continue
+            kept += [text[begin:at], HIDDEN]
+            at = begin = end
+        text = "".join((*kept, text[begin:]))
+        for form in self.short:
+            text = text.replace(form, HIDDEN)
+        return text
+
+    def _end(self, text: str, at: int) -> int:
+        """Where a secret that begins here ends; `at` where none does."""
+        piece = text[at : at + PART]
+        for form in self.begins.get(piece, ()):
+            if text.startswith(form, at):
+                return at + len(form)
+        end = at
+        while piece in self.parts:
+            end = at + PART
+            at += 1
+            piece = text[at : at + PART]
+        return end

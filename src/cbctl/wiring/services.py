@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cbctl.errors import CbctlError, Exit
 from cbctl.wiring.lock import locked
@@ -37,7 +38,7 @@ def restart_services(work: Workplace, names: list[str]) -> Iterator[str]:
     first = min((_rank(n) for n in wanted), default=0)
     _require_used(work, wanted)
     users = [n for n in STOP_ORDER if n in running and n in USERS and _rank(n) > first]
-    with locked(work, "restart of local services") as held:
+    with locked(work, "restart of local services") as held, _fit(work):
         for name in users:
             held.fence()
             services.stop(name)
@@ -64,13 +65,22 @@ def _require_used(work: Workplace, wanted: list[str]) -> None:
         )
 
 
+@contextmanager
+def _fit(work: Workplace) -> Iterator[None]:
+    """A service that fails has its last words quoted, and they may hold what it was given."""
+    try:
+        yield
+    except CbctlError as error:
+        raise work.world.fit(error) from error
+
+
 def _rank(name: str) -> int:
     """Place in the order of starting."""
     return len(STOP_ORDER) - STOP_ORDER.index(name) if name in STOP_ORDER else 0
 
 
 def stop_services(work: Workplace) -> list[str]:
-    with locked(work, "stop of local services"):
+    with locked(work, "stop of local services"), _fit(work):
         return _stop_all(work)
 
 
@@ -79,7 +89,7 @@ def reset_state(work: Workplace) -> None:
     import shutil
 
     gone = work.state.path.with_name(f".{work.state.path.name}.{os.getpid()}.removed")
-    with locked(work, "reset of this machine") as held:
+    with locked(work, "reset of this machine") as held, _fit(work):
         _stop_all(work)
         held.fence()
         work.state.path.rename(gone)  # at once: an interrupted removal leaves no half state

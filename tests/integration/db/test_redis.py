@@ -20,7 +20,7 @@ from cbctl.clients.redis import connect, parse, ping
 from cbctl.config.reference import Secret
 from cbctl.errors import CbctlError, Exit
 
-PASSWORD = "canary-of-redis"
+PASSWORD = "kanari-of-redis"
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_the_marker_is_written_once(url: str) -> None:
 @pytest.mark.parametrize(
     ("change", "exit_code"),
     [
-        (lambda url: url.replace("canary-of", "canary-wrong"), Exit.CREDENTIALS),
+        (lambda url: url.replace("kanari-of", "kanari-wrong"), Exit.CREDENTIALS),
         (lambda url: url.replace(f":{PASSWORD}@", ""), Exit.CREDENTIALS),
         (lambda url: f"{url}/9999", Exit.FAILED),
         (lambda url: f"redis://:{PASSWORD}@127.0.0.1:1", Exit.FAILED),
@@ -71,41 +71,41 @@ def test_errors_name_the_host_and_not_the_password(
         ping(change(url), seconds=0.5)
     assert caught.value.exit == exit_code
     assert str(caught.value).startswith("Redis at ")
-    assert "canary" not in "".join(traceback.format_exception(caught.value)) + caught.value.fix
+    assert "kanari" not in "".join(traceback.format_exception(caught.value)) + caught.value.fix
 
 
 @pytest.mark.parametrize(
     "url",
     [
         "",
-        "canary",
-        "http://:canary@h",
-        "redis://:canary@",
-        "redis://:canary@h:canary",
-        "redis://:canary@h:0",
-        "redis://:canary@h:99999",
-        "redis://:canary#x@h",
-        "redis://:canary/x@h",
-        "redis://:canary?x@h",
-        "redis://:canary@x@h",
-        "redis://:canary x@h",
-        "redis://:canary@h/canary",
-        "redis://:p@h?password=canary",
-        "redis://:canary@[::1",
-        "unix://canary",
-        "unix://:canary@host/socket",
-        "unix://:canary@:1/socket",
-        "unix://:canary/x@/socket",
-        "unix://:p@/socket?db=canary",
-        "unix://:p@/socket?db=0&canary=1",
-        "unix://:canary@/a%0Ab",
+        "kanari",
+        "http://:kanari@h",
+        "redis://:kanari@",
+        "redis://:kanari@h:kanari",
+        "redis://:kanari@h:0",
+        "redis://:kanari@h:99999",
+        "redis://:kanari#x@h",
+        "redis://:kanari/x@h",
+        "redis://:kanari?x@h",
+        "redis://:kanari@x@h",
+        "redis://:kanari x@h",
+        "redis://:kanari@h/kanari",
+        "redis://:p@h?password=kanari",
+        "redis://:kanari@[::1",
+        "unix://kanari",
+        "unix://:kanari@host/socket",
+        "unix://:kanari@:1/socket",
+        "unix://:kanari/x@/socket",
+        "unix://:p@/socket?db=kanari",
+        "unix://:p@/socket?db=0&kanari=1",
+        "unix://:kanari@/a%0Ab",
     ],
 )
 def test_malformed_urls_are_not_quoted(url: str) -> None:
     with pytest.raises(CbctlError) as caught:
         parse(Secret(url), where="cache.url")
     assert caught.value.exit == Exit.USAGE
-    assert "canary" not in "".join(traceback.format_exception(caught.value)) + caught.value.fix
+    assert "kanari" not in "".join(traceback.format_exception(caught.value)) + caught.value.fix
 
 
 def test_an_untrusted_certificate_is_refused(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_an_untrusted_certificate_is_refused(tmp_path: Path) -> None:
         server = threading.Thread(target=serve)
         server.start()
         with pytest.raises(CbctlError, match="certificate is not trusted") as caught:
-            ping(f"rediss://:canary@localhost:{listener.getsockname()[1]}", seconds=5)
+            ping(f"rediss://:kanari@localhost:{listener.getsockname()[1]}", seconds=5)
         server.join()
     assert caught.value.exit == Exit.CREDENTIALS
 

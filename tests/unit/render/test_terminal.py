@@ -243,14 +243,15 @@ PROGRAM = """
 import os, signal, sys, time
 from cbctl.machine import Threads
 from cbctl.render.face import face
-from cbctl.render.values import show
+from cbctl.render.output import Output
+from cbctl.render.values import text
 from tests.unit.render.support import failure
 with face("auto", sys.stderr, os.environ, every=Threads().every) as shown:
     signal.signal(signal.SIGHUP, lambda *_: shown.hangup())
     for one in failure():
         shown(one)
         time.sleep(float(sys.argv[1]))
-show("result", "text", sys.stdout)
+Output(sys.stdout).write(text("result", "text"))
 with open(sys.argv[2], "w") as file:
     file.write("went on to the end")
 """
