@@ -23,6 +23,7 @@ import atexit
 import errno
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -59,8 +60,10 @@ def die() -> None:
 def fill() -> None:
     """Leaves no room on the disk of the state folder, also where some became free."""
     _full.set()
+    disk = Path(os.environ["CBCTL_STATE_DIR"])
+    assert shutil.disk_usage(disk).total < 1 << 30, "this is not the small disk of a test"
     try:
-        with (Path(os.environ["CBCTL_STATE_DIR"]) / "fill").open("ab", buffering=0) as file:
+        with (disk / "fill").open("ab", buffering=0) as file:
             while file.write(bytes(4096)):
                 pass
     except OSError as error:

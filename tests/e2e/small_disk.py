@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,12 +45,9 @@ class SmallDisk(Rigged):
         return self.disk / "crypto-bet" / "local"
 
     def fill(self) -> None:
-        try:
-            with (self.disk / "fill").open("ab", buffering=0) as file:
-                while file.write(bytes(4096)):
-                    pass
-        except OSError as error:
-            assert error.errno == errno.ENOSPC
+        there = ("dd", "if=/dev/zero", f"of={self.root / 'fill'}", "bs=4096")
+        done = subprocess.run([*self._inside(), *there], capture_output=True, text=True)
+        assert "No space left on device" in done.stderr, done.stderr
 
     def free(self) -> None:
         (self.disk / "fill").unlink()

@@ -55,7 +55,7 @@ def test_a_server_does_not_start(
     assert deployed.deploy()["changes"] == []
 
 
-def test_the_database_s_folder_has_lost_its_version(deployed: Platform) -> None:
+def test_the_database_s_folder_tells_another_version_or_none(deployed: Platform) -> None:
     deployed.run("local", "down").ended(0)
     version = deployed.state / "postgres" / "data" / "PG_VERSION"
     before = version.read_bytes()
@@ -64,6 +64,9 @@ def test_the_database_s_folder_has_lost_its_version(deployed: Platform) -> None:
         for command in (("deploy", "local"), ("deploy", "local", "--plan")):
             done = deployed.run(*command).refused(7, "PG_VERSION is missing or", "mv ")
             assert str(version.parent) in done.err
+    version.write_bytes(b"12\n")
+    deployed.run("deploy", "local").refused(7, "made by Postgres 12", "install Postgres 12", "mv ")
+    version.write_bytes(b"\xff")
     told = deployed.run("health", "local", "--output", "json").ended(10).json
     (postgres,) = (p for p in told["parts"] if p["name"] == "postgres")
     assert "PG_VERSION" in postgres["detail"]

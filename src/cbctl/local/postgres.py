@@ -135,7 +135,8 @@ def choose(state: State) -> Binary:
             f"the data was made by Postgres {made_by}, the chosen one is {binary.major}",
             exit=Exit.REFUSED,
             where=str(folder),
-            fix=f"install Postgres {made_by}, or start with empty data: {state.command('reset')}",
+            fix=f"install Postgres {made_by}, or start with an empty database:"
+            f" {set_aside(data_folder(state))}",
         )
     return binary
 
