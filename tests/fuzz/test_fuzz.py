@@ -72,6 +72,7 @@ def test_real_processes_say_the_same(ground: Ground) -> None:
             assert (real.out, real.err) == (attempt.ended.out, attempt.ended.err)
 
 
+@pytest.mark.nightly
 def test_attempts_meet_everything(ground: Ground) -> None:
     """What never happens is not tested."""
     exits = {
@@ -80,5 +81,5 @@ def test_attempts_meet_everything(ground: Ground) -> None:
     }
     assert {0, 6, 7, 64} <= set(exits["lines"]), exits
     assert {0, 7, 10, 64} <= set(exits["configuration"]), exits
-    assert {0, 3, 7, 10} <= set(exits["state"]), exits
+    assert {0, 1, 7, 10} <= set(exits["state"]), exits
     assert all(max(counts.values()) < 85 for counts in exits.values()), exits

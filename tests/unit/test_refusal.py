@@ -23,6 +23,7 @@ from cbctl.local.files import write_atomic, write_once
         (errno.EDQUOT, Exit.FAILED, "make room on this disk"),
         (errno.EACCES, Exit.CREDENTIALS, "run cbctl as the user"),
         (errno.EROFS, Exit.CREDENTIALS, "CBCTL_STATE_DIR"),
+        (errno.EISDIR, Exit.FAILED, "move it away"),
         (errno.EIO, Exit.FAILED, "health of this disk"),
         (errno.EMFILE, Exit.FAILED, "ulimit -n"),
     ],
@@ -63,10 +64,13 @@ def test_a_step_that_meets_a_full_disk(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_command_that_meets_a_full_disk(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(app, "app", lambda **more: full())
+    def refused(**more: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/a/file")
+
+    monkeypatch.setattr(app, "app", refused)
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == Exit.FAILED
     assert capsys.readouterr().err == (
-        "error: No space left on device\nfix: make room on this disk\n"
+        "error: No space left on device\nwhere: /a/file\nfix: make room on this disk\n"
     )
