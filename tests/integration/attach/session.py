@@ -15,6 +15,7 @@ from pathlib import Path
 import typer
 
 from cbctl.cli.options import Events, Output
+from cbctl.cli.results import print_text
 from cbctl.cli.session import run as session
 from cbctl.engine import journal, run
 from cbctl.engine.job import Ended, Job
@@ -94,10 +95,14 @@ def work(place: Workplace) -> Ended:
     return run.resume(place.world, job, made, newest, since)
 
 
+def afterwards(place: Workplace) -> None:
+    print_text("the parts")
+
+
 def main() -> None:
     events = Events.NDJSON if EVENTS else Events.NONE
     try:
-        session(None, "local", Output.TEXT, events, work, lambda place: print("the parts"))
+        session(None, "local", Output.TEXT, events, work, afterwards)
     except typer.Exit as left:
         sys.exit(left.exit_code)
 
