@@ -220,8 +220,9 @@ class Platform:
     # -- journal ----------------------------------------------------------------------------
 
     def runs(self) -> list[str]:
-        """Ids, oldest first."""
-        return sorted(path.stem for path in (self.state / "runs").glob("*.ndjson"))
+        """Ids, oldest first. One whose first record was torn is no run, whatever its id."""
+        found = (self.state / "runs").glob("*.ndjson")
+        return sorted(path.stem for path in found if _lines(path))
 
     def journal(self, run: str | None = None) -> list[dict[str, Any]]:
         """The records of a run, or of the newest one; [] when there is none yet."""
