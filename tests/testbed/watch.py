@@ -65,7 +65,10 @@ class Watch:
         if self._found(line):
             self.seen.add(f"command line of {process.name}: {line[:200]!r}")
         environment = (process / "environ").read_bytes()
-        if self._found(environment) and not self._allowed(environment):
+        if not self._found(environment) or self._allowed(environment):
+            return
+        # what a process that just ends or becomes another one shows may lack its other half
+        if (process / "environ").read_bytes() == environment:
             self.seen.add(f"environment of {process.name}: {line[:200]!r}")
 
     def _file(self, path: Path) -> None:
