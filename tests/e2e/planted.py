@@ -109,10 +109,10 @@ class Planted:
     def temporary(self) -> Path:
         return self.platform.folder.parent / "tmp"
 
-    def run(self, line: str) -> Ended:
+    def run(self, line: str, **env: str) -> Ended:
         """cbctl, and a look at what it says."""
         ended = self.forked.run(
-            line.split(), cwd=self.platform.folder, env=self.platform.environment()
+            line.split(), cwd=self.platform.folder, env=self.platform.environment(env)
         )
         self.look(f"output of cbctl {line}", ended.out + ended.err)
         told = f"cbctl {line} → {ended.exit}\n{ended.out}\n{ended.err}"

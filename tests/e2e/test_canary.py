@@ -68,6 +68,14 @@ CRASHING = ("deploy local --events ndjson", "status local", "why last --env loca
 """The same for a service that ends: each deploy waits for it."""
 
 
+ELSEWHERE = (
+    *("config validate production", "config show production", "config show staging -o json"),
+    *("status production -o json", "deploy production --plan", "rollback --confirm production"),
+    "deploy production --confirm production --events ndjson",
+)
+"""For an environment that is not local the process environment counts too."""
+
+
 def forms(command: Command, arguments: str) -> Iterator[str]:
     """As text, and as scripts read it."""
     line = f"{command.name} {arguments}".strip()
@@ -162,6 +170,9 @@ def test_all_commands_with_what_is_given(there: Planted) -> None:
     plan = two_releases(there)
     assert there.hook.got, "nobody was told of the runs"
     all_commands(there, plan)
+    key = there.canaries.text("process environment")
+    for line in ELSEWHERE:
+        there.run(line, SOLANA_RPC_URL=f"https://rpc.example/v2/{key}", PROGRAM_ID=key)
     there.done("rollback local --output json")
     nothing_seen(there)
 

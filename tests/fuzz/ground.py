@@ -7,20 +7,26 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.e2e.support import REPOSITORY, Platform
+from tests.e2e.support import REPOSITORY, Platform, wait_until
 from tests.fuzz.judge import Case
 from tests.testbed.forked import Ended, Forked
+from tests.unit.report import place as stories
+from tests.unit.report.place import Place
 
+from cbctl.local.processes import identify
 from cbctl.machine import owner
 
 WATCHED = 1.0
 """s after which Ctrl-C is pressed where a command goes on until then."""
 _DATA = ("postgres", "redis", "chain")
+_MENDED = 12
+"""Files that are put back one by one; where more were changed, all are."""
 _PASSING = frozenset({"lock.guard", "ports.lock", "lock.json", "supervisor.log"})
 """Files that also those touch who then change nothing."""
 _DOWN = "DATABASE_URL=postgresql://cbctl:nobody@127.0.0.1:9/x\nREDIS_URL=redis://127.0.0.1:9/0\n"
@@ -34,15 +40,16 @@ class Ground:
     work     the folder of cbctl.yaml
     seed     a state root as it was left behind
     root     the state root of the case
-    run      id of the newest run
     """
 
     work: Path
     seed: Path
     root: Path
-    run: str
+    runs: tuple[str, ...]
     forked: Forked
-    _clean: tuple[bool, Signature] | None = field(default=None, repr=False)
+    _clean: Signature = field(default_factory=dict, repr=False)
+    _locked: bool | None = None
+    _supervisor: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
     def state(self) -> Path:
@@ -51,15 +58,51 @@ class Ground:
     def fresh(self, *, locked: bool = False) -> Signature:
         """The state as it was left behind. locked: by this process, so that every command that
         would change something is refused."""
-        if self._clean is None or self._clean[0] != locked or self._clean[1] != self.signature():
+        changed = differences(self._clean, self.signature())
+        if locked != self._locked or len(changed) > _MENDED:
             shutil.rmtree(self.root, ignore_errors=True)
             shutil.copytree(self.seed, self.root, symlinks=True)
-            if locked:
-                path = self.state / "lock.json"
-                held = {**json.loads(path.read_text()), "held": True, "owner": asdict(owner())}
-                path.write_text(json.dumps(held))
-            self._clean = (locked, self.signature())
-        return self._clean[1]
+            self._locked, changed = locked, []
+        for name in (*changed, *self._passing()):
+            self._mend(name)
+        if locked:
+            path = self.state / "lock.json"
+            held = {**json.loads(path.read_text()), "held": True, "owner": asdict(owner())}
+            path.write_text(json.dumps(held))
+        self._clean = self.signature()
+        return self._clean
+
+    def _passing(self) -> Iterator[str]:
+        for path in self.root.rglob("*"):
+            if path.name in _PASSING:
+                yield str(path.relative_to(self.root))
+
+    def _mend(self, name: str) -> None:
+        """The file as it was left behind, whatever is in its place now."""
+        good, now = self.seed / name, self.root / name
+        if now.is_symlink() or now.is_file():
+            now.unlink()
+        elif now.is_dir():
+            shutil.rmtree(now)
+        if good.exists():
+            now.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(good, now)
+
+    def supervise(self) -> None:
+        """Somebody answers to the supervisor's name, so that what it wrote is believed."""
+        if self._supervisor is None or self._supervisor.poll() is not None:
+            self._supervisor = subprocess.Popen(["sleep", "3600"])
+        answer = self.state / "supervisor.json"
+        process = identify(self._supervisor.pid)
+        assert process is not None
+        told = {**json.loads(answer.read_text()), "process": process.as_json()}
+        answer.write_text(json.dumps(told))
+
+    def close(self) -> None:
+        self.forked.close()
+        if self._supervisor is not None:
+            self._supervisor.kill()
+            self._supervisor.wait()
 
     def environment(self, case: Case) -> dict[str, str]:
         own = {
@@ -80,12 +123,9 @@ class Ground:
         )
 
     def signature(self) -> Signature:
-        """Of every file of the state; equal when nothing was touched. A state that is new and has
-        nothing in it does not count: making it is what even a plan begins with."""
+        """Of every file of the state; equal when nothing was touched."""
         found: Signature = {}
         for folder, _, names in os.walk(self.root):
-            if folder != str(self.state) and {*names} == {"id", "version"}:
-                continue
             for name in names:
                 if name not in _PASSING:
                     at = os.lstat(os.path.join(folder, name))
@@ -95,8 +135,11 @@ class Ground:
 
 
 def differences(before: Signature, after: Signature) -> list[str]:
+    """Names of files. That a folder gets its id and its version does not count: so begins every
+    look at one that has none."""
     names = sorted({*before, *after})
-    return [name for name in names if before.get(name) != after.get(name)]
+    changed = [name for name in names if before.get(name) != after.get(name)]
+    return [n for n in changed if n in before or n.rpartition("/")[2] not in ("id", "version")]
 
 
 @contextmanager
@@ -104,12 +147,8 @@ def prepared(home: Path) -> Iterator[Ground]:
     """home: an empty folder of this session"""
     platform = Platform.make(home)
     try:
-        platform.deploy()
-        page = platform.source / "routes" / "operations.py"
-        page.write_text(page.read_text() + "\n# the second release\n")
-        assert platform.deploy()["release"] == "r2"
-        platform.run("audit", "export", "audit.ndjson", "--env", "local").ended(0)
-        parts = json.loads((platform.state / "supervisor.json").read_text())["parts"]
+        _live(platform)
+        answer = (platform.state / "supervisor.json").read_text()
         platform.run("local", "down").ended(0)
     finally:
         platform.kill_everything()
@@ -117,7 +156,9 @@ def prepared(home: Path) -> Iterator[Ground]:
     shutil.copytree(platform.state, left, symlinks=True, ignore=shutil.ignore_patterns(*_DATA))
     for name in _DATA:
         (left / name).mkdir(mode=0o700)
-    for name, part in parts.items():  # as a machine that went down leaves them
+    # as a machine that went down leaves them
+    (left / "supervisor.json").write_text(answer)
+    for name, part in json.loads(answer)["parts"].items():
         (left / "records" / f"{name}.json").write_text(json.dumps(part))
     shutil.rmtree(platform.root)
     _furnish(platform.folder)
@@ -125,10 +166,35 @@ def prepared(home: Path) -> Iterator[Ground]:
         for port in (platform.chain_port, platform.chain_port + 1):
             taken = held.enter_context(socket.socket())
             taken.bind(("127.0.0.1", port))  # and nobody listens
-        forked = Forked()
-        held.callback(forked.close)
-        run = sorted((left / "runs").iterdir())[-1].stem
-        yield Ground(platform.folder, home / "seed", home / "root", run, forked)
+        runs = tuple(sorted(path.stem for path in (left / "runs").iterdir()))
+        made = Ground(platform.folder, home / "seed", home / "root", runs, Forked())
+        held.callback(made.close)
+        yield made
+
+
+def _live(platform: Platform) -> None:
+    """Runs that failed and were undone or cancelled, two releases, a run that was killed, a freeze,
+    and what people keep."""
+    platform.run("deploy", "local", "--plan").ended(2)
+    before = Place(platform.state)
+    stories.failed(before, undo=True)
+    stories.cancelled(before)
+    platform.deploy()
+    page = platform.source / "routes" / "operations.py"
+    page.write_text(page.read_text() + "\n# the second release\n")
+    platform.run("deploy", "local", "--plan-out", "saved.plan").ended(2)
+    assert platform.deploy()["release"] == "r2"
+    page.write_text(page.read_text() + "\n# the third release\n")
+    newest = platform.journal()[0]
+    killed = platform.start("deploy", "local")
+    wait_until(
+        lambda: platform.journal()[:1] not in ([], [newest]) and len(platform.journal()) > 1,
+        "its first step to begin",
+    )
+    killed.kill()
+    platform.run("freeze", "local", "--reason", "why", "--until", "1h").ended(0)
+    platform.run("unfreeze", "local", "--reason", "why").ended(0)
+    platform.run("audit", "export", "audit.ndjson", "--env", "local").ended(0)
 
 
 def _furnish(work: Path) -> None:

@@ -38,11 +38,12 @@ class Case:
         return f"{self.name}: {env}cbctl {' '.join(ascii(word) for word in self.argv)}"
 
 
-def faults(ended: Ended, changed: list[str], *, looks: bool) -> list[str]:
+def faults(ended: Ended, changed: list[str], *, looks: bool, stops: bool = False) -> list[str]:
     """What is wrong with the way in which a command ended.
 
     changed  files of the state
     looks    the command changes nothing when it ends well either
+    stops    it stops services, and may fail half-way
     """
     found = []
     text = f"{ended.out}\n{ended.err}"
@@ -57,7 +58,8 @@ def faults(ended: Ended, changed: list[str], *, looks: bool) -> list[str]:
         found.append(f"a control character: {control[0]!r}")
     if ended.exit in _REFUSED:
         found += _says_why(ended)
-    if changed and (looks or ended.exit in _REFUSED):
+    refused = _REFUSED - {Exit.FAILED} if stops else _REFUSED
+    if changed and (looks or ended.exit in refused):
         found.append(f"it changed {', '.join(changed[:5])}")
     return found
 

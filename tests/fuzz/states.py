@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,6 +19,11 @@ LOOKING: tuple[str, ...] = (
         "releases local -o json",
         "diff r1 r2 -e local",
         "diff r1 current -e local",
+    ),
+    *(
+        "runs attach last -e local",
+        "runs attach RUN -e local --events ndjson",
+        "unfreeze local --reason why",
     ),
     *("runs list --env local", "runs list -e local -o json", "runs show last --env local"),
     *("runs show RUN -e local -o yaml", "why last --env local", "why RUN -e local -o json"),
@@ -40,25 +46,25 @@ _OTHER: tuple[Any, ...] = (
 
 def spoil(random: Random, state: Path) -> str:
     """Damages one file or two; tells which."""
-    files = sorted(p for p in state.rglob("*") if p.is_file() and _counts(p, state))
-    chosen = {random.choice(files) for _ in range(random.choice((1, 1, 1, 2)))}
+    files = sorted(p for p in state.rglob("*") if p.is_file())
+    groups: dict[str, list[Path]] = {}
+    for file in files:
+        groups.setdefault(file.relative_to(state).parts[0], []).append(file)
+    names = [*sorted(groups), *(["runs"] * 4), *(["releases", "policy", "services"] * 2)]
+    chosen = {
+        random.choice(groups[random.choice(names)]) for _ in range(random.choice((1, 1, 1, 2)))
+    }
     for file in sorted(chosen):
         _spoil(random, file)
     return ", ".join(str(f.relative_to(state)) for f in sorted(chosen))
 
 
-def case(random: Random, name: str, spoilt: str, run: str) -> Case:
+def case(random: Random, name: str, spoilt: str, runs: Sequence[str]) -> Case:
     commands = LOOKING
     if not any(word in spoilt for word in _OWN):
         commands = (*LOOKING, *CHANGING)
-    command = random.choice(commands).replace("RUN", run)
+    command = random.choice(commands).replace("RUN", random.choice(runs))
     return Case(f"{name} ({spoilt})", tuple(command.split()))
-
-
-def _counts(file: Path, state: Path) -> bool:
-    """Of the artifacts a few, or nothing else would be damaged."""
-    inside = file.relative_to(state).parts
-    return inside[0] != "artifacts" or inside[2] == "file" or file.name == "schema.json"
 
 
 def _spoil(random: Random, file: Path) -> None:
@@ -77,10 +83,10 @@ def _spoil(random: Random, file: Path) -> None:
         case 4 | 5 | 6:
             file.write_bytes(documents.mutated(random, data, _KINDS))
         case _:
-            file.write_bytes(_other(random, data, file.suffix))
+            file.write_bytes(changed(random, data, file.suffix))
 
 
-def _other(random: Random, data: bytes, suffix: str) -> bytes:
+def changed(random: Random, data: bytes, suffix: str) -> bytes:
     """A value in it is another: what another version, or a person, may have written."""
     try:
         if suffix == ".ndjson":

@@ -74,7 +74,10 @@ def _show(found: object, told: Sequence[str], output: Output) -> None:
 
 def _is_file(name: str) -> bool:
     """A release has no dot and no slash in its id."""
-    return "/" in name or "." in name or Path(name).is_file()
+    try:
+        return "/" in name or "." in name or Path(name).is_file()
+    except OSError:  # no file has a name of this length
+        return False
 
 
 def plan_lines(found: PlanDiff) -> list[str]:

@@ -59,17 +59,14 @@ def find_config(
     named, by = (explicit, "--config") if explicit else (variables.get(VARIABLE), f"${VARIABLE}")
     if named:
         path = (start / expanded(str(named))).absolute()
+        fix = f"name a {FILE}, or the folder that it is in"
         try:
             path = path / FILE if path.is_dir() else path
-            why = "" if path.is_file() else "which is no file"
+            if not path.is_file():
+                raise CbctlError(f"{by} names {path}, which is no file", exit=Exit.USAGE, fix=fix)
         except OSError as error:
-            why = f"and that cannot be looked at: {error.strerror}"
-        if why:
-            raise CbctlError(
-                f"{by} names {path}, {why}",
-                exit=Exit.USAGE,
-                fix=f"name a {FILE}, or the folder that it is in",
-            )
+            what = f"what {by} names cannot be looked at: {error.strerror}"
+            raise CbctlError(what, exit=Exit.USAGE, where=str(path), fix=fix) from None
         return path
     start = start.absolute()
     for folder in (start, *start.parents):

@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from cbctl.engine import records
 from cbctl.engine.canonical import canonical
 from cbctl.engine.clock import Clock, Random, stamp
 from cbctl.engine.step import Json
@@ -98,8 +99,17 @@ def check(stream: str, lines: Iterable[bytes]) -> Iterable[Record]:
             )
         if record.seq != number or record.prev_hash != last:
             raise _broken(stream, number, "does not follow the record before it")
+        if why := problem(stream, record):
+            raise _broken(stream, number, f"is no {record.type} that cbctl writes ({why})")
         yield record
         last = _hash(line)
+
+
+def problem(stream: str, record: Record) -> str:
+    """Why cbctl cannot have written this there; nothing when it can."""
+    if record.seq == 1 and stream.startswith(RUNS) and record.type not in records.BEGINS:
+        return "a run does not begin so"
+    return records.problem(record.type, record.data, record.at)
 
 
 def head(store: Store, stream: str) -> Head:

@@ -153,7 +153,7 @@ def last_token(store: Store, now: LockRecord | None) -> int:
         return now.token
     tokens = [0]
     for stream in (s for prefix in _WRITTEN for s in store.streams(prefix)):
-        with suppress(msgspec.MsgspecError):
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             tokens.append(msgspec.json.decode(store.read(stream)[-1], type=_Numbered).token)
     return max(tokens)
 

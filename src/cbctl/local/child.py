@@ -16,6 +16,7 @@ from cbctl.errors import CbctlError
 from cbctl.local import logs, processes
 from cbctl.local.files import read_json, write_json
 from cbctl.local.processes import Identity
+from cbctl.local.seen import Seen
 from cbctl.local.spec import RUNNING, Order, read_order
 from cbctl.local.state import State
 
@@ -67,11 +68,10 @@ class Child:
 
     def adopt(self) -> None:
         """Take over what a previous supervisor left running, by its record or by its marker."""
-        record = read_json(self._record) or {}
-        self.restarts = int(record.get("restarts", 0))
-        known = Identity.of_json(record.get("process"))
+        record = Seen.of_json(read_json(self._record))
+        self.restarts, known = record.restarts, record.process
         if processes.alive(known):
-            self._take(known, str(record.get("tag", "")), float(record.get("since", 0.0)))
+            self._take(known, record.tag, record.since)
             return
         leaders = [
             (found, tag)

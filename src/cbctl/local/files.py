@@ -103,7 +103,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """The object in `path`; None when there is no such file or it holds no JSON object."""
     try:
         value = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -27,7 +27,7 @@ class Ports:
 
     def stored(self, service: str) -> int | None:
         value = (read_json(self.state.path / "ports.json") or {}).get(service)
-        return value if isinstance(value, int) else None
+        return value if isinstance(value, int) and 0 < value < 65536 else None
 
     def reserve(self, service: str, *, preferred: int | None = None, count: int = 1) -> int:
         """The first of `count` neighbouring ports for a service; stored.

@@ -54,7 +54,7 @@ def rpc(port: int, method: str, params: list[Any] | None = None) -> Any:
         connection.request("POST", "/", body, {"Content-Type": "application/json"})
         response = connection.getresponse()
         answer = json.loads(response.read(1 << 20))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise OSError(f"{method}: the answer is not JSON") from error
     finally:
         connection.close()

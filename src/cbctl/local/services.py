@@ -16,6 +16,7 @@ from cbctl.local import logs, processes, supervisor
 from cbctl.local.files import read_json
 from cbctl.local.processes import Identity
 from cbctl.local.readiness import wait_ready
+from cbctl.local.seen import Seen
 from cbctl.local.spec import (
     RUNNING,
     STOPPED,
@@ -104,14 +105,11 @@ class Services:
         order = read_order(self.state, name)
         if order is None:
             return None
-        answer = self._answer()
-        record: Any = read_json(self.state.path / "records" / f"{name}.json") or {}
-        told: Any = (answer or {}).get("parts", {}).get(name)
-        shown = told or record
-        process = Identity.of_json(shown.get("process"))
-        tag = str(shown.get("tag", ""))
+        told = self._told(name)
+        shown = told or Seen.of_json(read_json(self.state.path / "records" / f"{name}.json"))
+        process, tag = shown.process, shown.tag
         if told is not None:
-            state = str(told["state"])
+            state = told.state
             if state == "running" and not processes.alive(process):
                 # It died this moment, or runs again and the supervisor could not say so: on a full
                 # disk not even later.
@@ -125,13 +123,13 @@ class Services:
             name=name,
             state=state,
             pid=process.pid if process and processes.alive(process) else None,
-            since=float(shown.get("since", 0.0)),
-            restarts=int(shown.get("restarts", 0)),
+            since=shown.since,
+            restarts=shown.restarts,
             url=order.spec.url,
             release=order.spec.release,
             spec_hash=tag.partition(".")[0],
-            detail=str(shown.get("detail", "")),
-            log=tuple(shown.get("log", ())),
+            detail=shown.detail,
+            log=shown.log,
         )
 
     def logs(
@@ -199,8 +197,10 @@ class Services:
         tag = f"{spec_hash}.{generation}"
 
         def done(part: Part) -> bool:
-            told = ((self._answer() or {}).get("parts") or {}).get(name, {})
-            return told.get("tag") == tag and part.state in ("running", "backoff", "failed")
+            told = self._told(name)
+            if told is None or told.tag != tag:
+                return False
+            return part.state in ("running", "backoff", "failed")
 
         return self._wait(order.spec, done, "to be started")
 
@@ -228,6 +228,14 @@ class Services:
         if answer is None or not processes.alive(Identity.of_json(answer.get("process"))):
             return None
         return answer
+
+    def _told(self, name: str) -> Seen | None:
+        """What the living supervisor says of a service; None when it says nothing."""
+        parts = (self._answer() or {}).get("parts")
+        if not isinstance(parts, dict) or name not in parts:
+            return None
+        told = Seen.of_json(parts[name])
+        return told if told.state else None
 
     def _wake(self) -> None:
         process = Identity.of_json((self._answer() or {}).get("process"))
@@ -267,7 +275,8 @@ class Services:
                     f"the supervisor of the local services did not start"
                     f" (exit code {started.returncode})",
                     where=str(logs.log_file(self.state, "supervisor")),
-                    fix="\n".join(logs.last_lines(logs.log_file(self.state, "supervisor"), 5)),
+                    fix="mend what its log says, and run the command again",
+                    evidence={"log": logs.last_lines(logs.log_file(self.state, "supervisor"), 5)},
                 )
             time.sleep(_PAUSE)
 

@@ -18,6 +18,8 @@ from cbctl.local.files import read_json, write_json
 from cbctl.local.state import State, checked_name, reference_name
 
 RUNNING, STOPPED = "running", "stopped"
+_KINDS = ("http", "rpc", "postgres", "redis", "tcp")
+_LONGEST = 3600.0  # s
 
 
 @dataclass(frozen=True)
@@ -138,14 +140,38 @@ def read_order(state: State, name: str) -> Order | None:
         return None
     try:
         spec = ServiceSpec.of_json(value["spec"])
-        return Order(spec, str(value["desired"]), int(value["generation"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        order = Order(spec, str(value["desired"]), int(value["generation"]))
+        if not _fits(order, name):
+            raise ValueError("a value of another type")
+        return order
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CbctlError(
             "the order of a service was not written by this version of cbctl",
             exit=Exit.REFUSED,
             where=str(path),
             fix=f"use the cbctl that wrote it, or remove {path} and deploy again",
         ) from error
+
+
+def _fits(order: Order, name: str) -> bool:
+    """Whether every value is of its type: the supervisor must not fall over one that is not."""
+    spec, ready = order.spec, order.spec.ready
+    texts = [spec.name, spec.cwd, spec.url, spec.release, spec.pid_file, *spec.argv, *spec.uses]
+    for named in (spec.environment, spec.digests):
+        texts += [*named.keys(), *named.values()]
+    seconds: list[Any] = [spec.stop_seconds]
+    if ready is not None:
+        texts += [ready.path, ready.socket, ready.secret]
+        seconds.append(ready.seconds)
+    return (
+        spec.name == name
+        and bool(spec.argv)
+        and order.desired in (RUNNING, STOPPED)
+        and spec.stop_signal in ("SIGTERM", "SIGINT")
+        and (ready is None or (ready.kind in _KINDS and ready.port in range(1, 65536)))
+        and all(isinstance(text, str) and "\0" not in text for text in texts)
+        and all(isinstance(s, int | float) and 0 <= s <= _LONGEST for s in seconds)
+    )
 
 
 def write_order(state: State, order: Order) -> None:

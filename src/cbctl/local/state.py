@@ -139,14 +139,14 @@ class State:
         try:
             for name in FOLDERS:
                 _make(path / name)
-            if not key.exists():
+            if not _is_there(key):
                 write_once(key, f"{secrets.token_hex(16)}\n".encode())
             if not (path / "version").exists():
                 write_once(path / "version", f"{VERSION}\n".encode())
         except OSError as error:
             raise _unusable(path, error) from None
         found = path.lstat()
-        return cls(path, key.read_text().strip(), (found.st_dev, found.st_ino))
+        return cls(path, _key(key), (found.st_dev, found.st_ino))
 
     def in_place(self) -> bool:
         """Whether the folder is still the one that was opened."""
@@ -230,6 +230,21 @@ class State:
         """A plain value as it is, `${state:NAME}` replaced by the secret."""
         name = reference_name(value)
         return value if name is None else self.secret(name)
+
+
+def _key(file: Path) -> str:
+    try:
+        found = file.read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        found = ""
+    if not found:
+        raise CbctlError(
+            "the id of the state folder cannot be read",
+            exit=Exit.REFUSED,
+            where=str(file),
+            fix="bring back a copy of it, or remove it: the next deploy starts all services anew",
+        )
+    return found
 
 
 def _root(top: Path) -> Path:

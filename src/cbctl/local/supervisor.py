@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cbctl.errors import CbctlError
 from cbctl.local import logs, processes
 from cbctl.local.child import Child
 from cbctl.local.files import PRIVATE_FILE, write_json
@@ -165,8 +166,12 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m cbctl.local.supervisor STATE", file=sys.stderr)
         return 64
-    home = State.at(Path(arguments[0]))
-    lock = take_lock(home.path)
+    try:
+        home = State.at(Path(arguments[0]))
+        lock = take_lock(home.path)
+    except (CbctlError, OSError) as error:
+        logs.say(f"supervisor: {error}")
+        return 1
     if lock is None:
         return TAKEN
     # The lock goes on with the child; the parent's exit tells the caller that it is held.

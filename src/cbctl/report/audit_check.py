@@ -103,7 +103,9 @@ class _Check:
             pass  # a line that no cbctl wrote
         if len(records) < len(lines):
             number = len(records) + 1
-            self._add("record", f"{name} record {number}", *_break(number, lines[number - 1]))
+            last = line_hash(lines[number - 2]) if number > 1 else GENESIS
+            told = _break(name, number, lines[number - 1], last)
+            self._add("record", f"{name} record {number}", *told)
         return records
 
     # -- between streams --------------------------------------------------------------------
@@ -217,8 +219,10 @@ class _Check:
         self.findings.append(Finding(kind, where, what, means))
 
 
-def _break(number: int, line: bytes) -> tuple[str, str]:
-    """What is wrong with the first record that does not follow, and what that means."""
+def _break(stream: str, number: int, line: bytes, last: str) -> tuple[str, str]:
+    """What is wrong with the first record that does not follow, and what that means.
+
+    last  hash of the record before it"""
     try:
         record = msgspec.json.decode(line, type=Record)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -228,6 +232,12 @@ def _break(number: int, line: bytes) -> tuple[str, str]:
         return f"calls itself record {record.seq}", f"records were removed: {missing}"
     if record.seq < number:
         return f"calls itself record {record.seq}", "records were put in before it, or it was moved"
+    if record.prev_hash == last:
+        why = journal.problem(stream, record)
+        return (
+            f"is no {record.type} that cbctl writes ({why})",
+            "it was rewritten, and all after it",
+        )
     if number == 1:
         return "does not begin a chain", "it was changed after it was written"
     what = f"was written after another record {number - 1} than the one that stands there"

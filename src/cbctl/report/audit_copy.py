@@ -141,7 +141,7 @@ def read_heads(path: Path) -> list[Head]:
     text = _read(path).decode("utf-8", "replace")
     try:
         found = list(_heads_in(json.loads(text)))
-    except ValueError:
+    except (ValueError, RecursionError):
         found = []
         for line in text.splitlines():
             if line.lstrip().startswith(("{", "[")):
@@ -185,7 +185,7 @@ def _is_hash(text: str) -> bool:
 def _object(line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -16,6 +16,12 @@ from cbctl.local.services import Services
 from cbctl.local.spec import Part as Service
 from cbctl.local.state import State
 
+# A stranger may have the port, and answer anything.
+_NO_VERSION = (
+    *(OSError, http.client.HTTPException, CbctlError),
+    *(ValueError, LookupError, TypeError, RecursionError),
+)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -87,7 +93,7 @@ def _program(env: Environment, current: Release | None) -> Part:
         account = probes.rpc(env.chain.port, "getAccountInfo", [id, {"encoding": "base64"}])
     except (OSError, http.client.HTTPException):
         return Part("program", "unknown", "", id, "the chain does not answer")
-    if not account.get("value"):
+    if not isinstance(account, dict) or not account.get("value"):
         return Part("program", "missing", "", id, "not on this chain")
     return Part("program", "deployed", str(current.parts.get("program_hash") or "")[:12], id)
 
@@ -120,7 +126,7 @@ def _api(env: Environment) -> str:
 def _told(version: Callable[[], str]) -> str:
     try:
         return version()
-    except (OSError, ValueError, KeyError, http.client.HTTPException, CbctlError):
+    except _NO_VERSION:
         return ""
 
 

@@ -112,7 +112,7 @@ class FileStore:
                 return None
         try:
             return msgspec.json.decode(data, type=LockRecord)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise CbctlError(
                 "cannot be read",
                 exit=Exit.REFUSED,

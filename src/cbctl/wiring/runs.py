@@ -98,13 +98,13 @@ def resume(
     first = records[0].data
     chosen = first["selection"]
     target = None
-    if chosen["release"]:
+    if chosen.get("release"):
         target = release.find(release.history(work.store), chosen["release"])
     again = job(
         work,
         first["kind"],
-        only=tuple(chosen["only"]),
-        skip=tuple(chosen["skip"]),
+        only=tuple(chosen.get("only", ())),
+        skip=tuple(chosen.get("skip", ())),
         target=target,
         replaces=first["replaces"],
     )

@@ -120,6 +120,28 @@ def test_an_orphan_without_a_record_is_found_by_its_marker(services: Services, w
     assert pid(services) == before
 
 
+@pytest.mark.parametrize(
+    "record", ['{"restarts": "many", "since": [], "tag": 7}', "[]", "{", "[" * 100_000, ""]
+)
+def test_a_damaged_record_is_none(services: Services, web: Web, record: str) -> None:
+    services.ensure(web())
+    before = pid(services)
+    kill_supervisor(services)
+    (services.state.path / "records" / "web.json").write_text(record)
+    assert part(services).state == "unsupervised"
+    assert services.ensure(web()) == "adopted"
+    assert pid(services) == before
+
+
+def test_what_stands_in_the_place_of_its_lock_is_told(services: Services, web: Web) -> None:
+    lock = services.state.path / "supervisor.lock"
+    lock.symlink_to(lock)
+    with pytest.raises(CbctlError, match="supervisor of the local services did not start") as error:
+        services.ensure(web())
+    [line] = error.value.evidence["log"]
+    assert line.startswith("supervisor: ") and str(lock) in line
+
+
 def test_an_orphan_of_an_older_spec_is_replaced(services: Services, web: Web) -> None:
     services.ensure(web())
     before = pid(services)

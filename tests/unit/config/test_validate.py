@@ -68,6 +68,17 @@ def test_good(project: Path) -> None:
     require(document, document.settings.environments["local"])
 
 
+def test_names_that_are_too_long(project: Path) -> None:
+    text = project.read_text().replace("build/lottery.so", "x" * 5000)
+    project.write_text(
+        text.replace("platform: lottery", f"platform: lottery\nrunbooks: {'y' * 5000}")
+    )
+    elf, books = found(project)
+    assert "program.elf: cannot be looked at (File name too long)" in elf
+    assert "runbooks: cannot be looked at (File name too long)" in books
+    assert len(elf) < 200
+
+
 def test_a_program_that_needs_no_first_configuration(project: Path) -> None:
     text = project.read_text().replace(
         "    program:\n", "    program:\n      initialize: null\n", 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from typing import Any
 
 import pytest
 from tests.unit.engine.world import Disk, Machine, held_by, machine
@@ -12,14 +14,19 @@ from cbctl.engine.store import Conflict
 from cbctl.errors import CbctlError, Exit
 
 STREAM = "runs/20261122T193348-9f3a1c"
+AT = "2026-11-26T08:30:00.000Z"
+BROKEN = {"reason": "why", "who": "anna", "host": "here", "holder": None}
+INTENT: dict[str, Any] = {"step": "s", "identity": None, "before": None, "changes": []}
+ENDED = {"result": "succeeded", "exit": 0, "changes": [], "release": None, "error": None}
 
 
 def written(count: int = 4) -> Machine:
     disk = Disk(lock=held_by(1))
     on = machine(disk)
     log = journal.Journal(on.store, on.world.clock, STREAM, 1)
-    for number in range(count):
-        log.write("step.intent", step=f"s{number}")
+    log.write("lock.broken", step="s0", reason="why", who="anna", host="here", holder=None)
+    for number in range(1, count):
+        log.write("step.outcome", step=f"s{number}")
     return on
 
 
@@ -72,9 +79,9 @@ def test_two_writers_of_one_stream_do_not_mix() -> None:
     on = written(1)
     one = journal.Journal(on.store, on.world.clock, STREAM, 1)
     other = journal.Journal(on.store, on.world.clock, STREAM, 1)
-    one.write("step.outcome")
+    one.write("step.outcome", step="s1")
     with pytest.raises(Conflict):
-        other.write("step.outcome")
+        other.write("step.outcome", step="s1")
     assert len(journal.read(on.store, STREAM)) == 2
 
 
@@ -99,6 +106,51 @@ def test_the_end_of_nothing() -> None:
     on = machine()
     assert journal.newest(on.store) is None
     assert journal.head(on.store, STREAM) == journal.Head(STREAM, 0, journal.GENESIS)
+
+
+def chained(*records: tuple[str, Any]) -> list[bytes]:
+    """As whoever owns the file can write it."""
+    lines: list[bytes] = []
+    last = journal.GENESIS
+    for seq, (type, data) in enumerate(records, 1):
+        record = {"schema": "1.0", "seq": seq, "prev_hash": last, "at": AT, "token": 1}
+        lines.append(json.dumps({**record, "type": type, "data": data}).encode())
+        last = hashlib.sha256(lines[-1]).hexdigest()
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("type", "data", "why"),
+    [
+        ("step.intent", {"step": "s", "identity": None, "before": None}, "`changes`"),
+        ("step.intent", {**INTENT, "changes": [{"what": "x"}]}, "`before`"),
+        ("step.intent", {**INTENT, "changes": {}}, "Expected `array`"),
+        ("step.failed", {"step": "s"}, "`phase`"),
+        ("run.ended", {**ENDED, "exit": 99}, "99"),
+        ("run.ended", {**ENDED, "result": None}, "Expected `str`"),
+        ("run.undoing", {"error": "x", "where": "", "fix": "", "exit": "4"}, "Expected `int`"),
+    ],
+)
+def test_a_record_that_nobody_wrote_is_told_though_its_chain_holds(
+    type: str, data: Any, why: str
+) -> None:
+    with pytest.raises(CbctlError, match=f"record 2 is no {type} that cbctl writes") as caught:
+        list(journal.check("runs/a", chained(("lock.broken", BROKEN), (type, data))))
+    assert why in caught.value.what and caught.value.exit is Exit.DIFFERS
+
+
+def test_a_run_begins_with_its_beginning_and_at_a_time() -> None:
+    with pytest.raises(CbctlError, match="a run does not begin so"):
+        list(journal.check("runs/a", chained(("run.ended", ENDED))))
+    for time in ("soon", "2026-13-01T00:00:00.000Z", "2026-11-26T00:00:00"):
+        [line] = chained(("lock.broken", BROKEN))
+        with pytest.raises(CbctlError, match="its time"):
+            list(journal.check("runs/a", [line.replace(AT.encode(), time.encode())]))
+
+
+def test_what_a_newer_minor_version_adds_is_passed_over() -> None:
+    told = chained(("lock.broken", {**BROKEN, "new": 1}), ("run.paused", {"why": 2}))
+    assert len(list(journal.check("runs/a", told))) == 2
 
 
 @pytest.mark.parametrize("line", [b"\xff\xfe{}", b"[" * 100_000, b"{", b"null"])

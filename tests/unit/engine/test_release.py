@@ -92,5 +92,5 @@ def test_what_a_newer_minor_version_adds_is_passed_over(on: Machine) -> None:
 def test_a_record_that_makes_no_sense_is_named(on: Machine, type: str, data: Any) -> None:
     recorded(on, "x")
     Journal(on.store, on.world.clock, release.HISTORY, 1).write(type, **data)
-    with pytest.raises(CbctlError, match="record 2 is no release that this cbctl knows"):
+    with pytest.raises(CbctlError, match=r"record 2 is no release"):
         release.history(on.store)

@@ -12,6 +12,7 @@ import pytest
 
 from cbctl.errors import CbctlError, Exit
 from cbctl.local import logs
+from cbctl.local.seen import Seen
 from cbctl.local.spec import (
     Order,
     Ready,
@@ -68,6 +69,61 @@ def test_an_order_of_another_cbctl_is_refused(state: State, text: str) -> None:
     with pytest.raises(CbctlError, match="not written by this version") as error:
         read_order(state, "api")
     assert error.value.exit is Exit.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("desired",), "perhaps"),
+        (("generation",), [1]),
+        (("spec", "name"), "redis"),
+        (("spec", "argv"), []),
+        (("spec", "argv"), ["/bin/x", 1]),
+        (("spec", "argv"), ["/bin/x\0"]),
+        (("spec", "cwd"), None),
+        (("spec", "environment"), ["A=1"]),
+        (("spec", "environment"), {"A": 1}),
+        (("spec", "stop_signal"), "SIGSTOP"),
+        (("spec", "stop_seconds"), float("inf")),
+        (("spec", "stop_seconds"), "long"),
+        (("spec", "ready", "port"), 0),
+        (("spec", "ready", "kind"), "smtp"),
+        (("spec", "ready", "seconds"), float("nan")),
+    ],
+)
+def test_an_order_with_a_value_of_another_type_is_refused(
+    state: State, path: tuple[str, ...], value: object
+) -> None:
+    write_order(state, Order(spec(), "running", 1))
+    file = order_file(state, "api")
+    written = json.loads(file.read_text())
+    inside = written
+    for name in path[:-1]:
+        inside = inside[name]
+    inside[path[-1]] = value
+    file.write_text(json.dumps(written))
+    with pytest.raises(CbctlError, match="not written by this version") as error:
+        read_order(state, "api")
+    assert error.value.exit is Exit.REFUSED and str(file) in error.value.where
+
+
+def test_what_a_supervisor_wrote_down_and_is_damaged_counts_as_not_told() -> None:
+    whole = {
+        "state": "failed",
+        "process": {"boot": "b", "pid": 1, "start": 2},
+        "tag": "ab.1",
+        "restarts": 3,
+        "since": 1.5,
+        "detail": "it ended",
+        "log": ["one", "two"],
+    }
+    seen = Seen.of_json(whole)
+    assert (seen.state, seen.tag, seen.restarts, seen.since) == ("failed", "ab.1", 3, 1.5)
+    assert seen.process is not None and seen.process.pid == 1 and seen.log == ("one", "two")
+    strange: object
+    for strange in (None, [], {}, "x", float("nan"), -1, True):
+        Seen.of_json(dict.fromkeys(whole, strange))
+        assert Seen.of_json(strange) == Seen()
 
 
 def test_sealing_needs_the_secrets_and_never_writes_them(state: State) -> None:

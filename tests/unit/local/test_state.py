@@ -44,6 +44,23 @@ def test_a_new_state_is_private_and_opens_again(tmp_path: Path) -> None:
     assert again.secret("x") == "value"
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda id: id.write_bytes(b"\xff\xfe"),
+        lambda id: id.write_text("\n"),
+        lambda id: (id.unlink(), id.symlink_to("nowhere")),
+        lambda id: (id.unlink(), id.mkdir()),
+    ],
+)
+def test_an_id_that_cannot_be_read(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
+    state = State.open("plat", "local", root=tmp_path)
+    spoil(state.path / "id")
+    with pytest.raises(CbctlError, match="id of the state folder") as error:
+        State.open("plat", "local", root=tmp_path)
+    assert error.value.exit is Exit.REFUSED and "remove it" in error.value.fix
+
+
 def test_without_create_nothing_is_made(tmp_path: Path) -> None:
     with pytest.raises(CbctlError) as error:
         State.open("plat", "local", root=tmp_path / "none", create=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.engine.steps import Script
@@ -216,6 +217,19 @@ def test_a_run_put_in(place: Place) -> None:
     place.write(forged, place.lines(RUNS + first))
     finding = next(f for f in check(place).findings if f.kind == "link" and "between" in f.what)
     assert finding.where == f"{RUNS}{second} record 1" and forged in finding.means
+
+
+def test_a_record_that_nobody_wrote_is_found_though_its_chain_holds(place: Place) -> None:
+    run = stories.succeeded(place)
+
+    def change(record: dict[str, Any]) -> None:
+        if record["seq"] == 2:
+            del record["data"]["changes"]
+
+    place.rewrite(RUNS + run, change)
+    [finding, *_] = check(place).findings
+    assert (finding.kind, finding.where) == ("record", f"{RUNS}{run} record 2")
+    assert finding.what.startswith("is no step.intent that cbctl writes")
 
 
 def test_history_rewritten_alike_is_found_with_a_head_alone(place: Place) -> None:

@@ -24,7 +24,7 @@ def parse(text: str, where: str) -> Keypair:
             raise ValueError
         # from_bytes also checks that the public half belongs to the secret one
         return Keypair.from_bytes(bytes(numbers))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise CbctlError(
             "not a Solana keypair: a JSON array of 64 numbers whose halves belong together",
             where=where,

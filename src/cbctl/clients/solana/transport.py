@@ -128,7 +128,7 @@ class Transport:
             )
         try:
             answer = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
             if status != 200:

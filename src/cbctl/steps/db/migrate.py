@@ -196,7 +196,7 @@ def read_range(path: Path | None, folder: tuple[Entry, ...]) -> SchemaRange:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise _bad_range(path, f"cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _bad_range(path, f"is not JSON: {error}") from None
     if not isinstance(content, dict) or set(content) != {"min", "max"}:
         raise _bad_range(path, "does not have exactly the keys min and max")

@@ -50,7 +50,7 @@ def parse(text: str) -> Idl:
     """Errors: IdlError with the path in the file."""
     try:
         root = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise IdlError("IDL", f"not JSON: {error}") from None
     if not isinstance(root, dict) or not isinstance(root.get("instructions"), list):
         raise IdlError("IDL", "not an Anchor IDL: it has no list `instructions`")
