@@ -34,7 +34,7 @@ def race(folder: Path, pair: int, mine: random.Random) -> int:
         held = lock.acquire(store, clock, me, f"pair-{pair}", "race")
     except CbctlError as error:
         return int(error.exit)
-    log = Journal(store, clock, f"runs/pair-{pair:04}", held.token)
+    log = Journal(store, clock, f"races/pair-{pair:04}", held.token)
     log.write("in", pid=me.pid)
     inside = os.open(folder / "inside", os.O_RDWR | os.O_CREAT)
     try:
