@@ -46,11 +46,29 @@ class Error(IntEnum):
     NOT_INITIALIZED = 3012
     NOT_PROGRAM_DATA = 3013
     INVALID_PARAMETERS = 6000
+    TITLE_TOO_LONG = 6001
+    BET_AMOUNT_TOO_SMALL = 6002
+    MARKET_ALREADY_RESOLVED = 6003
     UNAUTHORIZED = 6004
+    ALREADY_CLAIMED = 6005
     NUMBER_OVERFLOW = 6006
     ALREADY_INITIALIZED = 6007
     UNSUPPORTED_VERSION = 6008
     INVARIANT_VIOLATED = 6009
+    PLATFORM_PAUSED = 6010
+    BET_AMOUNT_TOO_LARGE = 6011
+    BETTING_CLOSED = 6012
+    PAYOUT_TOO_LOW = 6013
+    TERMS_CHANGED = 6014
+    TERMS_FIXED = 6015
+    MARKET_STATE_INVALID = 6016
+    TOO_EARLY = 6017
+    TOO_LATE = 6018
+    NOTHING_TO_CLAIM = 6019
+    UNSUPPORTED_MINT = 6020
+    ACCOUNT_MISMATCH = 6021
+    MONEY_STILL_OWED = 6022
+    INSOLVENT = 6023
 
 
 def discriminator(namespace: str, name: str) -> bytes:
@@ -184,6 +202,7 @@ class Config:
     usdc: Asset
     total_markets: int
     event_sequence: int
+    dispute_bond: int
     reserve: bytes
 
 
@@ -208,7 +227,8 @@ OFFSET = {
     "usdc": 293,
     "total_markets": 341,
     "event_sequence": 349,
-    "reserve": 357,
+    "dispute_bond": 357,
+    "reserve": 365,
 }
 
 
@@ -249,6 +269,7 @@ def read_config(data: bytes) -> Config:
         usdc=asset("usdc"),
         total_markets=number("<Q", "total_markets"),
         event_sequence=number("<Q", "event_sequence"),
+        dispute_bond=number("<Q", "dispute_bond"),
         reserve=data[OFFSET["reserve"] :],
     )
 

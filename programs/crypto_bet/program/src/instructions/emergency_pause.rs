@@ -11,7 +11,7 @@
 //! # Errors
 //! * `InstructionDidNotDeserialize`: arguments of another length, or no such scope
 //! * `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`: accounts
-//! * those of [`global_config::load`]
+//! * those of [`global_config::read`]
 //! * `Unauthorized`: neither authority nor guardian, or the guardian lowers the scope
 //! * `InvalidParameters`: scope `None`, which is `emergency_unpause`
 
@@ -36,9 +36,9 @@ pub fn process(
         return Err(framework(FrameworkError::AccountNotEnoughKeys));
     };
     let actor = checks::key(authority);
-    let mut config = global_config::load(account, program_id)?;
+    let mut config = global_config::edit(account, program_id)?;
     validate(&config, actor, scope)?;
-    pause::change_scope(account, &mut config, actor, scope)
+    pause::change_scope(&mut config, actor, scope)
 }
 
 /// Whether `actor` may set `scope`. Who holds both roles has the authority's rights.

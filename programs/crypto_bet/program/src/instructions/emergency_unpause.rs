@@ -8,16 +8,15 @@
 //! # Errors
 //! * `InstructionDidNotDeserialize`: there are arguments
 //! * `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`: accounts
-//! * those of [`global_config::load`]
+//! * those of [`global_config::read`]
 //! * `Unauthorized`: not the authority
 
-use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
+use crypto_bet_interface::errors::FrameworkError;
 use crypto_bet_interface::instructions::EmergencyUnpause;
-use crypto_bet_interface::state::{GlobalConfig, PauseScope};
-use crypto_bet_interface::wire::Key;
+use crypto_bet_interface::state::PauseScope;
 use pinocchio::{AccountView, Address, ProgramResult};
 
-use crate::errors::{framework, own};
+use crate::errors::framework;
 use crate::{checks, global_config, pause};
 
 /// Validates and unpauses.
@@ -32,16 +31,7 @@ pub fn process(
         return Err(framework(FrameworkError::AccountNotEnoughKeys));
     };
     let actor = checks::key(authority);
-    let mut config = global_config::load(account, program_id)?;
-    validate(&config, actor)?;
-    pause::change_scope(account, &mut config, actor, PauseScope::None)
-}
-
-/// Whether `actor` may unpause.
-fn validate(config: &GlobalConfig, actor: Key) -> ProgramResult {
-    if actor == config.authority {
-        Ok(())
-    } else {
-        Err(own(CryptoBetError::Unauthorized))
-    }
+    let mut config = global_config::edit(account, program_id)?;
+    global_config::require_authority(&config, actor)?;
+    pause::change_scope(&mut config, actor, PauseScope::None)
 }

@@ -24,14 +24,12 @@ use crypto_bet_interface::instructions::{InitializeConfig, InitializeProgram};
 use crypto_bet_interface::seeds;
 use crypto_bet_interface::state::GlobalConfig;
 use crypto_bet_interface::wire::Tagged;
-use pinocchio::cpi::{Seed, Signer};
+use pinocchio::cpi::Seed;
 use pinocchio::error::ProgramError;
-use pinocchio::sysvars::{Sysvar, rent::Rent};
 use pinocchio::{AccountView, Address, ProgramResult};
-use pinocchio_system::instructions::{Allocate, Assign, Transfer};
 
 use crate::errors::{framework, own};
-use crate::{checks, event_log, global_config};
+use crate::{checks, event_log, global_config, new_account, stored};
 
 /// Validates and creates.
 pub fn process(
@@ -45,7 +43,15 @@ pub fn process(
         return Err(framework(FrameworkError::AccountNotEnoughKeys));
     };
     let mut config = validate(program_id, authority, account, program_data, &settings)?;
-    create(program_id, authority, account, config.bump)?;
+    let bump = [config.bump];
+    let seeds = [seeds::GLOBAL_CONFIG, &bump];
+    new_account::create(
+        authority,
+        account,
+        &seeds.map(Seed::from),
+        GlobalConfig::TAGGED_LEN,
+        program_id,
+    )?;
     take_effect(account, &mut config, settings)
 }
 
@@ -57,7 +63,7 @@ fn validate(
     program_data: &AccountView,
     settings: &InitializeConfig,
 ) -> Result<GlobalConfig, ProgramError> {
-    let bump = checks::canonical_bump(account, seeds::GLOBAL_CONFIG, program_id)?;
+    let bump = checks::canonical_bump(account, &[seeds::GLOBAL_CONFIG], program_id)?;
     if account.owned_by(program_id) {
         return Err(own(CryptoBetError::AlreadyInitialized));
     }
@@ -69,42 +75,6 @@ fn validate(
     Ok(config)
 }
 
-/// Makes the account the program's. In three steps, because `CreateAccount` refuses an address that
-/// has lamports, and anybody can send some to it.
-fn create(
-    program_id: &Address,
-    authority: &AccountView,
-    account: &AccountView,
-    bump: u8,
-) -> ProgramResult {
-    let rent = Rent::get()?.try_minimum_balance(GlobalConfig::TAGGED_LEN)?;
-    if let Some(lamports) = rent
-        .checked_sub(account.lamports())
-        .filter(|missing| *missing > 0)
-    {
-        Transfer {
-            from: authority,
-            to: account,
-            lamports,
-        }
-        .invoke()?;
-    }
-    let [seed] = seeds::GLOBAL_CONFIG;
-    let bump = [bump];
-    let seeds = [Seed::from(*seed), Seed::from(&bump)];
-    let signers = [Signer::from(&seeds)];
-    Allocate {
-        account,
-        space: GlobalConfig::TAGGED_LEN as u64,
-    }
-    .invoke_signed(&signers)?;
-    Assign {
-        account,
-        owner: program_id,
-    }
-    .invoke_signed(&signers)
-}
-
 /// Writes the configuration and the first event.
 fn take_effect(
     account: &mut AccountView,
@@ -112,11 +82,13 @@ fn take_effect(
     settings: InitializeConfig,
 ) -> ProgramResult {
     let sequence = global_config::next_event(config)?;
-    global_config::store(account, config)?;
-    event_log::write(&ProgramInitialized {
+    global_config::require_invariants(config)?;
+    *stored::begin(account)? = *config;
+    event_log::write(ProgramInitialized {
         sequence,
         timestamp: event_log::now()?,
         authority: config.authority,
         config: settings,
-    })
+    });
+    Ok(())
 }
