@@ -170,6 +170,37 @@ def emergency_unpause(
     )
 
 
+def update_config(program: Program, settings: Settings, dispute_bond: int = 0) -> Instruction:
+    return _by_authority(
+        program, "update_config", settings.pack() + struct.pack("<Q", dispute_bond)
+    )
+
+
+def propose_authority(program: Program, pending: Pubkey) -> Instruction:
+    return _by_authority(program, "propose_authority", bytes(pending))
+
+
+def accept_authority(program: Program, pending: Pubkey) -> Instruction:
+    return _by_authority(program, "accept_authority", b"", pending)
+
+
+def migrate(program: Program) -> Instruction:
+    return _by_authority(program, "migrate", b"")
+
+
+def _by_authority(
+    program: Program, name: str, arguments: bytes, actor: Pubkey | None = None
+) -> Instruction:
+    return Instruction(
+        program.id,
+        discriminator("global", name) + arguments,
+        [
+            AccountMeta(actor or program.upgrade_authority.pubkey(), True, False),
+            AccountMeta(config_address(program.id), False, True),
+        ],
+    )
+
+
 @dataclass(frozen=True)
 class Asset:
     min_bet: int

@@ -15,6 +15,7 @@ from tests.unit.programs.crypto_bet import config_address, discriminator
 from tests.unit.programs.svm import SYSTEM_PROGRAM
 from tests.unit.programs.tokens import TOKEN_PROGRAM
 
+ORACLE = Pubkey.from_bytes(bytes([7]) * 32)
 MARKET_LENGTH = 872
 POSITION_LENGTH = 131
 
@@ -194,7 +195,7 @@ def read_position(data: bytes) -> Position:
 class Terms:
     betting_ends_at: int
     resolution_time: int
-    oracle: Pubkey = Pubkey.from_bytes(bytes([7]) * 32)
+    oracle: Pubkey = ORACLE
     title: str = "Will it rain in Łódź tomorrow?"
     description: str = "Any rain at the airport's station."
     category: str = "weather"
