@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from solders.account import Account
 from solders.clock import Clock
 from solders.instruction import Instruction
 from solders.keypair import Keypair
@@ -16,8 +17,10 @@ from tests.unit.programs.crypto_bet import (
     ELF,
     Config,
     Platform,
+    Scope,
     Settings,
     config_address,
+    emergency_pause,
     initialize_program,
     read_config,
 )
@@ -77,6 +80,18 @@ class House:
     @property
     def config(self) -> Config:
         return read_config(self.chain.data(config_address(self.program.id)))
+
+    def forge(self, address: Pubkey, offset: int, content: bytes) -> None:
+        """Overwrites bytes of an account behind the program's back."""
+        account = self.chain.account(address)
+        assert account is not None
+        data = bytes(account.data)
+        changed = data[:offset] + content + data[offset + len(content) :]
+        self.chain.vm.set_account(address, Account(account.lamports, changed, account.owner))
+
+    def pause(self, scope: Scope) -> None:
+        instruction = emergency_pause(self.program, self.authority.pubkey(), scope)
+        self.must(instruction, self.authority)
 
     # -- people and time
 
