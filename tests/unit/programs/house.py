@@ -89,6 +89,19 @@ class House:
         changed = data[:offset] + content + data[offset + len(content) :]
         self.chain.vm.set_account(address, Account(account.lamports, changed, account.owner))
 
+    def rob(self, at: Addresses, side: int, amount: int) -> None:
+        """Takes money out of a vault behind the program's back; a negative amount is a gift."""
+        vault = at.vault(side)
+        if at.kind == Kind.STABLE:
+            left = tokens.balance(self.chain, vault) - amount
+            self.forge(vault, 64, left.to_bytes(8, "little"))
+            return
+        account = self.chain.account(vault)
+        assert account is not None
+        self.chain.vm.set_account(
+            vault, Account(account.lamports - amount, account.data, account.owner)
+        )
+
     def pause(self, scope: Scope) -> None:
         instruction = emergency_pause(self.program, self.authority.pubkey(), scope)
         self.must(instruction, self.authority)
