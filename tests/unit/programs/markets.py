@@ -90,8 +90,8 @@ class Market:
     metadata_uri: str
     reserve: bytes
 
-    def pool(self, side: int) -> int:
-        return self.yes_pool if side == Side.YES else self.no_pool
+    def total_pool(self) -> int:
+        return self.yes_pool + self.no_pool
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,6 @@ class Position:
     claimed: int
     paid: int
     reserve: bytes
-
-    def shares(self, side: int) -> int:
-        return self.yes_shares if side == Side.YES else self.no_shares
 
 
 MARKET_FORMAT = "<10BQ32s32s32s32s32sHI7q10Q64s256s32s128s64s"

@@ -15,7 +15,7 @@ from tests.unit.programs.markets import ORACLE, Addresses, Kind, Market, Side, T
 from tests.unit.programs.svm import Outcome, transfer
 
 
-def create(house: House, kind: Kind = Kind.DEGEN, **changes: object) -> Outcome:
+def create(house: House, kind: Kind = Kind.DEGEN, /, **changes: object) -> Outcome:
     terms = house.terms().but(**changes)
     at = Addresses.of(house.program.id, 1, house.anybody.pubkey(), kind)
     return house.send(markets.create_market(at, 1, terms, house.mint))

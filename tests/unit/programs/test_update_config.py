@@ -20,7 +20,7 @@ from tests.unit.programs.scenes import with_bets
 from tests.unit.programs.svm import Outcome
 
 
-def update(house: House, bond: int = 0, **changes: object) -> Outcome:
+def update(house: House, bond: int = 0, /, **changes: object) -> Outcome:
     settings = house.settings.but(**changes)
     return house.send(update_config(house.program, settings, bond), house.authority)
 

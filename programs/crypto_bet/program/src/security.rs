@@ -2,7 +2,6 @@
 //! `solana-security-txt` specification).
 
 #[used]
-#[unsafe(link_section = ".security.txt")]
 static SECURITY_TXT: [u8; 219] = *TEXT;
 
 const TEXT: &[u8; 219] = b"=======BEGIN SECURITY.TXT V1=======\0\
