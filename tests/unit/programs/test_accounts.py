@@ -94,8 +94,9 @@ def copies(scene: Scene, index: int, name: str) -> Iterator[tuple[str, str, int 
         return  # a program; another token account of the same owner is as good
     copy = Pubkey.new_unique()
     there = AccountMeta(copy, False, meta.is_writable)
-    house.chain.put(copy, data, owner)
-    yield name, "a copy elsewhere", refused(changed(scene, index, there))
+    if not _proved_by_its_owner(name, meta):
+        house.chain.put(copy, data, owner)
+        yield name, "a copy elsewhere", refused(changed(scene, index, there))
     if name in OURS:
         house.chain.put(copy, data, Pubkey.new_unique())
         yield name, "a copy of another program", refused(changed(scene, index, there))
@@ -137,6 +138,12 @@ def test_each_account_is_checked(chain: Chain, name: str, kind: Kind) -> None:
 def test_no_instruction_is_left_out() -> None:
     # initialize_program has a file of its own: it runs before there is a house
     assert {name.split(",")[0] for name in SCENES} == set(ACCOUNTS) - {"initialize_program"}
+
+
+def _proved_by_its_owner(name: str, meta: AccountMeta) -> bool:
+    """The program makes such accounts at their one address, and nobody else can make one: a copy that
+    it owns exists only here. The configuration's address is proved again before it is changed."""
+    return name in ("market", "position") or (name == "config" and not meta.is_writable)
 
 
 def _keys(scene: Scene) -> set[Pubkey]:

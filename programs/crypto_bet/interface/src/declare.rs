@@ -265,9 +265,9 @@ macro_rules! instructions {
             accounts: $type::ACCOUNTS,
         },)+];
     };
-    (@set $spec:ident, signer) => { $spec.demands.signer = true };
-    (@set $spec:ident, writable) => { $spec.demands.writable = true };
-    (@set $spec:ident, address($key:expr)) => { $spec.demands.address = Some($key) };
+    (@set $spec:ident, signer) => { $spec.signer = true };
+    (@set $spec:ident, writable) => { $spec.writable = true };
+    (@set $spec:ident, address($key:expr)) => { $spec.address = Some($key) };
     (@set $spec:ident, pda($seeds:expr)) => { $spec.pda = Some($seeds) };
     (@set $spec:ident, optional) => { $spec.optional = true };
 }

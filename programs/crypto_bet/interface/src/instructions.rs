@@ -5,7 +5,7 @@ use crate::seeds::{self, SeedSpec};
 use crate::state::{
     CATEGORY_LEN, DESCRIPTION_LEN, METADATA_URI_LEN, MarketKind, PauseScope, Side, TITLE_LEN,
 };
-use crate::wire::{Key, Text, Type};
+use crate::wire::{InData, Key, Text, Type};
 
 /// The arguments of an instruction, which travel behind its discriminator.
 pub trait Arguments<'a>: Sized {
@@ -35,32 +35,31 @@ pub struct AccountSpec {
     pub name: &'static str,
     /// Lines of its doc comment.
     pub docs: &'static [&'static str],
-    /// What is demanded of it.
-    pub demands: Demands,
-    /// It must be the address derived from these seeds and the program's id.
-    pub pda: Option<&'static [SeedSpec]>,
-    /// It may be left out: at the end of the accounts, or as the program's own address.
-    pub optional: bool,
-}
-
-/// What the program checks of every account before anything else. Further rules are in the
-/// instruction's own file.
-#[derive(Clone, Copy, Debug)]
-pub struct Demands {
     /// It must have signed.
     pub signer: bool,
     /// It must be passed as writable.
     pub writable: bool,
     /// It must have this address.
     pub address: Option<Key>,
+    /// It must be the address derived from these seeds and the program's id.
+    pub pda: Option<&'static [SeedSpec]>,
+    /// It may be left out: at the end of the accounts, or as the program's own address.
+    pub optional: bool,
 }
+
+/// What the program checks of every account before anything else, as three bits. Further rules are in
+/// the instruction's own file.
+#[derive(Clone, Copy, Debug)]
+pub struct Demands(u8);
 
 impl AccountSpec {
     const fn new(name: &'static str, docs: &'static [&'static str]) -> Self {
         Self {
             name,
             docs,
-            demands: Demands::NONE,
+            signer: false,
+            writable: false,
+            address: None,
             pda: None,
             optional: false,
         }
@@ -68,11 +67,43 @@ impl AccountSpec {
 }
 
 impl Demands {
-    const NONE: Self = Self {
-        signer: false,
-        writable: false,
-        address: None,
-    };
+    const SIGNER: u8 = 1;
+    const WRITABLE: u8 = 2;
+    const SYSTEM_PROGRAM: u8 = 4;
+
+    /// It must have signed.
+    #[must_use]
+    pub const fn signer(self) -> bool {
+        self.0 & Self::SIGNER != 0
+    }
+
+    /// It must be passed as writable.
+    #[must_use]
+    pub const fn writable(self) -> bool {
+        self.0 & Self::WRITABLE != 0
+    }
+
+    /// It must be the System program, which is the only fixed address so far.
+    #[must_use]
+    pub const fn system_program(self) -> bool {
+        self.0 & Self::SYSTEM_PROGRAM != 0
+    }
+
+    const fn of(spec: &AccountSpec) -> Self {
+        let mut bits = 0;
+        if spec.signer {
+            bits |= Self::SIGNER;
+        }
+        if spec.writable {
+            bits |= Self::WRITABLE;
+        }
+        if let Some(Key(address)) = spec.address {
+            let [first, ..] = address;
+            assert!(first == 0, "only the System program can be demanded");
+            bits |= Self::SYSTEM_PROGRAM;
+        }
+        Self(bits)
+    }
 }
 
 /// How many accounts come before the optional ones, which are the last.
@@ -92,10 +123,10 @@ const fn needed(accounts: &[AccountSpec]) -> usize {
 
 #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // runs in the compiler
 const fn demands<const N: usize>(accounts: &[AccountSpec]) -> [Demands; N] {
-    let mut all = [Demands::NONE; N];
+    let mut all = [Demands(0); N];
     let mut i = 0;
     while i < N {
-        all[i] = accounts[i].demands;
+        all[i] = Demands::of(&accounts[i]);
         i += 1;
     }
     all
@@ -143,9 +174,9 @@ record! {
 
 instructions! {
     /// Creates the global configuration. Only the program's current upgrade authority can, and only once.
-    initialize_program as InitializeProgram(
+    initialize_program as InitializeProgram<'a>(
         /// The settings.
-        config: InitializeConfig
+        config: InData<'a, InitializeConfig>
     ) {
         /// The program's upgrade authority; becomes the platform's authority and pays the rent.
         authority: [signer, writable],
@@ -177,9 +208,9 @@ instructions! {
     }
 
     /// Changes the settings. Limits and windows of existing markets stay as they were.
-    update_config as UpdateConfig(
+    update_config as UpdateConfig<'a>(
         /// The settings; the token can only change while there is no market.
-        config: InitializeConfig,
+        config: InData<'a, InitializeConfig>,
         /// Lamports that a bettor deposits to dispute a result; zero: nothing.
         dispute_bond: u64
     ) {

@@ -4,10 +4,10 @@ use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::instructions::{Arguments, Demands};
 use crypto_bet_interface::seeds::UPGRADEABLE_LOADER;
 use crypto_bet_interface::wire::Key;
-use pinocchio::error::ProgramError;
 use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, Failure, framework, own};
+use crate::stored::SYSTEM_PROGRAM;
 use crate::syscalls;
 
 /// The loader that owns ProgramData accounts.
@@ -17,7 +17,7 @@ const LOADER: Address = Address::new_from_array(UPGRADEABLE_LOADER.0);
 ///
 /// # Errors
 /// `InstructionDidNotDeserialize`: other length, or a byte that is no value of its type.
-pub fn arguments<'a, T: Arguments<'a>>(data: &'a [u8]) -> Result<T, ProgramError> {
+pub fn arguments<'a, T: Arguments<'a>>(data: &'a [u8]) -> Result<T, Failure> {
     T::read(data).ok_or(framework(FrameworkError::InstructionDidNotDeserialize))
 }
 
@@ -28,22 +28,18 @@ pub fn arguments<'a, T: Arguments<'a>>(data: &'a [u8]) -> Result<T, ProgramError
 /// # Errors
 /// `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`, `InvalidProgramId`.
 #[inline(never)] // one copy of the code, whoever calls
-pub fn flags(accounts: &[AccountView], demands: &[Demands]) -> Result<(), ProgramError> {
+pub fn flags(accounts: &[AccountView], demands: &[Demands]) -> Checked {
     if accounts.len() < demands.len() {
         return Err(framework(FrameworkError::AccountNotEnoughKeys));
     }
     for (account, demand) in accounts.iter().zip(demands) {
-        if demand.signer && !account.is_signer() {
+        if demand.signer() && !account.is_signer() {
             return Err(framework(FrameworkError::AccountNotSigner));
         }
-        if demand.writable && !account.is_writable() {
+        if demand.writable() && !account.is_writable() {
             return Err(framework(FrameworkError::ConstraintMut));
         }
-        // every fixed address so far is a program's
-        if demand
-            .address
-            .is_some_and(|address| key(account) != address)
-        {
+        if demand.system_program() && account.address() != &SYSTEM_PROGRAM {
             return Err(framework(FrameworkError::InvalidProgramId));
         }
     }
@@ -54,7 +50,7 @@ pub fn flags(accounts: &[AccountView], demands: &[Demands]) -> Result<(), Progra
 ///
 /// # Errors
 /// `AccountMismatch`.
-pub fn address(account: &AccountView, expected: &Key) -> Result<(), ProgramError> {
+pub fn address(account: &AccountView, expected: &Key) -> Checked {
     if account.address().as_array() == &expected.0 {
         Ok(())
     } else {
@@ -69,7 +65,7 @@ pub fn key(account: &AccountView) -> Key {
 
 /// # Errors
 /// `AccountOwnedByWrongProgram`.
-pub fn owned_by(account: &AccountView, owner: &Address) -> Result<(), ProgramError> {
+pub fn owned_by(account: &AccountView, owner: &Address) -> Checked {
     if account.owned_by(owner) {
         Ok(())
     } else {
@@ -87,7 +83,7 @@ pub fn canonical_bump(
     account: &AccountView,
     seeds: &[&[u8]],
     program_id: &Address,
-) -> Result<u8, ProgramError> {
+) -> Result<u8, Failure> {
     match syscalls::find_program_address(seeds, program_id) {
         Some((address, bump)) if account.address() == &address => Ok(bump),
         _ => Err(framework(FrameworkError::ConstraintSeeds)),
@@ -105,7 +101,7 @@ pub fn derived_address(
     seeds: &[&[u8]],
     stored_bump: u8,
     program_id: &Address,
-) -> Result<(), ProgramError> {
+) -> Checked {
     if address == &syscalls::derive_address(seeds, stored_bump, program_id) {
         Ok(())
     } else {
@@ -129,7 +125,7 @@ pub fn upgrade_authority(
     authority: &AccountView,
     program_data: &AccountView,
     program_id: &Address,
-) -> Result<(), ProgramError> {
+) -> Checked {
     canonical_bump(program_data, &[program_id.as_array()], &LOADER)?;
     owned_by(program_data, &LOADER)?;
 

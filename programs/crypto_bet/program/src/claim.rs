@@ -4,10 +4,8 @@ use crypto_bet_interface::errors::CryptoBetError;
 use crypto_bet_interface::events::PositionPaid;
 use crypto_bet_interface::state::{Market, Position};
 use crypto_bet_interface::wire::Key;
-use pinocchio::ProgramResult;
-use pinocchio::error::ProgramError;
 
-use crate::errors::own;
+use crate::errors::{Checked, Failure, own};
 use crate::{event_log, market, position};
 
 /// What is paid.
@@ -22,7 +20,7 @@ pub struct Payment {
 ///
 /// # Errors
 /// `AlreadyClaimed`, `NothingToClaim`.
-pub fn require_open(market: &Market, position: &Position) -> ProgramResult {
+pub fn require_open(market: &Market, position: &Position) -> Checked {
     if position.claimed {
         return Err(own(CryptoBetError::AlreadyClaimed));
     }
@@ -36,7 +34,7 @@ pub fn require_open(market: &Market, position: &Position) -> ProgramResult {
 ///
 /// # Errors
 /// `NumberOverflow`.
-pub fn count(market: &mut Market, position: &mut Position, payment: &Payment) -> ProgramResult {
+pub fn count(market: &mut Market, position: &mut Position, payment: &Payment) -> Checked {
     let overflow = || own(CryptoBetError::NumberOverflow);
     market.settled_shares = market
         .settled_shares
@@ -55,7 +53,7 @@ pub fn count(market: &mut Market, position: &mut Position, payment: &Payment) ->
 ///
 /// # Errors
 /// `NumberOverflow`: more was paid than there was.
-pub fn still_owed(market: &Market) -> Result<u64, ProgramError> {
+pub fn still_owed(market: &Market) -> Result<u64, Failure> {
     market
         .payout_pool
         .checked_sub(market.paid)
@@ -66,12 +64,7 @@ pub fn still_owed(market: &Market) -> Result<u64, ProgramError> {
 ///
 /// # Errors
 /// `NumberOverflow`, `InvariantViolated`.
-pub fn announce(
-    market: &mut Market,
-    address: Key,
-    position: &Position,
-    refund: bool,
-) -> ProgramResult {
+pub fn announce(market: &mut Market, address: Key, position: &Position, refund: bool) -> Checked {
     position::require_invariants(position)?;
     let sequence = market::next_event(market)?;
     market::require_invariants(market)?;

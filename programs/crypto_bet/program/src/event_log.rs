@@ -2,10 +2,10 @@
 //! call the program again for over 1,000.
 
 use crypto_bet_interface::wire::{Framed, InPlace, Tagged};
-use pinocchio::error::ProgramError;
 use pinocchio::sysvars::Sysvar;
 use pinocchio::sysvars::clock::Clock;
 
+use crate::errors::Failure;
 use crate::syscalls;
 
 /// Unix time of the cluster in seconds.
@@ -13,7 +13,7 @@ use crate::syscalls;
 /// # Errors
 /// That of the sysvar syscall.
 #[inline(never)] // one copy of the code, whoever calls
-pub fn now() -> Result<i64, ProgramError> {
+pub fn now() -> Result<i64, Failure> {
     Ok(Clock::get()?.unix_timestamp)
 }
 

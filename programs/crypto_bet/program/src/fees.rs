@@ -2,15 +2,14 @@
 
 use crypto_bet_interface::errors::CryptoBetError;
 use crypto_bet_interface::state::{GlobalConfig, Market};
-use pinocchio::ProgramResult;
 
-use crate::errors::own;
+use crate::errors::{Checked, own};
 
 /// Counts the market's fee as withdrawn, once.
 ///
 /// # Errors
 /// `NumberOverflow`.
-pub fn count_withdrawn(config: &mut GlobalConfig, market: &mut Market) -> ProgramResult {
+pub fn count_withdrawn(config: &mut GlobalConfig, market: &mut Market) -> Checked {
     if market.fee_withdrawn {
         return Ok(());
     }

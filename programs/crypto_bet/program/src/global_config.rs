@@ -10,49 +10,40 @@ use crypto_bet_interface::state::{
 };
 use crypto_bet_interface::wire::Key;
 use pinocchio::account::{Ref, RefMut};
-use pinocchio::error::ProgramError;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::own;
+use crate::errors::{Checked, Failure, own};
 use crate::{checks, stored};
 
 const VERSIONS: RangeInclusive<u8> = OLDEST_GLOBAL_CONFIG_VERSION..=GLOBAL_CONFIG_VERSION;
 
-/// The configuration in `account`, which is proved to be this program's one configuration.
+/// The configuration in `account`. Owner and discriminator prove that this program made it, and it
+/// makes one only.
 ///
 /// # Errors
-/// Those of [`stored::read`]; `ConstraintSeeds`: not at the derived address.
+/// Those of [`stored::read`].
 #[inline(never)] // one copy of the code, whoever calls
 pub fn read<'a>(
     account: &'a AccountView,
     program_id: &Address,
-) -> Result<Ref<'a, GlobalConfig>, ProgramError> {
-    let config: Ref<GlobalConfig> = stored::read(account, program_id, VERSIONS)?;
-    require_address(account.address(), &config, program_id)?;
-    Ok(config)
+) -> Result<Ref<'a, GlobalConfig>, Failure> {
+    stored::read(account, program_id, VERSIONS)
 }
 
-/// As [`read`], to be changed.
+/// As [`read`], to be changed: then also the address is proved once more, because all money depends
+/// on this account.
 ///
 /// # Errors
-/// Those of [`read`]; `AccountBorrowFailed`: the account was passed twice.
+/// Those of [`stored::edit`]; `ConstraintSeeds`: not at the derived address.
 #[inline(never)] // one copy of the code, whoever calls
 pub fn edit<'a>(
     account: &'a mut AccountView,
     program_id: &Address,
-) -> Result<RefMut<'a, GlobalConfig>, ProgramError> {
+) -> Result<RefMut<'a, GlobalConfig>, Failure> {
     let address = *account.address();
     let config: RefMut<GlobalConfig> = stored::edit(account, program_id, VERSIONS)?;
-    require_address(&address, &config, program_id)?;
+    checks::derived_address(&address, &[seeds::GLOBAL_CONFIG], config.bump, program_id)?;
     Ok(config)
-}
-
-fn require_address(
-    address: &Address,
-    config: &GlobalConfig,
-    program_id: &Address,
-) -> ProgramResult {
-    checks::derived_address(address, &[seeds::GLOBAL_CONFIG], config.bump, program_id)
 }
 
 /// The change leaves a possible configuration.
@@ -60,7 +51,7 @@ fn require_address(
 /// # Errors
 /// `InvariantViolated`.
 #[inline(never)] // one copy of the code, whoever calls
-pub fn require_invariants(config: &GlobalConfig) -> ProgramResult {
+pub fn require_invariants(config: &GlobalConfig) -> Checked {
     stored::require_invariants(config.invariants_hold())
 }
 
@@ -68,7 +59,7 @@ pub fn require_invariants(config: &GlobalConfig) -> ProgramResult {
 ///
 /// # Errors
 /// `NumberOverflow`.
-pub fn next_event(config: &mut GlobalConfig) -> Result<u64, ProgramError> {
+pub fn next_event(config: &mut GlobalConfig) -> Result<u64, Failure> {
     config.event_sequence = config
         .event_sequence
         .checked_add(1)
@@ -80,7 +71,7 @@ pub fn next_event(config: &mut GlobalConfig) -> Result<u64, ProgramError> {
 ///
 /// # Errors
 /// `Unauthorized`.
-pub fn require_authority(config: &GlobalConfig, actor: Key) -> ProgramResult {
+pub fn require_authority(config: &GlobalConfig, actor: Key) -> Checked {
     if actor == config.authority {
         Ok(())
     } else {
@@ -92,7 +83,7 @@ pub fn require_authority(config: &GlobalConfig, actor: Key) -> ProgramResult {
 ///
 /// # Errors
 /// `PlatformPaused`.
-pub fn require_paused_at_most(config: &GlobalConfig, scope: PauseScope) -> ProgramResult {
+pub fn require_paused_at_most(config: &GlobalConfig, scope: PauseScope) -> Checked {
     if config.pause_scope <= scope {
         Ok(())
     } else {

@@ -8,12 +8,10 @@
 //! * `global_config`, `market`, `position`: the only way to read and to write these accounts, by `stored`
 //! * `vault`, `token`: the money; `settlement`, `claim`, `fees`: who gets it
 //! * `terms`: what a bettor relies on; `pause`; `new_account`; `event_log`
-//! * `syscalls`, `memory`: the only unsafe code
+//! * `entry`, `syscalls`, `memory`: the only unsafe code, beside the interface's casts of records
 #![no_std]
 
-use pinocchio::{
-    AccountView, Address, ProgramResult, no_allocator, nostd_panic_handler, program_entrypoint,
-};
+use pinocchio::{AccountView, Address, no_allocator, nostd_panic_handler};
 
 use crypto_bet_interface::discriminator::DISCRIMINATOR_LEN;
 use crypto_bet_interface::errors::FrameworkError;
@@ -29,6 +27,7 @@ use solana_define_syscall as _;
 
 mod checks;
 mod claim;
+mod entry;
 mod errors;
 mod event_log;
 mod fees;
@@ -47,7 +46,7 @@ mod terms;
 mod token;
 mod vault;
 
-use errors::framework;
+use errors::{Checked, framework};
 use instructions::{
     accept_authority, cancel_market, claim_refund, claim_winnings, close_market, close_position,
     create_market, dispute_market, emergency_pause, emergency_unpause, finalize_market,
@@ -56,10 +55,6 @@ use instructions::{
     withdraw_fees,
 };
 
-/// Most accounts that any instruction takes, with room for clients that pass more.
-const MAX_ACCOUNTS: usize = 10;
-
-program_entrypoint!(process_instruction, MAX_ACCOUNTS);
 no_allocator!();
 nostd_panic_handler!();
 
@@ -69,11 +64,7 @@ nostd_panic_handler!();
 /// `InstructionFallbackNotFound` when the data starts with no known discriminator, else what the
 /// instruction's own file says.
 #[inline(never)]
-fn process_instruction(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    data: &[u8],
-) -> ProgramResult {
+fn dispatch(program_id: &Address, accounts: &mut [AccountView], data: &[u8]) -> Checked {
     let Some((discriminator, arguments)) = data.split_first_chunk::<DISCRIMINATOR_LEN>() else {
         return Err(framework(FrameworkError::InstructionFallbackNotFound));
     };

@@ -2,50 +2,25 @@
 
 use crypto_bet_interface::errors::CryptoBetError;
 use crypto_bet_interface::events::MarketStateChanged;
-use crypto_bet_interface::seeds;
 use crypto_bet_interface::state::{MARKET_VERSION, Market, MarketState};
 use crypto_bet_interface::wire::Key;
-use pinocchio::account::{Ref, RefMut};
-use pinocchio::error::ProgramError;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::account::RefMut;
+use pinocchio::{AccountView, Address};
 
-use crate::errors::own;
-use crate::{checks, event_log, stored};
+use crate::errors::{Checked, Failure, own};
+use crate::{event_log, stored};
 
-/// The market in `account`, which is proved to be one of this program's.
+/// The market in `account`. Owner and discriminator prove that this program made it, and it makes
+/// markets at their one address only: deriving that again would be a tenth of a bet.
 ///
 /// # Errors
-/// Those of [`stored::read`]; `ConstraintSeeds`: not at the derived address.
-#[inline(never)] // one copy of the code, whoever calls
-pub fn read<'a>(
-    account: &'a AccountView,
-    program_id: &Address,
-) -> Result<Ref<'a, Market>, ProgramError> {
-    let market: Ref<Market> = stored::read(account, program_id, MARKET_VERSION..=MARKET_VERSION)?;
-    require_address(account.address(), &market, program_id)?;
-    Ok(market)
-}
-
-/// As [`read`], to be changed.
-///
-/// # Errors
-/// Those of [`read`]; `AccountBorrowFailed`: the account was passed twice.
+/// Those of [`stored::edit`].
 #[inline(never)] // one copy of the code, whoever calls
 pub fn edit<'a>(
     account: &'a mut AccountView,
     program_id: &Address,
-) -> Result<RefMut<'a, Market>, ProgramError> {
-    let address = *account.address();
-    let market: RefMut<Market> =
-        stored::edit(account, program_id, MARKET_VERSION..=MARKET_VERSION)?;
-    require_address(&address, &market, program_id)?;
-    Ok(market)
-}
-
-fn require_address(address: &Address, market: &Market, program_id: &Address) -> ProgramResult {
-    let id = market.market_id.to_le_bytes();
-    let seeds = [seeds::MARKET, &id, &market.authority.0];
-    checks::derived_address(address, &seeds, market.bump, program_id)
+) -> Result<RefMut<'a, Market>, Failure> {
+    stored::edit(account, program_id, MARKET_VERSION..=MARKET_VERSION)
 }
 
 /// The change leaves a possible market.
@@ -53,7 +28,7 @@ fn require_address(address: &Address, market: &Market, program_id: &Address) -> 
 /// # Errors
 /// `InvariantViolated`.
 #[inline(never)] // one copy of the code, whoever calls
-pub fn require_invariants(market: &Market) -> ProgramResult {
+pub fn require_invariants(market: &Market) -> Checked {
     stored::require_invariants(market.invariants_hold())
 }
 
@@ -61,7 +36,7 @@ pub fn require_invariants(market: &Market) -> ProgramResult {
 ///
 /// # Errors
 /// `NumberOverflow`.
-pub fn next_event(market: &mut Market) -> Result<u64, ProgramError> {
+pub fn next_event(market: &mut Market) -> Result<u64, Failure> {
     market.event_sequence = market
         .event_sequence
         .checked_add(1)
@@ -73,7 +48,7 @@ pub fn next_event(market: &mut Market) -> Result<u64, ProgramError> {
 ///
 /// # Errors
 /// `MarketAlreadyResolved`.
-pub fn require_not_final(market: &Market) -> ProgramResult {
+pub fn require_not_final(market: &Market) -> Checked {
     if market.state.is_final() {
         Err(own(CryptoBetError::MarketAlreadyResolved))
     } else {
@@ -85,7 +60,7 @@ pub fn require_not_final(market: &Market) -> ProgramResult {
 ///
 /// # Errors
 /// `MarketAlreadyResolved`, `MarketStateInvalid`.
-pub fn require_state(market: &Market, state: MarketState) -> ProgramResult {
+pub fn require_state(market: &Market, state: MarketState) -> Checked {
     if market.state == state {
         return Ok(());
     }
@@ -97,7 +72,7 @@ pub fn require_state(market: &Market, state: MarketState) -> ProgramResult {
 ///
 /// # Errors
 /// `NumberOverflow`.
-pub fn after(start: i64, seconds: i64) -> Result<i64, ProgramError> {
+pub fn after(start: i64, seconds: i64) -> Result<i64, Failure> {
     start
         .checked_add(seconds)
         .ok_or(own(CryptoBetError::NumberOverflow))
@@ -120,7 +95,7 @@ pub fn announce_state(
     actor: Key,
     old_state: MarketState,
     now: i64,
-) -> ProgramResult {
+) -> Checked {
     let sequence = next_event(market)?;
     require_invariants(market)?;
     event_log::write(MarketStateChanged {

@@ -1,20 +1,19 @@
 //! Creating and closing accounts.
 
 use pinocchio::cpi::{Seed, Signer};
-use pinocchio::error::ProgramError;
 use pinocchio::sysvars::{Sysvar, rent::Rent};
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 use pinocchio_system::instructions::{Allocate, Assign, CreateAccount, Transfer};
 
-use crate::errors::own;
+use crate::errors::{Checked, Failure, own};
 use crypto_bet_interface::errors::CryptoBetError;
 
 /// Lamports below which an account of this length would not be kept.
 ///
 /// # Errors
 /// That of the sysvar syscall.
-pub fn rent(length: usize) -> Result<u64, ProgramError> {
-    Rent::get()?.try_minimum_balance(length)
+pub fn rent(length: usize) -> Result<u64, Failure> {
+    Ok(Rent::get()?.try_minimum_balance(length)?)
 }
 
 /// Creates an account at the PDA of `seeds`, whose last is the bump, and gives it to `owner`.
@@ -31,32 +30,36 @@ pub fn create(
     seeds: &[Seed],
     length: usize,
     owner: &Address,
-) -> ProgramResult {
+) -> Checked {
     let signers = [Signer::from(seeds)];
     let (rent, space) = (rent(length)?, length as u64);
     if account.lamports() == 0 {
-        return CreateAccount {
+        return Ok(CreateAccount {
             from: payer,
             to: account,
             lamports: rent,
             space,
             owner,
         }
-        .invoke_signed(&signers);
+        .invoke_signed(&signers)?);
     }
     if let Some(lamports) = rent
         .checked_sub(account.lamports())
         .filter(|missing| *missing > 0)
     {
-        Transfer {
-            from: payer,
-            to: account,
-            lamports,
-        }
-        .invoke()?;
+        pay(payer, account, lamports)?;
     }
     Allocate { account, space }.invoke_signed(&signers)?;
-    Assign { account, owner }.invoke_signed(&signers)
+    Ok(Assign { account, owner }.invoke_signed(&signers)?)
+}
+
+/// Lets somebody who signed pay lamports.
+///
+/// # Errors
+/// Those of the System program: there are not that many.
+#[inline(never)] // one copy of the code, whoever calls
+pub fn pay(from: &AccountView, to: &AccountView, lamports: u64) -> Checked {
+    Ok(Transfer { from, to, lamports }.invoke()?)
 }
 
 /// Moves lamports out of an account of this program.
@@ -64,7 +67,7 @@ pub fn create(
 /// # Errors
 /// `Insolvent`: there are not that many; `NumberOverflow`.
 #[inline(never)] // one copy of the code, whoever calls
-pub fn move_lamports(from: &mut AccountView, to: &mut AccountView, amount: u64) -> ProgramResult {
+pub fn move_lamports(from: &mut AccountView, to: &mut AccountView, amount: u64) -> Checked {
     from.set_lamports(
         from.lamports()
             .checked_sub(amount)
@@ -85,11 +88,11 @@ pub fn move_lamports(from: &mut AccountView, to: &mut AccountView, amount: u64) 
 /// # Errors
 /// Those of [`move_lamports`]; `AccountBorrowFailed` when its content is borrowed.
 #[inline(never)] // one copy of the code, whoever calls
-pub fn close(account: &mut AccountView, receiver: &mut AccountView) -> ProgramResult {
+pub fn close(account: &mut AccountView, receiver: &mut AccountView) -> Checked {
     if account.address() == receiver.address() {
         return Err(own(CryptoBetError::AccountMismatch));
     }
     let lamports = account.lamports();
     move_lamports(account, receiver, lamports)?;
-    account.close()
+    Ok(account.close()?)
 }

@@ -3,8 +3,8 @@
 use crypto_bet_interface::events::PauseChanged;
 use crypto_bet_interface::state::{GlobalConfig, PauseScope};
 use crypto_bet_interface::wire::Key;
-use pinocchio::ProgramResult;
 
+use crate::errors::Checked;
 use crate::{event_log, global_config};
 
 /// Sets the scope and says so in an event. Setting the present scope is no change and no event: in
@@ -13,7 +13,7 @@ use crate::{event_log, global_config};
 /// # Errors
 /// Those of [`global_config::require_invariants`] and [`global_config::next_event`].
 #[inline(never)] // one copy of the code, whoever calls
-pub fn change_scope(config: &mut GlobalConfig, actor: Key, new_scope: PauseScope) -> ProgramResult {
+pub fn change_scope(config: &mut GlobalConfig, actor: Key, new_scope: PauseScope) -> Checked {
     let old_scope = config.pause_scope;
     if new_scope == old_scope {
         return Ok(());

@@ -4,9 +4,9 @@ use crypto_bet_interface::errors::CryptoBetError;
 use crypto_bet_interface::payout;
 use crypto_bet_interface::state::{GlobalConfig, Market, MarketState, Outcome, Side};
 use crypto_bet_interface::wire::Key;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::own;
+use crate::errors::{Checked, Failure, own};
 use crate::vault::Vaults;
 use crate::{global_config, market};
 
@@ -36,7 +36,7 @@ pub fn decide(
     actor: Key,
     result: Side,
     now: i64,
-) -> ProgramResult {
+) -> Checked {
     let Ending {
         market: address,
         yes_vault,
@@ -86,7 +86,7 @@ pub fn cancel(
     address: Key,
     actor: Key,
     now: i64,
-) -> ProgramResult {
+) -> Checked {
     let old_state = market.state;
     market.payout_pool = market.total_pool();
     market::enter(market, MarketState::Cancelled, now);
@@ -96,7 +96,7 @@ pub fn cancel(
 }
 
 /// Adds an ended market to the platform's totals.
-fn count(config: &mut GlobalConfig, market: &Market) -> ProgramResult {
+fn count(config: &mut GlobalConfig, market: &Market) -> Checked {
     let overflow = || own(CryptoBetError::NumberOverflow);
     let asset = config.asset_mut(market.kind);
     let volume = asset.volume;
@@ -110,6 +110,6 @@ fn count(config: &mut GlobalConfig, market: &Market) -> ProgramResult {
     Ok(())
 }
 
-fn subtract(a: u64, b: u64) -> Result<u64, pinocchio::error::ProgramError> {
+fn subtract(a: u64, b: u64) -> Result<u64, Failure> {
     a.checked_sub(b).ok_or(own(CryptoBetError::NumberOverflow))
 }

@@ -2,16 +2,15 @@
 
 use core::ops::RangeInclusive;
 
-use crypto_bet_interface::discriminator::DISCRIMINATOR_LEN;
+use crypto_bet_interface::discriminator::{DISCRIMINATOR_LEN, Discriminator};
 use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::seeds;
 use crypto_bet_interface::wire::{self, InPlace, Mismatch, Tagged};
 use pinocchio::account::{Ref, RefMut};
-use pinocchio::error::ProgramError;
 use pinocchio::{AccountView, Address};
 
 use crate::checks;
-use crate::errors::{framework, own};
+use crate::errors::{Checked, Failure, framework, own};
 
 /// The System program, which owns every account that nobody has claimed.
 pub const SYSTEM_PROGRAM: Address = Address::new_from_array(seeds::SYSTEM_PROGRAM.0);
@@ -29,10 +28,10 @@ pub fn read<'a, T: Tagged + InPlace>(
     account: &'a AccountView,
     program_id: &Address,
     versions: RangeInclusive<u8>,
-) -> Result<Ref<'a, T>, ProgramError> {
+) -> Result<Ref<'a, T>, Failure> {
     require_owned(account, program_id)?;
     let data = account.try_borrow()?;
-    require_version::<T>(&data, versions)?;
+    require_version(&data, &T::DISCRIMINATOR, &versions)?;
     Ref::try_map(data, wire::view).map_err(|(_, mismatch)| explain(mismatch))
 }
 
@@ -45,10 +44,10 @@ pub fn edit<'a, T: Tagged + InPlace>(
     account: &'a mut AccountView,
     program_id: &Address,
     versions: RangeInclusive<u8>,
-) -> Result<RefMut<'a, T>, ProgramError> {
+) -> Result<RefMut<'a, T>, Failure> {
     require_owned(account, program_id)?;
     let data = account.try_borrow_mut()?;
-    require_version::<T>(&data, versions)?;
+    require_version(&data, &T::DISCRIMINATOR, &versions)?;
     RefMut::try_map(data, wire::view_mut).map_err(|(_, mismatch)| explain(mismatch))
 }
 
@@ -56,9 +55,7 @@ pub fn edit<'a, T: Tagged + InPlace>(
 ///
 /// # Errors
 /// `AccountDidNotDeserialize`: it has another length.
-pub fn begin<T: Tagged + InPlace>(
-    account: &mut AccountView,
-) -> Result<RefMut<'_, T>, ProgramError> {
+pub fn begin<T: Tagged + InPlace>(account: &mut AccountView) -> Result<RefMut<'_, T>, Failure> {
     let mut data = account.try_borrow_mut()?;
     if let Some(tag) = data.first_chunk_mut() {
         *tag = T::DISCRIMINATOR;
@@ -68,7 +65,7 @@ pub fn begin<T: Tagged + InPlace>(
 
 /// # Errors
 /// `InvariantViolated`; nothing of what the instruction did remains, as for every error of a program.
-pub fn require_invariants(hold: bool) -> Result<(), ProgramError> {
+pub fn require_invariants(hold: bool) -> Checked {
     if hold {
         Ok(())
     } else {
@@ -76,7 +73,8 @@ pub fn require_invariants(hold: bool) -> Result<(), ProgramError> {
     }
 }
 
-fn require_owned(account: &AccountView, program_id: &Address) -> Result<(), ProgramError> {
+#[inline(never)] // one copy of the code, whoever calls
+fn require_owned(account: &AccountView, program_id: &Address) -> Checked {
     if account.owned_by(&SYSTEM_PROGRAM) && account.lamports() == 0 {
         return Err(framework(FrameworkError::AccountNotInitialized));
     }
@@ -84,19 +82,21 @@ fn require_owned(account: &AccountView, program_id: &Address) -> Result<(), Prog
 }
 
 /// The version decides how the rest is read, also of an account with another length.
-fn require_version<T: Tagged>(
+#[inline(never)] // one copy of the code, whoever calls
+fn require_version(
     data: &[u8],
-    versions: RangeInclusive<u8>,
-) -> Result<(), ProgramError> {
+    discriminator: &Discriminator,
+    versions: &RangeInclusive<u8>,
+) -> Checked {
     match data.split_first_chunk::<DISCRIMINATOR_LEN>() {
-        Some((tag, [version, ..])) if *tag == T::DISCRIMINATOR && !versions.contains(version) => {
+        Some((tag, [version, ..])) if tag == discriminator && !versions.contains(version) => {
             Err(own(CryptoBetError::UnsupportedVersion))
         }
         _ => Ok(()), // what else is wrong, the view says
     }
 }
 
-fn explain(mismatch: Mismatch) -> ProgramError {
+fn explain(mismatch: Mismatch) -> Failure {
     framework(match mismatch {
         Mismatch::Discriminator => FrameworkError::AccountDiscriminatorMismatch,
         Mismatch::Content => FrameworkError::AccountDidNotDeserialize,

@@ -23,21 +23,22 @@ mod here {
 
     /// The address of the seeds with a known bump: `sha256(seeds, bump, program id, marker)`, about
     /// 150 CU. It is not checked to be off the curve: whoever found the bump has done that.
+    #[inline(never)] // one copy of the code, whoever calls
     pub fn derive_address(seeds: &[&[u8]], bump: u8, program_id: &Address) -> Address {
         let bump = [bump];
-        let tail: [&[u8]; 3] = [&bump, program_id.as_array(), b"ProgramDerivedAddress"];
-        let mut parts: [&[u8]; MAX_SEEDS + 3] = [&[]; MAX_SEEDS + 3];
-        let seeds = seeds.iter().take(MAX_SEEDS);
-        let count = seeds.len().wrapping_add(tail.len());
-        for (part, content) in parts.iter_mut().zip(seeds.chain(&tail)) {
-            *part = content;
-        }
+        let tail = (&bump[..], program_id.as_array(), b"ProgramDerivedAddress");
+        let none: &[u8] = &[];
+        let (count, parts): (u64, [&[u8]; MAX_SEEDS + 3]) = match *seeds {
+            [] => (3, [tail.0, tail.1, tail.2, none, none, none]),
+            [a] => (4, [a, tail.0, tail.1, tail.2, none, none]),
+            [a, b] => (5, [a, b, tail.0, tail.1, tail.2, none]),
+            [a, b, c, ..] => (6, [a, b, c, tail.0, tail.1, tail.2]),
+        };
         let mut hash = [0; 32];
-        // SAFETY: the syscall reads `count` (at most `parts.len()`) pairs of address and length, which
-        // is how this platform lays a slice reference out, the bytes they point to, and writes 32
-        // bytes.
+        // SAFETY: the syscall reads `count` pairs of address and length, which is how this platform
+        // lays a slice reference out, the bytes they point to, and writes 32 bytes.
         unsafe {
-            pinocchio::syscalls::sol_sha256(parts.as_ptr().cast(), count as u64, hash.as_mut_ptr());
+            pinocchio::syscalls::sol_sha256(parts.as_ptr().cast(), count, hash.as_mut_ptr());
         }
         Address::new_from_array(hash)
     }

@@ -5,9 +5,8 @@ use crypto_bet_interface::state::{
     CATEGORY_LEN, DESCRIPTION_LEN, GlobalConfig, METADATA_URI_LEN, Market, TITLE_LEN,
 };
 use crypto_bet_interface::wire::{Key, Text};
-use pinocchio::ProgramResult;
 
-use crate::errors::own;
+use crate::errors::{Checked, own};
 
 /// The terms as they are asked for.
 pub struct Terms<'a> {
@@ -34,7 +33,7 @@ pub struct Terms<'a> {
 /// * `InvalidParameters`: no title, another text is too long, betting ends in the past or after the
 ///   resolution time, or the market's life from now on is shorter or longer than allowed
 #[inline(never)] // one copy of the code, whoever calls
-pub fn validate(config: &GlobalConfig, terms: &Terms, now: i64) -> ProgramResult {
+pub fn validate(config: &GlobalConfig, terms: &Terms, now: i64) -> Checked {
     if !terms.title.fits() {
         return Err(own(CryptoBetError::TitleTooLong));
     }
@@ -61,7 +60,7 @@ pub fn validate(config: &GlobalConfig, terms: &Terms, now: i64) -> ProgramResult
 /// # Errors
 /// `NumberOverflow`.
 #[inline(never)] // one copy of the code, whoever calls
-pub fn apply(market: &mut Market, terms: &Terms) -> ProgramResult {
+pub fn apply(market: &mut Market, terms: &Terms) -> Checked {
     let overflow = || own(CryptoBetError::NumberOverflow);
     market.terms_version = market.terms_version.checked_add(1).ok_or_else(overflow)?;
     market.betting_ends_at = terms.betting_ends_at;

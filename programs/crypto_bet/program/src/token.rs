@@ -12,11 +12,10 @@ use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::seeds::TOKEN_PROGRAM;
 use crypto_bet_interface::wire::Key;
 use pinocchio::cpi::{Signer, invoke, invoke_signed};
-use pinocchio::error::ProgramError;
 use pinocchio::instruction::{InstructionAccount, InstructionView};
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, Failure, framework, own};
 
 /// Length of a token account.
 pub const ACCOUNT_LEN: usize = 165;
@@ -30,7 +29,7 @@ pub const PROGRAM: Address = Address::new_from_array(TOKEN_PROGRAM.0);
 /// # Errors
 /// `AccountNotEnoughKeys`: left out; those of [`require_program`].
 #[inline(never)] // one copy of the code, whoever calls
-pub fn account(rest: &[AccountView]) -> Result<&AccountView, ProgramError> {
+pub fn account(rest: &[AccountView]) -> Result<&AccountView, Failure> {
     let Some((account, rest)) = rest.split_first() else {
         return Err(framework(FrameworkError::AccountNotEnoughKeys));
     };
@@ -42,7 +41,7 @@ pub fn account(rest: &[AccountView]) -> Result<&AccountView, ProgramError> {
 ///
 /// # Errors
 /// `AccountNotEnoughKeys`: left out; `InvalidProgramId`: another one.
-pub fn require_program(rest: &[AccountView]) -> ProgramResult {
+pub fn require_program(rest: &[AccountView]) -> Checked {
     match rest.first() {
         None => Err(framework(FrameworkError::AccountNotEnoughKeys)),
         Some(account) if account.address() == &PROGRAM => Ok(()),
@@ -54,7 +53,7 @@ pub fn require_program(rest: &[AccountView]) -> ProgramResult {
 ///
 /// # Errors
 /// `UnsupportedMint`.
-pub fn require_mint(mint: &AccountView) -> ProgramResult {
+pub fn require_mint(mint: &AccountView) -> Checked {
     if !mint.owned_by(&PROGRAM) || mint.data_len() != MINT_LEN {
         return Err(own(CryptoBetError::UnsupportedMint));
     }
@@ -69,7 +68,7 @@ pub fn require_mint(mint: &AccountView) -> ProgramResult {
 /// # Errors
 /// `AccountOwnedByWrongProgram`, `AccountMismatch`.
 #[inline(never)] // one copy of the code, whoever calls
-pub fn require_account(account: &AccountView, mint: &Key, owner: &Key) -> ProgramResult {
+pub fn require_account(account: &AccountView, mint: &Key, owner: &Key) -> Checked {
     if !account.owned_by(&PROGRAM) {
         return Err(framework(FrameworkError::AccountOwnedByWrongProgram));
     }
@@ -89,7 +88,7 @@ pub fn require_account(account: &AccountView, mint: &Key, owner: &Key) -> Progra
 /// # Errors
 /// `AccountMismatch`: not a token account.
 #[inline(never)] // one copy of the code, whoever calls
-pub fn amount(account: &AccountView) -> Result<u64, ProgramError> {
+pub fn amount(account: &AccountView) -> Result<u64, Failure> {
     let data = account.try_borrow()?;
     data.get(64..72)
         .and_then(|bytes| bytes.try_into().ok())
@@ -102,11 +101,11 @@ pub fn amount(account: &AccountView) -> Result<u64, ProgramError> {
 ///
 /// # Errors
 /// Those of the token program.
-pub fn initialize(account: &AccountView, mint: &AccountView) -> ProgramResult {
+pub fn initialize(account: &AccountView, mint: &AccountView) -> Checked {
     let mut data = [18; 33]; // InitializeAccount3
     let (_, owner) = data.split_at_mut(1);
     owner.copy_from_slice(account.address().as_array());
-    invoke(
+    Ok(invoke(
         &InstructionView {
             program_id: &PROGRAM,
             accounts: &[
@@ -116,7 +115,7 @@ pub fn initialize(account: &AccountView, mint: &AccountView) -> ProgramResult {
             data: &data,
         },
         &[account, mint],
-    )
+    )?)
 }
 
 /// Moves tokens. `signers`: for an authority that is a PDA.
@@ -130,7 +129,7 @@ pub fn transfer(
     authority: &AccountView,
     amount: u64,
     signers: &[Signer],
-) -> ProgramResult {
+) -> Checked {
     let mut data = [3; 9]; // Transfer
     let (_, number) = data.split_at_mut(1);
     number.copy_from_slice(&amount.to_le_bytes());
@@ -141,15 +140,15 @@ pub fn transfer(
 ///
 /// # Errors
 /// Those of the token program: there are tokens in it.
-pub fn close(account: &AccountView, receiver: &AccountView, signers: &[Signer]) -> ProgramResult {
+pub fn close(account: &AccountView, receiver: &AccountView, signers: &[Signer]) -> Checked {
     call([account, receiver, account], &[9], signers) // CloseAccount
 }
 
 /// Calls the token program with two accounts that change and their authority.
 #[inline(never)] // one copy of the code, whoever calls
-fn call(accounts: [&AccountView; 3], data: &[u8], signers: &[Signer]) -> ProgramResult {
+fn call(accounts: [&AccountView; 3], data: &[u8], signers: &[Signer]) -> Checked {
     let [first, second, authority] = accounts;
-    invoke_signed(
+    Ok(invoke_signed(
         &InstructionView {
             program_id: &PROGRAM,
             accounts: &[
@@ -161,5 +160,5 @@ fn call(accounts: [&AccountView; 3], data: &[u8], signers: &[Signer]) -> Program
         },
         &accounts,
         signers,
-    )
+    )?)
 }

@@ -13,11 +13,9 @@ use crypto_bet_interface::seeds;
 use crypto_bet_interface::state::{Market, MarketKind, Side};
 use crypto_bet_interface::wire::Key;
 use pinocchio::cpi::{Seed, Signer};
-use pinocchio::error::ProgramError;
-use pinocchio::{AccountView, Address, ProgramResult};
-use pinocchio_system::instructions::Transfer;
+use pinocchio::{AccountView, Address};
 
-use crate::errors::own;
+use crate::errors::{Checked, Failure, own};
 use crate::{checks, new_account, token};
 
 /// What must be known of a market to deal with its vaults.
@@ -45,7 +43,7 @@ pub fn canonical_bump(
     market: &Key,
     side: Side,
     program_id: &Address,
-) -> Result<u8, ProgramError> {
+) -> Result<u8, Failure> {
     checks::canonical_bump(account, &[seed(side), &market.0], program_id)
 }
 
@@ -79,7 +77,7 @@ impl Vaults {
         payer: &AccountView,
         mint: Option<&AccountView>,
         program_id: &Address,
-    ) -> ProgramResult {
+    ) -> Checked {
         let bump = [self.bump(side)];
         let seeds = [seed(side), &self.market.0[..], &bump].map(Seed::from);
         match mint {
@@ -96,12 +94,7 @@ impl Vaults {
     ///
     /// # Errors
     /// `ConstraintSeeds`.
-    pub fn require(
-        &self,
-        account: &AccountView,
-        side: Side,
-        program_id: &Address,
-    ) -> ProgramResult {
+    pub fn require(&self, account: &AccountView, side: Side, program_id: &Address) -> Checked {
         let seeds = [seed(side), &self.market.0[..]];
         checks::derived_address(account.address(), &seeds, self.bump(side), program_id)
     }
@@ -117,14 +110,9 @@ impl Vaults {
         user: &AccountView,
         rest: &[AccountView],
         amount: u64,
-    ) -> ProgramResult {
+    ) -> Checked {
         match self.kind {
-            MarketKind::Degen => Transfer {
-                from: user,
-                to: vault,
-                lamports: amount,
-            }
-            .invoke(),
+            MarketKind::Degen => new_account::pay(user, vault, amount),
             MarketKind::Stable => {
                 let source = token::account(rest)?;
                 token::transfer(source, vault, user, amount, &[])
@@ -144,7 +132,7 @@ impl Vaults {
         receiver: &mut AccountView,
         rest: &[AccountView],
         amount: u64,
-    ) -> ProgramResult {
+    ) -> Checked {
         match self.kind {
             MarketKind::Degen => new_account::move_lamports(vault, receiver, amount),
             MarketKind::Stable => {
@@ -166,7 +154,7 @@ impl Vaults {
         other: &mut AccountView,
         rest: &[AccountView],
         amount: u64,
-    ) -> ProgramResult {
+    ) -> Checked {
         match self.kind {
             MarketKind::Degen => new_account::move_lamports(vault, other, amount),
             MarketKind::Stable => {
@@ -183,7 +171,7 @@ impl Vaults {
         side: Side,
         target: &AccountView,
         amount: u64,
-    ) -> ProgramResult {
+    ) -> Checked {
         if amount > token::amount(vault)? {
             return Err(own(CryptoBetError::Insolvent));
         }
@@ -196,7 +184,7 @@ impl Vaults {
     ///
     /// # Errors
     /// Those of the rent sysvar; `AccountMismatch`: not a vault.
-    pub fn balance(&self, vault: &AccountView) -> Result<u64, ProgramError> {
+    pub fn balance(&self, vault: &AccountView) -> Result<u64, Failure> {
         match self.kind {
             MarketKind::Degen => Ok(vault.lamports().saturating_sub(new_account::rent(0)?)),
             MarketKind::Stable => token::amount(vault),
@@ -208,7 +196,7 @@ impl Vaults {
     /// # Errors
     /// `Insolvent`.
     #[inline(never)] // one copy of the code, whoever calls
-    pub fn require_covered(&self, vault: &AccountView, owed: u64) -> ProgramResult {
+    pub fn require_covered(&self, vault: &AccountView, owed: u64) -> Checked {
         if self.balance(vault)? >= owed {
             Ok(())
         } else {
@@ -226,7 +214,7 @@ impl Vaults {
         side: Side,
         receiver: &mut AccountView,
         rest: &[AccountView],
-    ) -> ProgramResult {
+    ) -> Checked {
         match self.kind {
             MarketKind::Degen => new_account::close(vault, receiver),
             MarketKind::Stable => {

@@ -67,10 +67,10 @@ fn instruction(spec: &InstructionSpec) -> Json {
 
 fn account(spec: &AccountSpec) -> Json {
     let mut members = vec![("name", Json::text(spec.name)), ("docs", docs(spec.docs))];
-    if spec.demands.writable {
+    if spec.writable {
         members.push(("writable", Json::True));
     }
-    if spec.demands.signer {
+    if spec.signer {
         members.push(("signer", Json::True));
     }
     if spec.optional {
@@ -87,7 +87,7 @@ fn account(spec: &AccountSpec) -> Json {
         });
         members.push(("pda", Json::object([("seeds", Json::list(seeds))])));
     }
-    if let Some(address) = spec.demands.address {
+    if let Some(address) = spec.address {
         // base58 of other addresses is not needed so far
         assert!(
             address == SYSTEM_PROGRAM,

@@ -46,8 +46,8 @@ fn account(spec: &AccountSpec) -> Json {
     let flag = |set: bool| if set { Json::True } else { Json::False };
     let mut members = vec![
         ("name", Json::text(camel(spec.name))),
-        ("isMut", flag(spec.demands.writable)),
-        ("isSigner", flag(spec.demands.signer)),
+        ("isMut", flag(spec.writable)),
+        ("isSigner", flag(spec.signer)),
     ];
     if spec.optional {
         members.push(("isOptional", Json::True));

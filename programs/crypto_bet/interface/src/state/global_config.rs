@@ -144,16 +144,6 @@ const _: () = {
 };
 
 impl AssetLimitsAndTotals {
-    const fn new(min_bet: u64, max_bet: u64) -> Self {
-        Self {
-            min_bet,
-            max_bet,
-            volume: 0,
-            fees_accrued: 0,
-            fees_withdrawn: 0,
-        }
-    }
-
     const fn limits_in_bounds(&self) -> bool {
         1 <= self.min_bet && self.min_bet <= self.max_bet
     }
@@ -165,35 +155,16 @@ impl AssetLimitsAndTotals {
 }
 
 impl GlobalConfig {
-    /// The account as `initialize_program` creates it: nothing paused, all totals zero.
-    #[must_use]
-    pub const fn new(bump: u8, authority: Key, config: &InitializeConfig) -> Self {
-        Self {
-            version: GLOBAL_CONFIG_VERSION,
-            bump,
-            authority,
-            pending_authority: Key::ZERO,
-            resolver: config.resolver,
-            guardian: config.guardian,
-            treasury: config.treasury,
-            usdc_mint: config.usdc_mint,
-            fee_bps: config.fee_bps,
-            pause_scope: PauseScope::None,
-            dispute_window: config.dispute_window,
-            resolution_window: config.resolution_window,
-            sweep_delay: config.sweep_delay,
-            min_market_duration: config.min_market_duration,
-            max_market_duration: config.max_market_duration,
-            sol: AssetLimitsAndTotals::new(config.sol.min_bet, config.sol.max_bet),
-            usdc: AssetLimitsAndTotals::new(config.usdc.min_bet, config.usdc.max_bet),
-            total_markets: 0,
-            event_sequence: 0,
-            dispute_bond: 0,
-            reserve: [0; GLOBAL_CONFIG_RESERVE],
-        }
+    /// Makes an account of zeros that which `initialize_program` creates: nothing paused, all totals
+    /// zero.
+    pub const fn begin(&mut self, bump: u8, authority: Key, config: &InitializeConfig) {
+        self.version = GLOBAL_CONFIG_VERSION;
+        self.bump = bump;
+        self.authority = authority;
+        self.change(config);
     }
 
-    /// Changes the settings that `initialize_program` made.
+    /// Changes the settings.
     pub const fn change(&mut self, config: &InitializeConfig) {
         self.fee_bps = config.fee_bps;
         self.dispute_window = config.dispute_window;
@@ -275,7 +246,9 @@ mod tests {
             treasury: Key([3; 32]),
             usdc_mint: Key([4; 32]),
         };
-        GlobalConfig::new(254, Key([5; 32]), &settings)
+        let mut config = GlobalConfig::read(&[0; GlobalConfig::LEN]).unwrap();
+        config.begin(254, Key([5; 32]), &settings);
+        config
     }
 
     #[test]

@@ -57,20 +57,12 @@ const _: () = {
 };
 
 impl Position {
-    /// A position without shares.
-    #[must_use]
-    pub const fn new(bump: u8, user: Key, market: Key) -> Self {
-        Self {
-            version: POSITION_VERSION,
-            bump,
-            user,
-            market,
-            yes_shares: 0,
-            no_shares: 0,
-            claimed: false,
-            paid: 0,
-            reserve: [0; 32],
-        }
+    /// Makes an account of zeros a position without shares.
+    pub const fn begin(&mut self, bump: u8, user: Key, market: Key) {
+        self.version = POSITION_VERSION;
+        self.bump = bump;
+        self.user = user;
+        self.market = market;
     }
 
     /// Shares of one side.
@@ -94,11 +86,12 @@ impl Position {
 #[cfg(test)]
 mod tests {
     use super::Position;
-    use crate::wire::Key;
+    use crate::wire::{Key, Wire};
 
     #[test]
     fn each_invariant_is_seen() {
-        let mut position = Position::new(255, Key([1; 32]), Key([2; 32]));
+        let mut position = Position::read(&[0; Position::LEN]).unwrap();
+        position.begin(255, Key([1; 32]), Key([2; 32]));
         assert!(!position.invariants_hold(), "no shares");
         position.yes_shares = 1;
         assert!(position.invariants_hold());

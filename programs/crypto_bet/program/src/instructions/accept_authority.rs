@@ -7,24 +7,20 @@
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`
-//! * those of [`global_config::read`]
+//! * those of [`global_config::edit`]
 //! * `Unauthorized`: not the proposed authority, or nobody is proposed
 
 use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::events::AuthorityChanged;
 use crypto_bet_interface::instructions::AcceptAuthority;
 use crypto_bet_interface::wire::Key;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, framework, own};
 use crate::{checks, event_log, global_config};
 
 /// Validates and hands over.
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let AcceptAuthority {} = checks::arguments(arguments)?;
     checks::flags(accounts, AcceptAuthority::DEMANDS)?;
     let [pending, account, ..] = accounts else {

@@ -12,7 +12,7 @@
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`
-//! * those of [`global_config::read`] and [`market::read`]
+//! * those of [`global_config::edit`] and [`market::edit`]
 //! * `MarketAlreadyResolved`: it ended
 //! * `Unauthorized`: the signer cannot, at least not yet
 
@@ -20,19 +20,14 @@ use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::instructions::CancelMarket;
 use crypto_bet_interface::state::{GlobalConfig, Market, MarketState};
 use crypto_bet_interface::wire::Key;
-use pinocchio::error::ProgramError;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, Failure, framework, own};
 use crate::{checks, event_log, global_config, market, settlement};
 
 /// Validates and cancels.
 #[inline(never)]
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let CancelMarket {} = checks::arguments(arguments)?;
     checks::flags(accounts, CancelMarket::DEMANDS)?;
     let [user, config_account, account, ..] = accounts else {
@@ -48,7 +43,7 @@ pub fn process(
 }
 
 /// Whether `actor` may cancel the market now.
-fn validate(config: &GlobalConfig, market: &Market, actor: Key, now: i64) -> ProgramResult {
+fn validate(config: &GlobalConfig, market: &Market, actor: Key, now: i64) -> Checked {
     market::require_not_final(market)?;
     let may = actor == config.authority
         || (actor == market.authority && market.participants == 0)
@@ -61,7 +56,7 @@ fn validate(config: &GlobalConfig, market: &Market, actor: Key, now: i64) -> Pro
 }
 
 /// Whether those who had to decide did not.
-fn is_overdue(market: &Market, now: i64) -> Result<bool, ProgramError> {
+fn is_overdue(market: &Market, now: i64) -> Result<bool, Failure> {
     let waiting_since = match market.state {
         MarketState::Active | MarketState::Paused => market.resolution_time,
         MarketState::Disputed => market.state_since,

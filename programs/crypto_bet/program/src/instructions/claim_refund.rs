@@ -14,7 +14,7 @@
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `ConstraintMut`, `InvalidProgramId`
-//! * those of [`market::read`] and [`position::read`]
+//! * those of [`market::edit`] and [`position::edit`]
 //! * `MarketStateInvalid`: it is not cancelled
 //! * `AlreadyClaimed`, `NothingToClaim`: paid, or swept
 //! * `ConstraintSeeds`: other vaults; `AccountMismatch`: another's token account
@@ -23,21 +23,16 @@
 use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::instructions::ClaimRefund;
 use crypto_bet_interface::state::{Market, MarketState, Position, Side};
-use pinocchio::error::ProgramError;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
 use crate::claim::{self, Payment};
-use crate::errors::{framework, own};
+use crate::errors::{Checked, Failure, framework, own};
 use crate::vault::Vaults;
 use crate::{checks, market, position};
 
 /// Validates and pays.
 #[inline(never)]
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let ClaimRefund {} = checks::arguments(arguments)?;
     checks::flags(accounts, ClaimRefund::DEMANDS)?;
     let [
@@ -71,7 +66,7 @@ pub fn process(
 }
 
 /// What the position gets: a base unit for each share.
-fn validate(market: &Market, position: &Position) -> Result<Payment, ProgramError> {
+fn validate(market: &Market, position: &Position) -> Result<Payment, Failure> {
     if market.state != MarketState::Cancelled {
         return Err(own(CryptoBetError::MarketStateInvalid));
     }

@@ -14,7 +14,7 @@
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `ConstraintMut`, `InvalidProgramId`
-//! * those of [`market::read`] and [`position::read`]
+//! * those of [`market::edit`] and [`position::edit`]
 //! * `MarketStateInvalid`: there is no final result
 //! * `AlreadyClaimed`, `NothingToClaim`: paid, no winning shares, or swept
 //! * `ConstraintSeeds`: another vault; `AccountMismatch`: another's token account
@@ -24,21 +24,16 @@ use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::instructions::ClaimWinnings;
 use crypto_bet_interface::payout;
 use crypto_bet_interface::state::{Market, MarketState, Position, Side};
-use pinocchio::error::ProgramError;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
 use crate::claim::{self, Payment};
-use crate::errors::{framework, own};
+use crate::errors::{Checked, Failure, framework, own};
 use crate::vault::Vaults;
 use crate::{checks, market, position};
 
 /// Validates and pays.
 #[inline(never)]
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let ClaimWinnings {} = checks::arguments(arguments)?;
     checks::flags(accounts, ClaimWinnings::DEMANDS)?;
     let [user, account, position_account, vault, rest @ ..] = accounts else {
@@ -60,7 +55,7 @@ pub fn process(
 }
 
 /// The winning side, and what the position gets.
-fn validate(market: &Market, position: &Position) -> Result<(Side, Payment), ProgramError> {
+fn validate(market: &Market, position: &Position) -> Result<(Side, Payment), Failure> {
     let winner = market
         .result
         .winner()

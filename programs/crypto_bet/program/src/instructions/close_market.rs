@@ -13,7 +13,7 @@
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `ConstraintMut`, `InvalidProgramId`
-//! * those of [`market::read`]
+//! * those of [`market::edit`]
 //! * `AccountMismatch`: not the market's authority
 //! * `MarketStateInvalid`: the market has not ended
 //! * `MoneyStillOwed`: it is not swept, a position is open, or a bond not settled
@@ -23,19 +23,15 @@ use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::events::MarketClosed;
 use crypto_bet_interface::instructions::CloseMarket;
 use crypto_bet_interface::state::{Market, Side};
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, framework, own};
 use crate::vault::Vaults;
 use crate::{checks, event_log, market, new_account};
 
 /// Validates and closes.
 #[inline(never)]
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let CloseMarket {} = checks::arguments(arguments)?;
     checks::flags(accounts, CloseMarket::DEMANDS)?;
     let [authority, account, yes_vault, no_vault, rest @ ..] = accounts else {
@@ -64,7 +60,7 @@ pub fn process(
 }
 
 /// Whether nobody needs the market any more. One in which nobody had bet has nothing to sweep.
-fn validate(market: &Market) -> ProgramResult {
+fn validate(market: &Market) -> Checked {
     if !market.state.is_final() {
         return Err(own(CryptoBetError::MarketStateInvalid));
     }

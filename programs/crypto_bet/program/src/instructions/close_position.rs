@@ -11,7 +11,7 @@
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `ConstraintMut`
-//! * those of [`market::read`] and [`position::read`]
+//! * those of [`market::edit`] and [`position::edit`]
 //! * `MarketStateInvalid`: the market has not ended
 //! * `MoneyStillOwed`: there is something to claim
 
@@ -19,18 +19,14 @@ use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::events::PositionClosed;
 use crypto_bet_interface::instructions::ClosePosition;
 use crypto_bet_interface::state::{Market, Position};
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, framework, own};
 use crate::{checks, event_log, market, new_account, position};
 
 /// Validates and closes.
 #[inline(never)]
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let ClosePosition {} = checks::arguments(arguments)?;
     checks::flags(accounts, ClosePosition::DEMANDS)?;
     let [user, account, position_account, ..] = accounts else {
@@ -39,7 +35,7 @@ pub fn process(
     let address = checks::key(account);
     let user_key = checks::key(user);
     let mut market = market::edit(account, program_id)?;
-    let position = position::read(position_account, &user_key, &address, program_id)?;
+    let position = position::edit(position_account, &user_key, &address, program_id)?;
     validate(&market, &position)?;
     drop(position);
 
@@ -60,7 +56,7 @@ pub fn process(
 }
 
 /// Whether nothing is left to claim.
-fn validate(market: &Market, position: &Position) -> ProgramResult {
+fn validate(market: &Market, position: &Position) -> Checked {
     if !market.state.is_final() {
         return Err(own(CryptoBetError::MarketStateInvalid));
     }

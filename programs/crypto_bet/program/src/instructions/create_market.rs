@@ -17,7 +17,7 @@
 //! # Errors
 //! * `InstructionDidNotDeserialize`: the arguments, or a text that is not UTF-8 or has a zero byte
 //! * `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`, `InvalidProgramId`: accounts
-//! * those of [`global_config::read`]; `PlatformPaused`
+//! * those of [`global_config::edit`]; `PlatformPaused`
 //! * those of [`terms::validate`]
 //! * `ConstraintSeeds`: market or vaults at other addresses
 //! * `InvalidParameters`: the number is in use
@@ -34,21 +34,16 @@ use crypto_bet_interface::state::{
 use crypto_bet_interface::wire::{Key, Tagged};
 use pinocchio::account::RefMut;
 use pinocchio::cpi::Seed;
-use pinocchio::error::ProgramError;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, Failure, framework, own};
 use crate::terms::{self, Terms};
 use crate::vault::{self, Vaults};
 use crate::{checks, event_log, global_config, market, new_account, stored, token};
 
 /// Validates and creates.
 #[inline(never)]
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let wanted: CreateMarket = checks::arguments(arguments)?;
     checks::flags(accounts, CreateMarket::DEMANDS)?;
     let [
@@ -126,7 +121,7 @@ pub fn process(
 fn platform_mint<'a>(
     config: &GlobalConfig,
     rest: &'a [AccountView],
-) -> Result<&'a AccountView, ProgramError> {
+) -> Result<&'a AccountView, Failure> {
     let mint = token::account(rest)?;
     checks::address(mint, &config.usdc_mint)?;
     token::require_mint(mint)?;
@@ -134,7 +129,7 @@ fn platform_mint<'a>(
 }
 
 /// Counts the market, and its first event.
-fn take_effect(config: &mut GlobalConfig, market: &mut Market, address: Key) -> ProgramResult {
+fn take_effect(config: &mut GlobalConfig, market: &mut Market, address: Key) -> Checked {
     config.total_markets = config
         .total_markets
         .checked_add(1)

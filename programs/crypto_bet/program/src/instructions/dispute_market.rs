@@ -14,7 +14,7 @@
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`,
 //!   `InvalidProgramId`
-//! * those of [`global_config::read`], [`market::read`] and [`position::read`]
+//! * those of [`global_config::read`], [`market::edit`] and [`position::edit`]
 //! * `MarketAlreadyResolved`, `MarketStateInvalid`: no result is proposed
 //! * `TooLate`: the window is over
 //! * those of the System program: the bond is not there
@@ -22,19 +22,14 @@
 use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::instructions::DisputeMarket;
 use crypto_bet_interface::state::{Market, MarketState};
-use pinocchio::{AccountView, Address, ProgramResult};
-use pinocchio_system::instructions::Transfer;
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
-use crate::{checks, event_log, global_config, market, position};
+use crate::errors::{Checked, framework, own};
+use crate::{checks, event_log, global_config, market, new_account, position};
 
 /// Validates and disputes.
 #[inline(never)]
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let DisputeMarket {} = checks::arguments(arguments)?;
     checks::flags(accounts, DisputeMarket::DEMANDS)?;
     let [user, config_account, account, position_account, ..] = accounts else {
@@ -44,21 +39,16 @@ pub fn process(
     let address = checks::key(account);
     let actor = checks::key(user);
     let now = event_log::now()?;
-    validate(&*market::read(account, program_id)?, now)?;
+    validate(&*market::edit(account, program_id)?, now)?;
     let is_operator = actor == config.authority || actor == config.guardian;
     if !is_operator {
         // having a position is having shares: none is kept without
-        position::read(position_account, &actor, &address, program_id)?;
+        position::edit(position_account, &actor, &address, program_id)?;
     }
 
     let bond = if is_operator { 0 } else { config.dispute_bond };
     if bond > 0 {
-        Transfer {
-            from: user,
-            to: account,
-            lamports: bond,
-        }
-        .invoke()?;
+        new_account::pay(user, account, bond)?;
     }
     let mut market = market::edit(account, program_id)?;
     market.dispute_bond = bond;
@@ -69,7 +59,7 @@ pub fn process(
 }
 
 /// Whether the market can be disputed now.
-fn validate(market: &Market, now: i64) -> ProgramResult {
+fn validate(market: &Market, now: i64) -> Checked {
     market::require_state(market, MarketState::Proposed)?;
     if now >= market::after(market.state_since, market.dispute_window)? {
         return Err(own(CryptoBetError::TooLate));

@@ -8,23 +8,19 @@
 //! # Errors
 //! * `InstructionDidNotDeserialize`: there are arguments
 //! * `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`: accounts
-//! * those of [`global_config::read`]
+//! * those of [`global_config::edit`]
 //! * `Unauthorized`: not the authority
 
 use crypto_bet_interface::errors::FrameworkError;
 use crypto_bet_interface::instructions::EmergencyUnpause;
 use crypto_bet_interface::state::PauseScope;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::framework;
+use crate::errors::{Checked, framework};
 use crate::{checks, global_config, pause};
 
 /// Validates and unpauses.
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let EmergencyUnpause {} = checks::arguments(arguments)?;
     checks::flags(accounts, EmergencyUnpause::DEMANDS)?;
     let [authority, account, ..] = accounts else {

@@ -11,7 +11,7 @@
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`
-//! * those of [`global_config::read`] and [`market::read`]; `PlatformPaused`
+//! * those of [`global_config::edit`] and [`market::edit`]; `PlatformPaused`
 //! * `MarketAlreadyResolved`, `MarketStateInvalid`: no result is proposed, or it is disputed
 //! * `TooEarly`: it may still be disputed
 //! * those of [`settlement::decide`]
@@ -19,20 +19,15 @@
 use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::instructions::FinalizeMarket;
 use crypto_bet_interface::state::{GlobalConfig, Market, MarketState, PauseScope, Side};
-use pinocchio::error::ProgramError;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, Failure, framework, own};
 use crate::settlement::{self, Ending};
 use crate::{checks, event_log, global_config, market};
 
 /// Validates and makes final.
 #[inline(never)]
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let FinalizeMarket {} = checks::arguments(arguments)?;
     checks::flags(accounts, FinalizeMarket::DEMANDS)?;
     let [
@@ -71,7 +66,7 @@ pub fn process(
 }
 
 /// The result, when it may become final now.
-fn validate(config: &GlobalConfig, market: &Market, now: i64) -> Result<Side, ProgramError> {
+fn validate(config: &GlobalConfig, market: &Market, now: i64) -> Result<Side, Failure> {
     global_config::require_paused_at_most(config, PauseScope::NewBets)?;
     market::require_state(market, MarketState::Proposed)?;
     if now < market::after(market.state_since, market.dispute_window)? {

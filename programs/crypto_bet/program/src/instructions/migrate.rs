@@ -12,24 +12,20 @@
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`
-//! * those of [`global_config::read`]
+//! * those of [`global_config::edit`]
 //! * `Unauthorized`: not the authority
 
 use crypto_bet_interface::errors::FrameworkError;
 use crypto_bet_interface::events::ConfigMigrated;
 use crypto_bet_interface::instructions::Migrate;
 use crypto_bet_interface::state::GLOBAL_CONFIG_VERSION;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::framework;
+use crate::errors::{Checked, framework};
 use crate::{checks, event_log, global_config};
 
 /// Validates and migrates.
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let Migrate {} = checks::arguments(arguments)?;
     checks::flags(accounts, Migrate::DEMANDS)?;
     let [authority, account, ..] = accounts else {

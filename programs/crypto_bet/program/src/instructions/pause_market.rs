@@ -10,7 +10,7 @@
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`
-//! * those of [`global_config::read`] and [`market::read`]
+//! * those of [`global_config::read`] and [`market::edit`]
 //! * `Unauthorized`: the signer may not
 //! * `MarketAlreadyResolved`, `MarketStateInvalid`: it ended, or has a proposed result
 
@@ -18,18 +18,14 @@ use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::instructions::PauseMarket;
 use crypto_bet_interface::state::{GlobalConfig, Market, MarketState};
 use crypto_bet_interface::wire::Key;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, framework, own};
 use crate::{checks, event_log, global_config, market};
 
 /// Validates and changes the state.
 #[inline(never)]
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let PauseMarket {} = checks::arguments(arguments)?;
     checks::flags(accounts, PauseMarket::DEMANDS)?;
     let [authority, config_account, account, ..] = accounts else {
@@ -49,7 +45,7 @@ pub fn process(
 }
 
 /// Whether `actor` may do it in this state.
-fn validate(config: &GlobalConfig, market: &Market, actor: Key) -> ProgramResult {
+fn validate(config: &GlobalConfig, market: &Market, actor: Key) -> Checked {
     if actor != config.authority && actor != config.guardian {
         return Err(own(CryptoBetError::Unauthorized));
     }

@@ -16,7 +16,7 @@
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`,
 //!   `InvalidProgramId`
-//! * those of [`global_config::read`], [`market::read`] and [`position::read`]
+//! * those of [`global_config::read`], [`market::edit`] and [`position::edit`]
 //! * `PlatformPaused`, `BettingClosed`: the platform or the market is paused, betting has ended
 //! * `MarketAlreadyResolved`, `MarketStateInvalid`: it has a result, or a proposed one
 //! * `TermsChanged`: the bet is for other terms
@@ -33,21 +33,18 @@ use crypto_bet_interface::state::{
     GlobalConfig, Market, MarketKind, MarketState, PauseScope, Position, Side,
 };
 use crypto_bet_interface::wire::{Key, Tagged};
+use pinocchio::account::RefMut;
 use pinocchio::cpi::Seed;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, framework, own};
 use crate::stored::SYSTEM_PROGRAM;
 use crate::vault::Vaults;
 use crate::{checks, event_log, global_config, market, new_account, position, stored};
 
 /// Validates and bets.
 #[inline(never)]
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let bet: PlaceBet = checks::arguments(arguments)?;
     checks::flags(accounts, PlaceBet::DEMANDS)?;
     let [
@@ -98,7 +95,7 @@ pub fn process(
 }
 
 /// Whether the market takes this bet now.
-fn validate(config: &GlobalConfig, market: &Market, bet: &PlaceBet, now: i64) -> ProgramResult {
+fn validate(config: &GlobalConfig, market: &Market, bet: &PlaceBet, now: i64) -> Checked {
     global_config::require_paused_at_most(config, PauseScope::None)?;
     if market.state == MarketState::Paused {
         return Err(own(CryptoBetError::BettingClosed));
@@ -130,7 +127,7 @@ fn open(
     account: &mut AccountView,
     user_key: Key,
     market: Key,
-) -> ProgramResult {
+) -> Checked {
     let seeds = [seeds::POSITION, &user_key.0, &market.0];
     let bump = checks::canonical_bump(account, &seeds, program_id)?;
     let bump_seed = [bump];
@@ -143,17 +140,13 @@ fn open(
         Position::TAGGED_LEN,
         program_id,
     )?;
-    *stored::begin(account)? = Position::new(bump, user_key, market);
+    let mut position: RefMut<Position> = stored::begin(account)?;
+    position.begin(bump, user_key, market);
     Ok(())
 }
 
 /// Counts the shares.
-fn add(
-    market: &mut Market,
-    position: &mut Position,
-    bet: &PlaceBet,
-    opened: bool,
-) -> ProgramResult {
+fn add(market: &mut Market, position: &mut Position, bet: &PlaceBet, opened: bool) -> Checked {
     let overflow = || own(CryptoBetError::NumberOverflow);
     let (yes, no) = match bet.side {
         Side::Yes => (bet.amount, 0),

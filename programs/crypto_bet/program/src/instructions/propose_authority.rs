@@ -9,23 +9,19 @@
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`
-//! * those of [`global_config::read`]
+//! * those of [`global_config::edit`]
 //! * `Unauthorized`: not the authority
 
 use crypto_bet_interface::errors::FrameworkError;
 use crypto_bet_interface::events::AuthorityProposed;
 use crypto_bet_interface::instructions::ProposeAuthority;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::framework;
+use crate::errors::{Checked, framework};
 use crate::{checks, event_log, global_config};
 
 /// Validates and proposes.
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let ProposeAuthority { pending_authority } = checks::arguments(arguments)?;
     checks::flags(accounts, ProposeAuthority::DEMANDS)?;
     let [authority, account, ..] = accounts else {

@@ -11,7 +11,7 @@
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`
-//! * those of [`global_config::read`] and [`market::read`]; `PlatformPaused`
+//! * those of [`global_config::read`] and [`market::edit`]; `PlatformPaused`
 //! * `Unauthorized`: not the resolver
 //! * `MarketAlreadyResolved`, `MarketStateInvalid`: it ended, or has a proposed result
 //! * `TooEarly`, `TooLate`: before the resolution time, or after the window for it
@@ -20,18 +20,14 @@ use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::instructions::ResolveMarket;
 use crypto_bet_interface::state::{GlobalConfig, Market, MarketState, Outcome, PauseScope, Side};
 use crypto_bet_interface::wire::Key;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, framework, own};
 use crate::{checks, event_log, global_config, market};
 
 /// Validates and proposes.
 #[inline(never)]
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let ResolveMarket { result } = checks::arguments(arguments)?;
     #[cfg(not(feature = "mutant-signer"))]
     checks::flags(accounts, ResolveMarket::DEMANDS)?;
@@ -56,7 +52,7 @@ pub fn process(
 }
 
 /// Whether `actor` may propose a result now.
-fn validate(config: &GlobalConfig, market: &Market, actor: Key, now: i64) -> ProgramResult {
+fn validate(config: &GlobalConfig, market: &Market, actor: Key, now: i64) -> Checked {
     if actor != config.resolver {
         return Err(own(CryptoBetError::Unauthorized));
     }

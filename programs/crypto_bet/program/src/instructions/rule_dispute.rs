@@ -13,7 +13,7 @@
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`
-//! * those of [`global_config::read`] and [`market::read`]; `PlatformPaused`
+//! * those of [`global_config::edit`] and [`market::edit`]; `PlatformPaused`
 //! * `Unauthorized`: not the authority
 //! * `MarketAlreadyResolved`, `MarketStateInvalid`: it is not disputed
 //! * those of [`settlement::decide`]
@@ -21,19 +21,15 @@
 use crypto_bet_interface::errors::FrameworkError;
 use crypto_bet_interface::instructions::RuleDispute;
 use crypto_bet_interface::state::{MarketState, PauseScope};
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::framework;
+use crate::errors::{Checked, framework};
 use crate::settlement::{self, Ending};
 use crate::{checks, event_log, global_config, market};
 
 /// Validates and decides.
 #[inline(never)]
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let RuleDispute { result } = checks::arguments(arguments)?;
     checks::flags(accounts, RuleDispute::DEMANDS)?;
     let [

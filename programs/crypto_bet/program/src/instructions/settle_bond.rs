@@ -11,7 +11,7 @@
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `ConstraintMut`
-//! * those of [`global_config::read`] and [`market::read`]
+//! * those of [`global_config::read`] and [`market::edit`]
 //! * `MarketStateInvalid`: the market has not ended; `NothingToClaim`: there is no bond
 //! * `AccountMismatch`: another receiver
 
@@ -20,19 +20,14 @@ use crypto_bet_interface::events::BondSettled;
 use crypto_bet_interface::instructions::SettleBond;
 use crypto_bet_interface::state::{GlobalConfig, Market};
 use crypto_bet_interface::wire::Key;
-use pinocchio::error::ProgramError;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, Failure, framework, own};
 use crate::{checks, event_log, global_config, market, new_account};
 
 /// Validates and pays.
 #[inline(never)]
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let SettleBond {} = checks::arguments(arguments)?;
     checks::flags(accounts, SettleBond::DEMANDS)?;
     let [receiver, config_account, account, ..] = accounts else {
@@ -61,7 +56,7 @@ pub fn process(
 }
 
 /// Who gets the bond.
-fn validate(config: &GlobalConfig, market: &Market) -> Result<Key, ProgramError> {
+fn validate(config: &GlobalConfig, market: &Market) -> Result<Key, Failure> {
     if !market.state.is_final() {
         return Err(own(CryptoBetError::MarketStateInvalid));
     }

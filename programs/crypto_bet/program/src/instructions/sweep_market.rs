@@ -18,7 +18,7 @@
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`,
 //!   `InvalidProgramId`
-//! * those of [`global_config::read`] and [`market::read`]; `PlatformPaused`
+//! * those of [`global_config::edit`] and [`market::edit`]; `PlatformPaused`
 //! * `Unauthorized`: not the authority; `AccountMismatch`: not the treasury, or not its token account
 //! * `MarketStateInvalid`: the market has not ended; `AlreadyClaimed`: swept
 //! * `TooEarly`: somebody may still claim
@@ -29,19 +29,15 @@ use crypto_bet_interface::events::MarketSwept;
 use crypto_bet_interface::instructions::SweepMarket;
 use crypto_bet_interface::state::{GlobalConfig, Market, PauseScope, Side};
 use crypto_bet_interface::wire::Key;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, framework, own};
 use crate::vault::Vaults;
 use crate::{checks, event_log, fees, global_config, market};
 
 /// Validates and sweeps.
 #[inline(never)]
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let SweepMarket {} = checks::arguments(arguments)?;
     checks::flags(accounts, SweepMarket::DEMANDS)?;
     let [
@@ -92,7 +88,7 @@ pub fn process(
 }
 
 /// Whether `actor` may sweep the market now.
-fn validate(config: &GlobalConfig, market: &Market, actor: Key, now: i64) -> ProgramResult {
+fn validate(config: &GlobalConfig, market: &Market, actor: Key, now: i64) -> Checked {
     global_config::require_authority(config, actor)?;
     global_config::require_paused_at_most(config, PauseScope::NewBets)?;
     if !market.state.is_final() {

@@ -11,7 +11,7 @@
 //! # Errors
 //! * `InstructionDidNotDeserialize`: arguments of another length
 //! * `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`: accounts
-//! * those of [`global_config::read`]
+//! * those of [`global_config::edit`]
 //! * `Unauthorized`: not the authority
 //! * `InvalidParameters`: a setting is outside its bounds, or another token although there are
 //!   markets: totals of two tokens cannot be added
@@ -22,17 +22,13 @@ use crypto_bet_interface::events::ConfigUpdated;
 use crypto_bet_interface::instructions::UpdateConfig;
 use crypto_bet_interface::state::{GLOBAL_CONFIG_VERSION, GlobalConfig};
 use crypto_bet_interface::wire::Key;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, framework, own};
 use crate::{checks, event_log, global_config};
 
 /// Validates and changes.
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let update: UpdateConfig = checks::arguments(arguments)?;
     checks::flags(accounts, UpdateConfig::DEMANDS)?;
     let [authority, account, ..] = accounts else {
@@ -40,19 +36,20 @@ pub fn process(
     };
     let mut config = global_config::edit(account, program_id)?;
     validate(&mut config, checks::key(authority), &update)?;
-    take_effect(&mut config, update)
+    take_effect(&mut config, &update)
 }
 
 /// Whether `actor` may make `update`, which is then in `config`.
-fn validate(config: &mut GlobalConfig, actor: Key, update: &UpdateConfig) -> ProgramResult {
+fn validate(config: &mut GlobalConfig, actor: Key, update: &UpdateConfig) -> Checked {
+    let settings = update.config.0;
     global_config::require_authority(config, actor)?;
-    if config.total_markets > 0 && update.config.usdc_mint != config.usdc_mint {
+    if config.total_markets > 0 && settings.usdc_mint != config.usdc_mint {
         return Err(own(CryptoBetError::InvalidParameters));
     }
     if update.dispute_bond > 0 && config.version < GLOBAL_CONFIG_VERSION {
         return Err(own(CryptoBetError::UnsupportedVersion));
     }
-    config.change(&update.config);
+    config.change(settings);
     config.dispute_bond = update.dispute_bond;
     if config.settings_in_bounds() {
         Ok(())
@@ -62,14 +59,14 @@ fn validate(config: &mut GlobalConfig, actor: Key, update: &UpdateConfig) -> Pro
 }
 
 /// Writes the configuration and the event.
-fn take_effect(config: &mut GlobalConfig, update: UpdateConfig) -> ProgramResult {
+fn take_effect(config: &mut GlobalConfig, update: &UpdateConfig) -> Checked {
     let sequence = global_config::next_event(config)?;
     global_config::require_invariants(config)?;
     event_log::write(ConfigUpdated {
         sequence,
         timestamp: event_log::now()?,
         authority: config.authority,
-        config: update.config,
+        config: *update.config.0,
         dispute_bond: update.dispute_bond,
     });
     Ok(())

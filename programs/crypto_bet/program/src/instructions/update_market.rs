@@ -10,7 +10,7 @@
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`
-//! * those of [`global_config::read`] and [`market::read`]; `PlatformPaused`
+//! * those of [`global_config::read`] and [`market::edit`]; `PlatformPaused`
 //! * `Unauthorized`: not the market's authority
 //! * `MarketAlreadyResolved`, `TermsFixed`: it ended, or somebody has bet
 //! * those of [`terms::validate`]
@@ -20,19 +20,15 @@ use crypto_bet_interface::events::MarketUpdated;
 use crypto_bet_interface::instructions::UpdateMarket;
 use crypto_bet_interface::state::{Market, PauseScope};
 use crypto_bet_interface::wire::Key;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, framework, own};
 use crate::terms::{self, Terms};
 use crate::{checks, event_log, global_config, market};
 
 /// Validates and changes.
 #[inline(never)]
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let wanted: UpdateMarket = checks::arguments(arguments)?;
     checks::flags(accounts, UpdateMarket::DEMANDS)?;
     let [authority, config_account, account, ..] = accounts else {
@@ -70,7 +66,7 @@ pub fn process(
 }
 
 /// Whether `actor` may change the terms now.
-fn validate(market: &Market, actor: Key) -> ProgramResult {
+fn validate(market: &Market, actor: Key) -> Checked {
     if actor != market.authority {
         return Err(own(CryptoBetError::Unauthorized));
     }

@@ -13,7 +13,7 @@
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `ConstraintMut`, `InvalidProgramId`
-//! * those of [`global_config::read`] and [`market::read`]; `PlatformPaused`
+//! * those of [`global_config::edit`] and [`market::edit`]; `PlatformPaused`
 //! * `AccountMismatch`: not the treasury, or not its token account
 //! * `MarketStateInvalid`: there is no final result
 //! * `AlreadyClaimed`, `NothingToClaim`: withdrawn, or no fee
@@ -23,20 +23,15 @@ use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::events::FeesWithdrawn;
 use crypto_bet_interface::instructions::WithdrawFees;
 use crypto_bet_interface::state::{GlobalConfig, Market, MarketState, PauseScope, Side};
-use pinocchio::error::ProgramError;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, Failure, framework, own};
 use crate::vault::Vaults;
 use crate::{checks, event_log, fees, global_config, market};
 
 /// Validates and pays.
 #[inline(never)]
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let WithdrawFees {} = checks::arguments(arguments)?;
     checks::flags(accounts, WithdrawFees::DEMANDS)?;
     let [treasury, config_account, account, vault, rest @ ..] = accounts else {
@@ -66,7 +61,7 @@ pub fn process(
 }
 
 /// The losing side, when there is a fee to withdraw.
-fn validate(config: &GlobalConfig, market: &Market) -> Result<Side, ProgramError> {
+fn validate(config: &GlobalConfig, market: &Market) -> Result<Side, Failure> {
     global_config::require_paused_at_most(config, PauseScope::NewBets)?;
     let winner = market
         .result
