@@ -48,9 +48,9 @@ class House:
 
     @staticmethod
     def build(chain: Chain, elf: bytes | None = None, **changes: object) -> House:
-        program = chain.deploy(elf or ELF.read_bytes(), chain.funded())
+        program = chain.deploy(elf or ELF.read_bytes(), chain.funded(), chain.key())
         resolver, guardian, anybody = chain.funded(), chain.funded(), chain.funded()
-        treasury, mint = chain.funded(), Pubkey.new_unique()
+        treasury, mint = chain.funded(), chain.key().pubkey()
         tokens.put_mint(chain, mint)
         settings = Settings(
             resolver=resolver.pubkey(),

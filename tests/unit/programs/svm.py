@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from solders.account import Account
@@ -58,10 +58,12 @@ class Chain:
     """One VM. Every transaction gets a blockhash of its own, so that it may be repeated."""
 
     vm: LiteSVM = field(default_factory=lambda: _mainnet_vm())
+    key: Callable[[], Keypair] = Keypair
+    """New keys; where figures must not depend on chance, always the same ones."""
 
     def funded(self, lamports: int = 10**12) -> Keypair:
         """A new account with money."""
-        keypair = Keypair()
+        keypair = self.key()
         self.vm.airdrop(keypair.pubkey(), lamports)
         return keypair
 

@@ -141,8 +141,9 @@ def test_no_instruction_is_left_out() -> None:
 
 
 def _proved_by_its_owner(name: str, meta: AccountMeta) -> bool:
-    """The program makes such accounts at their one address, and nobody else can make one: a copy that
-    it owns exists only here. The configuration's address is proved again before it is changed."""
+    """The program makes such accounts at their one address, and nobody else can make one: a copy
+    that it owns exists only here. The configuration's address is proved again before it is changed.
+    """
     return name in ("market", "position") or (name == "config" and not meta.is_writable)
 
 

@@ -29,7 +29,7 @@ def put_mint(chain: Chain, address: Pubkey, owner: Pubkey = TOKEN_PROGRAM) -> No
 
 
 def put_account(chain: Chain, mint: Pubkey, owner: Pubkey, amount: int = 0) -> Pubkey:
-    address = Pubkey.new_unique()
+    address = chain.key().pubkey()
     chain.put(address, account_bytes(mint, owner, amount), TOKEN_PROGRAM)
     return address
 
