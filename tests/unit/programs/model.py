@@ -1,6 +1,6 @@
 """What should happen to a market, in plain Python integers: the program is compared with it.
 
-Written from docs/adr/0010, not from the Rust sources. Every method says whether the call must
+Written from docs/adr/0011, not from the Rust sources. Every method says whether the call must
 succeed, and when it does, changes the model.
 """
 
