@@ -1,6 +1,6 @@
 //! The functions that the compiler calls for large copies and comparisons, by the runtime's own: about
 //! 10 CU and one for each 250 bytes. Only these: crates that bring them bring 128-bit helpers too,
-//! which this toolchain calls wrongly (ADR 0002).
+//! which this toolchain calls wrongly (ADR 0002). The vendor's toolchain has its own.
 #![cfg(target_arch = "bpf")]
 
 use pinocchio::syscalls::{sol_memcmp_, sol_memcpy_, sol_memset_};

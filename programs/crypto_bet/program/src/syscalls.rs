@@ -1,7 +1,7 @@
 //! The runtime's own functions that the program calls. The program runs nowhere else; on the host it
 //! is only compiled, for lints, and there these do nothing useful.
 
-#[cfg(target_arch = "bpf")]
+#[cfg(any(target_os = "solana", target_arch = "bpf"))]
 mod here {
     use pinocchio::Address;
 
@@ -69,7 +69,7 @@ mod here {
     }
 }
 
-#[cfg(not(target_arch = "bpf"))]
+#[cfg(not(any(target_os = "solana", target_arch = "bpf")))]
 mod here {
     use core::hint::black_box;
 
