@@ -21,9 +21,9 @@ macro_rules! record {
         }
 
         // SAFETY: packed, in the order of Borsh, and each field lies as Borsh writes it.
-        unsafe impl $crate::wire::InPlace for $name {}
+        unsafe impl $crate::in_place::InPlace for $name {}
         const _: () = {
-            const fn lies_as_borsh_writes_it<T: $crate::wire::InPlace>() {}
+            const fn lies_as_borsh_writes_it<T: $crate::in_place::InPlace>() {}
             $(lies_as_borsh_writes_it::<$ty>();)+
         };
 
@@ -144,7 +144,7 @@ macro_rules! choice {
         }
 
         // SAFETY: one byte.
-        unsafe impl $crate::wire::InPlace for $name {}
+        unsafe impl $crate::in_place::InPlace for $name {}
     };
 }
 
@@ -235,7 +235,7 @@ macro_rules! instructions {
                         shape: $crate::wire::Shape::Struct(&[$($crate::wire::Field {
                             name: stringify!($arg),
                             docs: &[$($arg_doc),*],
-                            ty: <$arg_type as $crate::wire::Argument>::ARGUMENT_TYPE,
+                            ty: <$arg_type as $crate::argument::Argument>::ARGUMENT_TYPE,
                         },)*]),
                     });
             }
@@ -243,7 +243,7 @@ macro_rules! instructions {
             impl<'a> Arguments<'a> for $type$(<$life>)? {
                 #[inline(always)]
                 fn read(bytes: &'a [u8]) -> Option<Self> {
-                    $(let ($arg, bytes) = $crate::wire::Argument::take(bytes)?;)*
+                    $(let ($arg, bytes) = $crate::argument::Argument::take(bytes)?;)*
                     if !bytes.is_empty() {
                         return None;
                     }
@@ -252,7 +252,7 @@ macro_rules! instructions {
 
                 #[inline(always)]
                 fn put<'b>(&self, out: &'b mut [u8]) -> Option<&'b mut [u8]> {
-                    $(let out = $crate::wire::Argument::put(&self.$arg, out)?;)*
+                    $(let out = $crate::argument::Argument::put(&self.$arg, out)?;)*
                     Some(out)
                 }
             }

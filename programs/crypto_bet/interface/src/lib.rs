@@ -6,6 +6,8 @@
 //! * [`payout`]: the arithmetic of fees and winnings
 //! * [`errors`]: the custom error numbers
 //! * [`seeds`]: what the program's addresses are derived from
+//! * [`spec`], [`argument`], [`in_place`]: how an instruction is described, and how its arguments and
+//!   the accounts are read
 //!
 //! Every byte format is Borsh behind Anchor's 8-byte discriminator (see [`wire`] and
 //! [`discriminator`]). All accounts have a fixed length, so each field has a fixed offset. The IDL files are
@@ -18,13 +20,16 @@
 #[macro_use]
 mod declare;
 
+pub mod argument;
 pub mod discriminator;
 pub mod errors;
 pub mod events;
 #[cfg(feature = "idl")]
 pub mod idl;
+pub mod in_place;
 pub mod instructions;
 pub mod payout;
 pub mod seeds;
+pub mod spec;
 pub mod state;
 pub mod wire;

@@ -1,5 +1,7 @@
 //! What the program's addresses are derived from, and the fixed addresses it deals with.
 
+use SeedSpec::{Account, Argument, Constant};
+
 use crate::wire::Key;
 
 /// First seed of [`GlobalConfig`](crate::state::GlobalConfig); one account per deployed program.
@@ -23,8 +25,6 @@ pub enum SeedSpec {
     /// The address of the instruction's account with this name.
     Account(&'static str),
 }
-
-use SeedSpec::{Account, Argument, Constant};
 
 /// Seeds of the global configuration.
 pub const GLOBAL_CONFIG_SEEDS: &[SeedSpec] = &[Constant(GLOBAL_CONFIG)];

@@ -1,8 +1,8 @@
 //! What instructions demand of their arguments and accounts. Each check has one error.
 
 use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
-use crypto_bet_interface::instructions::{Arguments, Demands};
 use crypto_bet_interface::seeds::UPGRADEABLE_LOADER;
+use crypto_bet_interface::spec::{Arguments, Demands};
 use crypto_bet_interface::wire::Key;
 use pinocchio::{AccountView, Address};
 

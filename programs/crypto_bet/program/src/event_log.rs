@@ -1,7 +1,8 @@
 //! Events, by the `sol_log_data` syscall: 100 CU and one per byte, where Anchor's `emit_cpi!` would
 //! call the program again for over 1,000.
 
-use crypto_bet_interface::wire::{Framed, InPlace, Tagged};
+use crypto_bet_interface::in_place::{Framed, InPlace};
+use crypto_bet_interface::wire::Tagged;
 use pinocchio::sysvars::Sysvar;
 use pinocchio::sysvars::clock::Clock;
 

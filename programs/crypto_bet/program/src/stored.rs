@@ -4,8 +4,9 @@ use core::ops::RangeInclusive;
 
 use crypto_bet_interface::discriminator::{DISCRIMINATOR_LEN, Discriminator};
 use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
+use crypto_bet_interface::in_place::{self, InPlace};
 use crypto_bet_interface::seeds;
-use crypto_bet_interface::wire::{self, InPlace, Mismatch, Tagged};
+use crypto_bet_interface::wire::{Mismatch, Tagged};
 use pinocchio::account::{Ref, RefMut};
 use pinocchio::{AccountView, Address};
 
@@ -32,7 +33,7 @@ pub fn read<'a, T: Tagged + InPlace>(
     require_owned(account, program_id)?;
     let data = account.try_borrow()?;
     require_version(&data, &T::DISCRIMINATOR, &versions)?;
-    Ref::try_map(data, wire::view).map_err(|(_, mismatch)| explain(mismatch))
+    Ref::try_map(data, in_place::view).map_err(|(_, mismatch)| explain(mismatch))
 }
 
 /// As [`read`], to be changed. Who changed it looks at its invariants.
@@ -48,7 +49,7 @@ pub fn edit<'a, T: Tagged + InPlace>(
     require_owned(account, program_id)?;
     let data = account.try_borrow_mut()?;
     require_version(&data, &T::DISCRIMINATOR, &versions)?;
-    RefMut::try_map(data, wire::view_mut).map_err(|(_, mismatch)| explain(mismatch))
+    RefMut::try_map(data, in_place::view_mut).map_err(|(_, mismatch)| explain(mismatch))
 }
 
 /// Makes an account that was just created, all zeros, one of this kind.
@@ -60,7 +61,7 @@ pub fn begin<T: Tagged + InPlace>(account: &mut AccountView) -> Result<RefMut<'_
     if let Some(tag) = data.first_chunk_mut() {
         *tag = T::DISCRIMINATOR;
     }
-    RefMut::try_map(data, wire::view_mut).map_err(|(_, mismatch)| explain(mismatch))
+    RefMut::try_map(data, in_place::view_mut).map_err(|(_, mismatch)| explain(mismatch))
 }
 
 /// # Errors

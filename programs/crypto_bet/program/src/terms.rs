@@ -1,10 +1,11 @@
 //! What a bettor relies on: set when a market is created, changed only while nobody has bet.
 
+use crypto_bet_interface::argument::Text;
 use crypto_bet_interface::errors::CryptoBetError;
 use crypto_bet_interface::state::{
     CATEGORY_LEN, DESCRIPTION_LEN, GlobalConfig, METADATA_URI_LEN, Market, TITLE_LEN,
 };
-use crypto_bet_interface::wire::{Key, Text};
+use crypto_bet_interface::wire::Key;
 
 use crate::errors::{Checked, own};
 

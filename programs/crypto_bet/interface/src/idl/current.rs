@@ -7,8 +7,8 @@ use super::{
 };
 use crate::discriminator::Discriminator;
 use crate::events::EVENTS;
-use crate::instructions::{AccountSpec, InstructionSpec};
 use crate::seeds::{SYSTEM_PROGRAM, SeedSpec};
+use crate::spec::{AccountSpec, InstructionSpec};
 use crate::state::ACCOUNTS;
 use crate::wire::{Definition, Field, Shape, Type};
 

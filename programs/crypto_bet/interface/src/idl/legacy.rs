@@ -5,7 +5,7 @@ use super::{
     NAME, account_types, argument_types, definition, docs, errors, event_types, fields,
     instructions, json::Json, mentioned_types, variants,
 };
-use crate::instructions::{AccountSpec, InstructionSpec};
+use crate::spec::{AccountSpec, InstructionSpec};
 use crate::wire::{Definition, Field, Shape, Type};
 
 pub fn program() -> Json {
