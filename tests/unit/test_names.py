@@ -23,9 +23,15 @@ WORDS = re.compile(
 )
 """The platform's own name in any spelling, and what it is about."""
 
+ONE_WORD = re.compile(r"[a-z]+")
+"""A market has a title, a state and users, as much else has: one word is nobody's, but for those
+that `WORDS` looks for."""
+
 COMMON = {
     # of Solana, of Anchor, of everybody's YAML and Rust
     *("program", "program_data", "system_program", "authority", "wallet", "config", "sol", "bump"),
+    *("token_program", "created_at", "Active", "Cancelled", "No", "Outcome", "Position"),
+    *("Resolved", "Side", "Yes"),
     *("actor", "reserve", "scope", "sequence", "timestamp", "version", "None", "KEY", "NAME"),
     "UnsupportedVersion",  # of a transaction
     # what cbctl calls the addresses of the servers that it starts itself
@@ -82,7 +88,8 @@ def shipped() -> Iterator[Path]:
 
 @cache
 def _whole_words() -> re.Pattern[str]:
-    names = "|".join(re.escape(name) for name in sorted(platform_names() - COMMON))
+    own = {name for name in platform_names() - COMMON if not ONE_WORD.fullmatch(name)}
+    names = "|".join(re.escape(name) for name in sorted(own))
     return re.compile(rf"(?<![A-Za-z0-9_-])(?:{names})(?![A-Za-z0-9_-])")
 
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 SEED = b"global_config"
-VERSION = 1
+VERSIONS = (1, 2)
+"""Version 1 had no dispute bond: its bytes were zero, which reads as none."""
 DISCRIMINATOR = sha256(b"account:GlobalConfig").digest()[:8]
 
 PAUSE_SCOPES = ("None", "NewBets", "AllButClaims")
@@ -46,7 +47,8 @@ FIELDS: tuple[tuple[str, str], ...] = (
     *((f"usdc.{name}", kind) for name, kind in _MONEY),
     ("total_markets", "Q"),
     ("event_sequence", "Q"),
-    ("reserve", "128s"),
+    ("dispute_bond", "Q"),
+    ("reserve", "120s"),
 )
 
 _STRUCT = struct.Struct("<8s" + "".join(kind for _, kind in FIELDS))
@@ -81,8 +83,9 @@ def unpack(data: bytes) -> Mapping[str, int | bytes]:
     found: dict[str, int | bytes] = {}
     for (name, kind), value in zip(FIELDS, values[1:], strict=True):
         found[name] = int.from_bytes(value, "little") if kind == _U128 else value
-    if found["version"] != VERSION:
-        raise NotThisLayout(f"layout version {found['version']!r}, this code reads {VERSION}")
+    if found["version"] not in VERSIONS:
+        readable = " and ".join(map(str, VERSIONS))
+        raise NotThisLayout(f"layout version {found['version']!r}, this code reads {readable}")
     if found["pause_scope"] not in range(len(PAUSE_SCOPES)):
         raise NotThisLayout("a pause scope that this version does not know")
     return found

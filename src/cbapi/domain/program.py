@@ -41,6 +41,7 @@ class ProgramConfig(msgspec.Struct, rename="camel", frozen=True):
     usdc: Limits
     total_markets: str
     event_sequence: str
+    dispute_bond: str
 
 
 class ProgramView(msgspec.Struct, rename="camel", frozen=True):
@@ -100,6 +101,7 @@ def decode(data: bytes) -> ProgramConfig:
         usdc=limits("usdc"),
         total_markets=str(number("total_markets")),
         event_sequence=str(number("event_sequence")),
+        dispute_bond=str(number("dispute_bond")),
     )
 
 

@@ -155,7 +155,7 @@ def test_upgrade_extends_by_itself(
 
 
 def test_room_to_grow_is_made_when_asked(net: Localnet, wallet: Wallet, tmp_path: Path) -> None:
-    run(STEP, wallet.inputs(net, max_len=60_000))
+    run(STEP, wallet.inputs(net, max_len=ELF.stat().st_size + 40_000))
     upgraded = run(STEP, wallet.inputs(net, variant(tmp_path, 20_000)))
     assert isinstance(upgraded.verdict, Changes)
     assert [change.what for change in upgraded.verdict.changes] == ["program bytes"]

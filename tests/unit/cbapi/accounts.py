@@ -7,7 +7,7 @@ from hashlib import sha256
 
 def account_bytes(**changes: int | bytes) -> bytes:
     values: dict[str, tuple[int | bytes, int]] = {
-        "version": (1, 1),
+        "version": (2, 1),
         "bump": (254, 1),
         "authority": (bytes([1]) * 32, 32),
         "pending_authority": (bytes(32), 32),
@@ -34,7 +34,8 @@ def account_bytes(**changes: int | bytes) -> bytes:
         "usdc_fees_withdrawn": (12, 8),
         "total_markets": (13, 8),
         "event_sequence": (2**53 + 1, 8),
-        "reserve": (bytes(128), 128),
+        "dispute_bond": (14, 8),
+        "reserve": (bytes(120), 120),
     }
     assert changes.keys() <= values.keys()
     data = sha256(b"account:GlobalConfig").digest()[:8]

@@ -84,6 +84,7 @@ def test_decode() -> None:
     )
     assert config.usdc == Limits("8", "9", "10", "11", "12")
     assert (config.total_markets, config.event_sequence) == ("13", "9007199254740993")
+    assert config.dispute_bond == "14"
     assert decode(account_bytes()).pending_authority is None
     assert decode(account_bytes() + bytes(64)) == decode(account_bytes())
 
@@ -94,13 +95,19 @@ def test_decode() -> None:
         b"",
         account_bytes()[:-1],
         bytes(len(account_bytes())),
-        account_bytes(version=2),
+        account_bytes(version=3),
+        account_bytes(version=0),
         account_bytes(pause_scope=3),
     ],
 )
 def test_other_accounts_are_refused(data: bytes) -> None:
     with pytest.raises(layout.NotThisLayout):
         decode(data)
+
+
+def test_an_account_of_the_layout_before_is_read() -> None:
+    before = decode(account_bytes(version=1, dispute_bond=0))
+    assert (before.version, before.dispute_bond) == (1, "0")
 
 
 def test_address() -> None:

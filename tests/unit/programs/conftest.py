@@ -9,6 +9,8 @@ from tests.unit.programs.crypto_bet import (
     Settings,
     initialize_program,
 )
+from tests.unit.programs.house import House
+from tests.unit.programs.markets import Kind
 from tests.unit.programs.svm import Chain, Program
 
 
@@ -28,3 +30,14 @@ def platform(chain: Chain, program: Program) -> Platform:
     settings = Settings(guardian=guardian.pubkey())
     chain.must([initialize_program(program, settings)], program.upgrade_authority)
     return Platform(program, settings, program.upgrade_authority, guardian, chain)
+
+
+@pytest.fixture
+def house(chain: Chain) -> House:
+    return House.build(chain)
+
+
+@pytest.fixture(params=Kind, ids=lambda kind: kind.name.lower())
+def kind(request: pytest.FixtureRequest) -> Kind:
+    value: Kind = request.param
+    return value

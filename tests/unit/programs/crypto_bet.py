@@ -46,11 +46,29 @@ class Error(IntEnum):
     NOT_INITIALIZED = 3012
     NOT_PROGRAM_DATA = 3013
     INVALID_PARAMETERS = 6000
+    TITLE_TOO_LONG = 6001
+    BET_AMOUNT_TOO_SMALL = 6002
+    MARKET_ALREADY_RESOLVED = 6003
     UNAUTHORIZED = 6004
+    ALREADY_CLAIMED = 6005
     NUMBER_OVERFLOW = 6006
     ALREADY_INITIALIZED = 6007
     UNSUPPORTED_VERSION = 6008
     INVARIANT_VIOLATED = 6009
+    PLATFORM_PAUSED = 6010
+    BET_AMOUNT_TOO_LARGE = 6011
+    BETTING_CLOSED = 6012
+    PAYOUT_TOO_LOW = 6013
+    TERMS_CHANGED = 6014
+    TERMS_FIXED = 6015
+    MARKET_STATE_INVALID = 6016
+    TOO_EARLY = 6017
+    TOO_LATE = 6018
+    NOTHING_TO_CLAIM = 6019
+    UNSUPPORTED_MINT = 6020
+    ACCOUNT_MISMATCH = 6021
+    MONEY_STILL_OWED = 6022
+    INSOLVENT = 6023
 
 
 def discriminator(namespace: str, name: str) -> bytes:
@@ -152,6 +170,37 @@ def emergency_unpause(
     )
 
 
+def update_config(program: Program, settings: Settings, dispute_bond: int = 0) -> Instruction:
+    return _by_authority(
+        program, "update_config", settings.pack() + struct.pack("<Q", dispute_bond)
+    )
+
+
+def propose_authority(program: Program, pending: Pubkey) -> Instruction:
+    return _by_authority(program, "propose_authority", bytes(pending))
+
+
+def accept_authority(program: Program, pending: Pubkey) -> Instruction:
+    return _by_authority(program, "accept_authority", b"", pending)
+
+
+def migrate(program: Program) -> Instruction:
+    return _by_authority(program, "migrate", b"")
+
+
+def _by_authority(
+    program: Program, name: str, arguments: bytes, actor: Pubkey | None = None
+) -> Instruction:
+    return Instruction(
+        program.id,
+        discriminator("global", name) + arguments,
+        [
+            AccountMeta(actor or program.upgrade_authority.pubkey(), True, False),
+            AccountMeta(config_address(program.id), False, True),
+        ],
+    )
+
+
 @dataclass(frozen=True)
 class Asset:
     min_bet: int
@@ -184,6 +233,7 @@ class Config:
     usdc: Asset
     total_markets: int
     event_sequence: int
+    dispute_bond: int
     reserve: bytes
 
 
@@ -208,7 +258,8 @@ OFFSET = {
     "usdc": 293,
     "total_markets": 341,
     "event_sequence": 349,
-    "reserve": 357,
+    "dispute_bond": 357,
+    "reserve": 365,
 }
 
 
@@ -249,6 +300,7 @@ def read_config(data: bytes) -> Config:
         usdc=asset("usdc"),
         total_markets=number("<Q", "total_markets"),
         event_sequence=number("<Q", "event_sequence"),
+        dispute_bond=number("<Q", "dispute_bond"),
         reserve=data[OFFSET["reserve"] :],
     )
 

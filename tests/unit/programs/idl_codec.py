@@ -58,6 +58,9 @@ class Idl:
         match ty:
             case "pubkey" | "publicKey":
                 return bytes(value)  # type: ignore[call-overload, no-any-return]
+            case "string":
+                assert isinstance(value, str)
+                return len(value.encode()).to_bytes(4, "little") + value.encode()
             case str(name):
                 size, signed = NUMBERS[name]
                 assert isinstance(value, int)
@@ -77,6 +80,8 @@ class Idl:
         match ty:
             case "pubkey" | "publicKey":
                 return Pubkey.from_bytes(reader.take(32))
+            case "bool":
+                return {b"\0": False, b"\1": True}[reader.take(1)]
             case str(name):
                 size, signed = NUMBERS[name]
                 return int.from_bytes(reader.take(size), "little", signed=signed)

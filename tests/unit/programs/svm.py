@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from solders.account import Account
@@ -25,6 +25,8 @@ BUFFER_HEADER = 37
 PROGRAM_LENGTH = 36
 # the largest Write beside one signature in a legacy transaction is a little over this
 WRITE_LENGTH = 900
+# for ELFs that replace a smaller one
+ROOM = 100_000
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,12 @@ class Chain:
     """One VM. Every transaction gets a blockhash of its own, so that it may be repeated."""
 
     vm: LiteSVM = field(default_factory=lambda: _mainnet_vm())
+    key: Callable[[], Keypair] = Keypair
+    """New keys; where figures must not depend on chance, always the same ones."""
 
     def funded(self, lamports: int = 10**12) -> Keypair:
         """A new account with money."""
-        keypair = Keypair()
+        keypair = self.key()
         self.vm.airdrop(keypair.pubkey(), lamports)
         return keypair
 
@@ -104,33 +108,19 @@ class Chain:
         """A program deployed in one slot can be called from the next."""
         self.vm.warp_to_slot(self.vm.get_clock().slot + 1)
 
-    def deploy(self, elf: bytes, authority: Keypair) -> Program:
+    def deploy(self, elf: bytes, authority: Keypair, program: Keypair | None = None) -> Program:
         """Buffer, writes and DeployWithMaxDataLen, as a deploy tool does it."""
         owner = authority.pubkey()
-        buffer, program = Keypair(), Keypair()
+        program = program or Keypair()
         program_data = program_data_address(program.pubkey())
-        writable_buffer = AccountMeta(buffer.pubkey(), False, True)
+        writable_buffer = AccountMeta(self._buffer(elf, authority), False, True)
         signing_owner = AccountMeta(owner, True, False)
-
-        size = BUFFER_HEADER + len(elf)
-        self.must(
-            [
-                _create_account(owner, buffer.pubkey(), self.rent(size), size),
-                _loader(0, b"", [writable_buffer, AccountMeta(owner, False, False)]),
-            ],
-            authority,
-            buffer,
-        )
-        for offset in range(0, len(elf), WRITE_LENGTH):
-            chunk = elf[offset : offset + WRITE_LENGTH]
-            body = struct.pack("<IQ", offset, len(chunk)) + chunk
-            self.must([_loader(1, body, [writable_buffer, signing_owner])], authority)
         self.must(
             [
                 _create_account(owner, program.pubkey(), self.rent(PROGRAM_LENGTH), PROGRAM_LENGTH),
                 _loader(
                     2,
-                    struct.pack("<Q", len(elf)),
+                    struct.pack("<Q", max(len(elf), ROOM)),
                     [
                         AccountMeta(owner, True, True),
                         AccountMeta(program_data, False, True),
@@ -148,6 +138,40 @@ class Chain:
         )
         self.next_slot()
         return Program(program.pubkey(), program_data, authority)
+
+    def upgrade(self, program: Program, elf: bytes) -> None:
+        """Replaces the code; the new one can be called from the next slot."""
+        authority = program.upgrade_authority
+        accounts = [
+            AccountMeta(program.data, False, True),
+            AccountMeta(program.id, False, True),
+            AccountMeta(self._buffer(elf, authority), False, True),
+            AccountMeta(authority.pubkey(), False, True),
+            AccountMeta(RENT_SYSVAR, False, False),
+            AccountMeta(CLOCK_SYSVAR, False, False),
+            AccountMeta(authority.pubkey(), True, False),
+        ]
+        self.must([_loader(3, b"", accounts)], authority)
+        self.next_slot()
+
+    def _buffer(self, elf: bytes, authority: Keypair) -> Pubkey:
+        owner, buffer = authority.pubkey(), Keypair()
+        writable_buffer = AccountMeta(buffer.pubkey(), False, True)
+        size = BUFFER_HEADER + len(elf)
+        self.must(
+            [
+                _create_account(owner, buffer.pubkey(), self.rent(size), size),
+                _loader(0, b"", [writable_buffer, AccountMeta(owner, False, False)]),
+            ],
+            authority,
+            buffer,
+        )
+        for offset in range(0, len(elf), WRITE_LENGTH):
+            chunk = elf[offset : offset + WRITE_LENGTH]
+            body = struct.pack("<IQ", offset, len(chunk)) + chunk
+            accounts = [writable_buffer, AccountMeta(owner, True, False)]
+            self.must([_loader(1, body, accounts)], authority)
+        return buffer.pubkey()
 
     def set_upgrade_authority(self, program: Program, new: Pubkey | None) -> None:
         """Hands the program on, or makes it immutable."""

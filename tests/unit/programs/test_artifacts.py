@@ -15,6 +15,9 @@ from tests.testbed.beds import need
 from tests.unit.programs.crypto_bet import ARTIFACTS, ELF, ROOT
 from tests.unit.programs.guestbook import ELF as GUESTBOOK
 
+SECURITY_TXT = re.compile(
+    rb"=======BEGIN SECURITY.TXT V1=======\0(.*?)=======END SECURITY.TXT V1=======\0", re.DOTALL
+)
 built = pytest.mark.parametrize("elf", [ELF, GUESTBOOK], ids=lambda path: path.stem)
 """Whatever `build-elf` made and is committed."""
 
@@ -38,9 +41,23 @@ def test_the_elf_is_sbpf_v3(elf: Path) -> None:
 
 @built
 def test_the_elf_names_no_folder_and_no_host(elf: Path) -> None:
-    texts = re.findall(rb"[\x20-\x7e]{6,}", elf.read_bytes())
+    content = re.sub(SECURITY_TXT, b"", elf.read_bytes())
+    texts = re.findall(rb"[\x20-\x7e]{6,}", content)
     for text in texts:
         assert not re.search(rb"^/|\.cargo|registry|https?:|index\.", text), text
+
+
+def test_the_elf_says_whom_to_tell_of_a_weakness() -> None:
+    (content,) = SECURITY_TXT.findall(ELF.read_bytes())
+    words = content.decode().split("\0")[:-1]
+    entries = dict(zip(words[::2], words[1::2], strict=True))
+    assert {"name", "project_url", "contacts", "policy"} <= set(entries), "obligatory"
+    assert entries["contacts"] == "email:security@crypto-bet.io"
+
+
+def test_the_elf_has_its_size() -> None:
+    """Rent is paid by the byte."""
+    assert ELF.stat().st_size <= 64 * 1024
 
 
 @pytest.mark.parametrize(

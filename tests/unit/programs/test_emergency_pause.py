@@ -207,7 +207,7 @@ def test_a_wrong_bump_in_the_account_is_refused(platform: Platform) -> None:
         (0, discriminator("account", "Market"), Error.DISCRIMINATOR_MISMATCH),
         (0, bytes(8), Error.DISCRIMINATOR_MISMATCH),
         (OFFSET["version"], b"\x00", Error.UNSUPPORTED_VERSION),
-        (OFFSET["version"], b"\x02", Error.UNSUPPORTED_VERSION),
+        (OFFSET["version"], b"\x03", Error.UNSUPPORTED_VERSION),
         (OFFSET["pause_scope"], b"\x03", Error.ACCOUNT_DID_NOT_DESERIALIZE),
         (OFFSET["event_sequence"], b"\xff" * 8, Error.NUMBER_OVERFLOW),
         (OFFSET["fee_bps"], b"\xff\xff", Error.INVARIANT_VIOLATED),

@@ -15,7 +15,7 @@ from tests.unit.programs.svm import Chain
         b"\x00",
         discriminator("global", "emergency_pause")[:7],
         bytes(8),
-        discriminator("global", "place_bet"),
+        discriminator("global", "place_order"),
         discriminator("account", "GlobalConfig"),
         discriminator("global", "emergencyPause"),
         discriminator("global", "emergency_pause")[::-1] + b"\x01",

@@ -39,7 +39,7 @@ def test_creates_the_documented_account(chain: Chain, program: Program) -> None:
     assert account.owner == program.id
     assert account.lamports == chain.rent(CONFIG_LENGTH)
     assert read_config(bytes(account.data)) == Config(
-        version=1,
+        version=2,
         bump=bump,
         authority=authority.pubkey(),
         pending_authority=Pubkey.default(),
@@ -58,7 +58,8 @@ def test_creates_the_documented_account(chain: Chain, program: Program) -> None:
         usdc=Asset(100_000, 100_000_000_000, 0, 0, 0),
         total_markets=0,
         event_sequence=1,
-        reserve=bytes(128),
+        dispute_bond=0,
+        reserve=bytes(120),
     )
 
 

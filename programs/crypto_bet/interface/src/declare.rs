@@ -15,9 +15,17 @@ macro_rules! record {
     ) => {
         $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(C, packed)]
         pub struct $name {
             $($(#[doc = $field_doc])* pub $field: $ty,)+
         }
+
+        // SAFETY: packed, in the order of Borsh, and each field lies as Borsh writes it.
+        unsafe impl $crate::in_place::InPlace for $name {}
+        const _: () = {
+            const fn lies_as_borsh_writes_it<T: $crate::in_place::InPlace>() {}
+            $(lies_as_borsh_writes_it::<$ty>();)+
+        };
 
         #[doc = concat!("First byte of each field of [`", stringify!($name), "`].")]
         #[derive(Clone, Copy, Debug)]
@@ -71,8 +79,26 @@ macro_rules! record {
                 if !out.is_empty() {
                     return None;
                 }
-                $($crate::wire::Wire::write(&self.$field, $field)?;)+
+                $(
+                    let value = self.$field; // a field of a packed struct cannot be referred to
+                    $crate::wire::Wire::write(&value, $field)?;
+                )+
                 Some(())
+            }
+
+            #[inline(always)]
+            fn valid(bytes: &[u8]) -> bool {
+                $(
+                    let Some(($field, bytes)) =
+                        bytes.split_at_checked(<$ty as $crate::wire::Wire>::LEN)
+                    else {
+                        return false;
+                    };
+                    if !<$ty as $crate::wire::Wire>::valid($field) {
+                        return false;
+                    }
+                )+
+                bytes.is_empty()
             }
         }
     };
@@ -116,14 +142,31 @@ macro_rules! choice {
                 (*self as u8).write(out)
             }
         }
+
+        // SAFETY: one byte.
+        unsafe impl $crate::in_place::InPlace for $name {}
     };
 }
 
-/// Kinds of accounts or events, in the order in which the IDL lists them:
-/// `tagged! { "account" as ACCOUNTS: struct Name, NameOffsets { ... } ... }`.
+/// Kinds of accounts or events: `tagged! { "account": struct Name, NameOffsets { ... } ... }`; with
+/// `"event" as EVENTS:` also their list, in the order in which the IDL has them.
 macro_rules! tagged {
     (
         $namespace:literal as $list:ident: $(
+            $(#[doc = $doc:literal])*
+            struct $name:ident, $offsets:ident { $($content:tt)+ }
+        )+
+    ) => {
+        tagged! { $namespace: $($(#[doc = $doc])* struct $name, $offsets { $($content)+ })+ }
+
+        #[doc = "What the IDL lists, with the discriminators."]
+        pub const $list: &[($crate::discriminator::Discriminator, $crate::wire::Type)] = &[$((
+            <$name as $crate::wire::Tagged>::DISCRIMINATOR,
+            <$name as $crate::wire::Wire>::TYPE,
+        ),)+];
+    };
+    (
+        $namespace:literal: $(
             $(#[doc = $doc:literal])*
             struct $name:ident, $offsets:ident { $($content:tt)+ }
         )+
@@ -139,23 +182,19 @@ macro_rules! tagged {
                     $crate::discriminator::discriminator($namespace, stringify!($name));
             }
         )+
-
-        #[doc = "What the IDL lists, with the discriminators."]
-        pub const $list: &[($crate::discriminator::Discriminator, $crate::wire::Type)] = &[$((
-            <$name as $crate::wire::Tagged>::DISCRIMINATOR,
-            <$name as $crate::wire::Wire>::TYPE,
-        ),)+];
     };
 }
 
-/// The instructions: `name as Type (argument: Type) { account: [flags], ... }`.
+/// The instructions: `name as Type (argument: Type) { account: [flags], ... }`; `Type<'a>` when an
+/// argument is a text.
 ///
 /// Yields for each a struct of its arguments, whose discriminator is Anchor's `global:name`, and
-/// `Type::ACCOUNTS`. Flags are `signer`, `writable`, `pda(SEEDS)` and `address(KEY)`.
+/// `Type::ACCOUNTS`. Flags are `signer`, `writable`, `pda(SEEDS)`, `address(KEY)` and `optional`
+/// (at the end only).
 macro_rules! instructions {
     ($(
         $(#[doc = $doc:literal])*
-        $name:ident as $type:ident
+        $name:ident as $type:ident $(<$life:lifetime>)?
         ($($(#[doc = $arg_doc:literal])* $arg:ident: $arg_type:ty),*)
         {
             $($(#[doc = $account_doc:literal])* $account:ident: [$($flag:ident $(($value:expr))?),*],)+
@@ -164,27 +203,31 @@ macro_rules! instructions {
         $(
             $(#[doc = $doc])*
             #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-            pub struct $type {
+            pub struct $type$(<$life>)? {
                 $($(#[doc = $arg_doc])* pub $arg: $arg_type,)*
             }
 
-            impl $type {
+            impl$(<$life>)? $type$(<$life>)? {
+                #[doc = "First eight bytes of the instruction data."]
+                pub const DISCRIMINATOR: Discriminator =
+                    $crate::discriminator::discriminator("global", stringify!($name));
+
+                #[doc = "The discriminator as a little-endian number."]
+                pub const NUMBER: u64 = u64::from_le_bytes(Self::DISCRIMINATOR);
+
                 #[doc = "The accounts, in the order in which the instruction takes them."]
-                pub const ACCOUNTS: &[AccountSpec] = &[$({
+                pub const ACCOUNTS: &'static [AccountSpec] = &[$({
                     #[allow(unused_mut)]
                     let mut spec = AccountSpec::new(stringify!($account), &[$($account_doc),*]);
                     $(instructions!(@set spec, $flag $(($value))?);)*
                     spec
                 },)+];
 
-                #[doc = "What is demanded of each: the part of the above that belongs on the chain."]
-                pub const DEMANDS: &[Demands] =
-                    &demands::<{ Self::ACCOUNTS.len() }>(Self::ACCOUNTS);
-            }
+                #[doc = "What is demanded of those that are never left out: the part of the above"]
+                #[doc = "that belongs on the chain."]
+                pub const DEMANDS: &'static [Demands] =
+                    &demands::<{ needed($type::ACCOUNTS) }>(Self::ACCOUNTS);
 
-            impl $crate::wire::Wire for $type {
-                #[allow(clippy::arithmetic_side_effects)] // a constant
-                const LEN: usize = 0 $(+ <$arg_type as $crate::wire::Wire>::LEN)*;
                 const TYPE: $crate::wire::Type =
                     $crate::wire::Type::Defined(&$crate::wire::Definition {
                         name: stringify!($name),
@@ -192,49 +235,41 @@ macro_rules! instructions {
                         shape: $crate::wire::Shape::Struct(&[$($crate::wire::Field {
                             name: stringify!($arg),
                             docs: &[$($arg_doc),*],
-                            ty: <$arg_type as $crate::wire::Wire>::TYPE,
+                            ty: <$arg_type as $crate::argument::Argument>::ARGUMENT_TYPE,
                         },)*]),
                     });
+            }
 
+            impl<'a> Arguments<'a> for $type$(<$life>)? {
                 #[inline(always)]
-                fn read(bytes: &[u8]) -> Option<Self> {
-                    $(let ($arg, bytes) =
-                        bytes.split_at_checked(<$arg_type as $crate::wire::Wire>::LEN)?;)*
+                fn read(bytes: &'a [u8]) -> Option<Self> {
+                    $(let ($arg, bytes) = $crate::argument::Argument::take(bytes)?;)*
                     if !bytes.is_empty() {
                         return None;
                     }
-                    Some(Self { $($arg: <$arg_type as $crate::wire::Wire>::read($arg)?,)* })
+                    Some(Self { $($arg,)* })
                 }
 
                 #[inline(always)]
-                fn write(&self, out: &mut [u8]) -> Option<()> {
-                    $(let ($arg, out) =
-                        out.split_at_mut_checked(<$arg_type as $crate::wire::Wire>::LEN)?;)*
-                    if !out.is_empty() {
-                        return None;
-                    }
-                    $($crate::wire::Wire::write(&self.$arg, $arg)?;)*
-                    Some(())
+                fn put<'b>(&self, out: &'b mut [u8]) -> Option<&'b mut [u8]> {
+                    $(let out = $crate::argument::Argument::put(&self.$arg, out)?;)*
+                    Some(out)
                 }
-            }
-
-            impl $crate::wire::Tagged for $type {
-                const DISCRIMINATOR: $crate::discriminator::Discriminator =
-                    $crate::discriminator::discriminator("global", stringify!($name));
             }
         )+
 
         #[doc = "All instructions, in the order in which the IDL lists them."]
         pub const INSTRUCTIONS: &[InstructionSpec] = &[$(InstructionSpec {
-            discriminator: <$type as $crate::wire::Tagged>::DISCRIMINATOR,
-            arguments: <$type as $crate::wire::Wire>::TYPE,
+            discriminator: $type::DISCRIMINATOR,
+            arguments: $type::TYPE,
             accounts: $type::ACCOUNTS,
         },)+];
     };
-    (@set $spec:ident, signer) => { $spec.demands.signer = true };
-    (@set $spec:ident, writable) => { $spec.demands.writable = true };
-    (@set $spec:ident, address($key:expr)) => { $spec.demands.address = Some($key) };
+    (@set $spec:ident, signer) => { $spec.signer = true };
+    (@set $spec:ident, writable) => { $spec.writable = true };
+    (@set $spec:ident, address($key:expr)) => { $spec.address = Some($key) };
     (@set $spec:ident, pda($seeds:expr)) => { $spec.pda = Some($seeds) };
+    (@set $spec:ident, optional) => { $spec.optional = true };
 }
 
 /// Error numbers: `errors! { first 6000, list ERRORS, enum Name { Variant = "message", ... } }`.

@@ -14,6 +14,20 @@ errors! {
         AlreadyInitialized = "The program is already initialized",
         UnsupportedVersion = "The account was written by another version of the program",
         InvariantViolated = "The change would leave the account in an impossible state",
+        PlatformPaused = "The platform is paused",
+        BetAmountTooLarge = "The bet is above the maximum",
+        BettingClosed = "The market takes no bets now",
+        PayoutTooLow = "The bet would win less than the bettor accepts",
+        TermsChanged = "The terms of the market are not those that the bet was made for",
+        TermsFixed = "The terms of a market cannot change once somebody has bet",
+        MarketStateInvalid = "The market is not in a state in which this is possible",
+        TooEarly = "It is too early for this",
+        TooLate = "It is too late for this",
+        NothingToClaim = "The position has nothing to claim",
+        UnsupportedMint = "The token is not one that markets take",
+        AccountMismatch = "The account does not belong to the other accounts",
+        MoneyStillOwed = "There is money or a position that belongs to a user",
+        Insolvent = "A vault holds less than what is owed",
     }
 }
 

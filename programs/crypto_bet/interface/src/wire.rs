@@ -5,6 +5,7 @@
 //! needs an allocator.
 
 use crate::discriminator::{DISCRIMINATOR_LEN, Discriminator};
+use crate::in_place::InPlace;
 
 /// A value with a Borsh form of exactly [`Wire::LEN`] bytes.
 pub trait Wire: Sized {
@@ -20,6 +21,12 @@ pub trait Wire: Sized {
     /// Writes the Borsh form to `out`; none, with `out` partly written, when its length is not
     /// [`Wire::LEN`].
     fn write(&self, out: &mut [u8]) -> Option<()>;
+
+    /// Whether there is a value in `bytes`.
+    #[inline(always)]
+    fn valid(bytes: &[u8]) -> bool {
+        Self::read(bytes).is_some()
+    }
 }
 
 /// A value that travels behind its discriminator: an account, instruction data or an event.
@@ -66,6 +73,7 @@ pub enum Mismatch {
 
 /// A Solana address. A type of its own, so that the IDL can tell it from 32 arbitrary bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
 pub struct Key(pub [u8; 32]);
 
 impl Key {
@@ -81,8 +89,12 @@ pub enum Type {
     Number(&'static str),
     /// A Solana address.
     Key,
+    /// True or false, one byte.
+    Truth,
     /// That many bytes.
     Bytes(usize),
+    /// A text behind its length (u32), in arguments only.
+    Text,
     /// A struct or enum of this interface.
     Defined(&'static Definition),
 }
@@ -134,10 +146,40 @@ macro_rules! numbers {
                 *<&mut [u8; size_of::<$number>()]>::try_from(out).ok()? = self.to_le_bytes();
                 Some(())
             }
+
+            #[inline(always)]
+            fn valid(bytes: &[u8]) -> bool {
+                bytes.len() == Self::LEN
+            }
         }
+
+        // SAFETY: a number; little endian as is the machine.
+        unsafe impl InPlace for $number {}
     )+};
 }
-numbers!(u8 u16 u64 u128 i64);
+numbers!(u8 u16 u32 u64 u128 i64);
+
+impl Wire for bool {
+    const LEN: usize = 1;
+    const TYPE: Type = Type::Truth;
+
+    #[inline(always)]
+    fn read(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0] => Some(false),
+            [1] => Some(true),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn write(&self, out: &mut [u8]) -> Option<()> {
+        u8::from(*self).write(out)
+    }
+}
+
+// SAFETY: one byte, 0 or 1.
+unsafe impl InPlace for bool {}
 
 impl<const N: usize> Wire for [u8; N] {
     const LEN: usize = N;
@@ -153,7 +195,15 @@ impl<const N: usize> Wire for [u8; N] {
         *<&mut [u8; N]>::try_from(out).ok()? = *self;
         Some(())
     }
+
+    #[inline(always)]
+    fn valid(bytes: &[u8]) -> bool {
+        bytes.len() == Self::LEN
+    }
 }
+
+// SAFETY: an array of bytes.
+unsafe impl<const N: usize> InPlace for [u8; N] {}
 
 impl Wire for Key {
     const LEN: usize = 32;
@@ -168,4 +218,12 @@ impl Wire for Key {
     fn write(&self, out: &mut [u8]) -> Option<()> {
         self.0.write(out)
     }
+
+    #[inline(always)]
+    fn valid(bytes: &[u8]) -> bool {
+        bytes.len() == Self::LEN
+    }
 }
+
+// SAFETY: transparent around an array of bytes.
+unsafe impl InPlace for Key {}

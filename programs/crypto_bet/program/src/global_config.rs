@@ -1,79 +1,92 @@
-//! Reading and writing the configuration account. Every change goes through [`store`], which
-//! refuses a state that breaks an invariant.
+//! Reading and changing the configuration account. Whoever changed it calls
+//! [`require_invariants`].
 
-use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
+use core::ops::RangeInclusive;
+
+use crypto_bet_interface::errors::CryptoBetError;
 use crypto_bet_interface::seeds;
-use crypto_bet_interface::state::{GLOBAL_CONFIG_VERSION, GlobalConfig};
-use crypto_bet_interface::wire::{Mismatch, Tagged};
-use pinocchio::error::ProgramError;
-use pinocchio::{AccountView, Address, ProgramResult};
+use crypto_bet_interface::state::{
+    GLOBAL_CONFIG_VERSION, GlobalConfig, OLDEST_GLOBAL_CONFIG_VERSION, PauseScope,
+};
+use crypto_bet_interface::wire::Key;
+use pinocchio::account::{Ref, RefMut};
+use pinocchio::{AccountView, Address};
 
-use crate::checks;
-use crate::errors::{framework, own};
+use crate::errors::{Checked, Failure, own};
+use crate::{checks, stored};
 
-/// The System program, which owns every account that nobody has claimed.
-pub const SYSTEM_PROGRAM: Address = Address::new_from_array(seeds::SYSTEM_PROGRAM.0);
+const VERSIONS: RangeInclusive<u8> = OLDEST_GLOBAL_CONFIG_VERSION..=GLOBAL_CONFIG_VERSION;
 
-/// The configuration in `account`, which is proved to be this program's one configuration.
+/// The configuration in `account`. Owner and discriminator prove that this program made it, and it
+/// makes one only.
 ///
 /// # Errors
-/// * `AccountNotInitialized`: nothing is at the address yet
-/// * `AccountOwnedByWrongProgram`
-/// * `AccountDiscriminatorMismatch`: an account of another kind
-/// * `UnsupportedVersion`: another layout of the configuration
-/// * `AccountDidNotDeserialize`: other length, or an invalid value
-/// * `ConstraintSeeds`: not at the derived address
+/// Those of [`stored::read`].
 #[inline(never)] // one copy of the code, whoever calls
-pub fn load(account: &AccountView, program_id: &Address) -> Result<GlobalConfig, ProgramError> {
-    if account.owned_by(&SYSTEM_PROGRAM) && account.lamports() == 0 {
-        return Err(framework(FrameworkError::AccountNotInitialized));
-    }
-    checks::owned_by(account, program_id)?;
+pub fn read<'a>(
+    account: &'a AccountView,
+    program_id: &Address,
+) -> Result<Ref<'a, GlobalConfig>, Failure> {
+    stored::read(account, program_id, VERSIONS)
+}
 
-    let config = {
-        let data = account.try_borrow()?;
-        // The version decides how the rest is read, also of an account with another length.
-        if let Some((tag, [version, ..])) = data.split_first_chunk()
-            && *tag == GlobalConfig::DISCRIMINATOR
-            && *version != GLOBAL_CONFIG_VERSION
-        {
-            return Err(own(CryptoBetError::UnsupportedVersion));
-        }
-        GlobalConfig::read_tagged(&data).map_err(|mismatch| {
-            framework(match mismatch {
-                Mismatch::Discriminator => FrameworkError::AccountDiscriminatorMismatch,
-                Mismatch::Content => FrameworkError::AccountDidNotDeserialize,
-            })
-        })?
-    };
-
-    checks::at_derived_address(account, seeds::GLOBAL_CONFIG, config.bump, program_id)?;
+/// As [`read`], to be changed: then also the address is proved once more, because all money depends
+/// on this account.
+///
+/// # Errors
+/// Those of [`stored::edit`]; `ConstraintSeeds`: not at the derived address.
+#[inline(never)] // one copy of the code, whoever calls
+pub fn edit<'a>(
+    account: &'a mut AccountView,
+    program_id: &Address,
+) -> Result<RefMut<'a, GlobalConfig>, Failure> {
+    let address = *account.address();
+    let config: RefMut<GlobalConfig> = stored::edit(account, program_id, VERSIONS)?;
+    checks::derived_address(&address, &[seeds::GLOBAL_CONFIG], config.bump, program_id)?;
     Ok(config)
 }
 
-/// Writes the configuration.
+/// The change leaves a possible configuration.
 ///
 /// # Errors
-/// `InvariantViolated`, `AccountDidNotDeserialize` (the account has another length); nothing the
-/// caller did before remains, as for every error of a program.
+/// `InvariantViolated`.
 #[inline(never)] // one copy of the code, whoever calls
-pub fn store(account: &mut AccountView, config: &GlobalConfig) -> ProgramResult {
-    if !config.invariants_hold() {
-        return Err(own(CryptoBetError::InvariantViolated));
-    }
-    config
-        .write_tagged(&mut account.try_borrow_mut()?)
-        .ok_or(framework(FrameworkError::AccountDidNotDeserialize))
+pub fn require_invariants(config: &GlobalConfig) -> Checked {
+    stored::require_invariants(config.invariants_hold())
 }
 
-/// The number of the next event, counted in `config`.
+/// The number of the next event of the platform, counted in `config`.
 ///
 /// # Errors
 /// `NumberOverflow`.
-pub fn next_event(config: &mut GlobalConfig) -> Result<u64, ProgramError> {
+pub fn next_event(config: &mut GlobalConfig) -> Result<u64, Failure> {
     config.event_sequence = config
         .event_sequence
         .checked_add(1)
         .ok_or(own(CryptoBetError::NumberOverflow))?;
     Ok(config.event_sequence)
+}
+
+/// The actor is the platform's authority.
+///
+/// # Errors
+/// `Unauthorized`.
+pub fn require_authority(config: &GlobalConfig, actor: Key) -> Checked {
+    if actor == config.authority {
+        Ok(())
+    } else {
+        Err(own(CryptoBetError::Unauthorized))
+    }
+}
+
+/// No more than `scope` is paused.
+///
+/// # Errors
+/// `PlatformPaused`.
+pub fn require_paused_at_most(config: &GlobalConfig, scope: PauseScope) -> Checked {
+    if config.pause_scope <= scope {
+        Ok(())
+    } else {
+        Err(own(CryptoBetError::PlatformPaused))
+    }
 }

@@ -1,31 +1,61 @@
 //! The runtime's own functions that the program calls. The program runs nowhere else; on the host it
 //! is only compiled, for lints, and there these do nothing useful.
 
-#[cfg(target_arch = "bpf")]
+#[cfg(any(target_os = "solana", target_arch = "bpf"))]
 mod here {
     use pinocchio::Address;
 
-    /// The PDA of the seeds and its canonical bump: at least 1,500 CU.
-    pub fn find_program_address(seeds: &[&[u8]], program_id: &Address) -> (Address, u8) {
-        Address::find_program_address(seeds, program_id)
+    /// The most seeds that an address of this program has, without the bump.
+    const MAX_SEEDS: usize = 3;
+
+    /// The PDA of the seeds and its canonical bump: the highest whose address is not on the curve.
+    /// About 320 CU for each bump tried, where the runtime's own search takes 1,500.
+    pub fn find_program_address(seeds: &[&[u8]], program_id: &Address) -> Option<(Address, u8)> {
+        let mut bump = u8::MAX;
+        loop {
+            let address = derive_address(seeds, bump, program_id);
+            if !is_on_curve(&address) {
+                return Some((address, bump));
+            }
+            bump = bump.checked_sub(1)?;
+        }
     }
 
-    /// The address of one seed with a known bump: `sha256(seed, bump, program id, marker)`, about
-    /// 200 CU. It is not checked to be off the curve: whoever found the bump has done that.
-    pub fn derive_address(seed: &[u8], bump: u8, program_id: &Address) -> Address {
+    /// The address of the seeds with a known bump: `sha256(seeds, bump, program id, marker)`, about
+    /// 150 CU. It is not checked to be off the curve: whoever found the bump has done that.
+    #[inline(never)] // one copy of the code, whoever calls
+    pub fn derive_address(seeds: &[&[u8]], bump: u8, program_id: &Address) -> Address {
         let bump = [bump];
-        let parts: [&[u8]; 4] = [seed, &bump, program_id.as_array(), b"ProgramDerivedAddress"];
+        let tail = (&bump[..], program_id.as_array(), b"ProgramDerivedAddress");
+        let none: &[u8] = &[];
+        let (count, parts): (u64, [&[u8]; MAX_SEEDS + 3]) = match *seeds {
+            [] => (3, [tail.0, tail.1, tail.2, none, none, none]),
+            [a] => (4, [a, tail.0, tail.1, tail.2, none, none]),
+            [a, b] => (5, [a, b, tail.0, tail.1, tail.2, none]),
+            [a, b, c, ..] => (6, [a, b, c, tail.0, tail.1, tail.2]),
+        };
         let mut hash = [0; 32];
-        // SAFETY: the syscall reads `parts.len()` pairs of address and length, which is how this
-        // platform lays a slice reference out, the bytes they point to, and writes 32 bytes.
+        // SAFETY: the syscall reads `count` pairs of address and length, which is how this platform
+        // lays a slice reference out, the bytes they point to, and writes 32 bytes.
         unsafe {
-            pinocchio::syscalls::sol_sha256(
-                parts.as_ptr().cast(),
-                parts.len() as u64,
-                hash.as_mut_ptr(),
-            );
+            pinocchio::syscalls::sol_sha256(parts.as_ptr().cast(), count, hash.as_mut_ptr());
         }
         Address::new_from_array(hash)
+    }
+
+    /// Whether somebody could hold a key to the address: it is a point of Ed25519's curve.
+    fn is_on_curve(address: &Address) -> bool {
+        const EDWARDS: u64 = 0;
+        const ON_CURVE: u64 = 0;
+        // SAFETY: the syscall reads the 32 bytes of the address and writes nothing.
+        let answer = unsafe {
+            pinocchio::syscalls::sol_curve_validate_point(
+                EDWARDS,
+                address.as_array().as_ptr(),
+                core::ptr::null_mut(),
+            )
+        };
+        answer == ON_CURVE
     }
 
     /// Writes a `Program data:` line: 100 CU and one per byte.
@@ -39,18 +69,18 @@ mod here {
     }
 }
 
-#[cfg(not(target_arch = "bpf"))]
+#[cfg(not(any(target_os = "solana", target_arch = "bpf")))]
 mod here {
     use core::hint::black_box;
 
     use pinocchio::Address;
 
-    pub fn find_program_address(seeds: &[&[u8]], program_id: &Address) -> (Address, u8) {
-        (*black_box((seeds, program_id)).1, 0)
+    pub fn find_program_address(seeds: &[&[u8]], program_id: &Address) -> Option<(Address, u8)> {
+        Some((*black_box((seeds, program_id)).1, 0))
     }
 
-    pub fn derive_address(seed: &[u8], bump: u8, program_id: &Address) -> Address {
-        *black_box((seed, bump, program_id)).2
+    pub fn derive_address(seeds: &[&[u8]], bump: u8, program_id: &Address) -> Address {
+        *black_box((seeds, bump, program_id)).2
     }
 
     pub fn log_data(bytes: &[u8]) {

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::discriminator::Discriminator;
 use crate::events::EVENTS;
-use crate::instructions::{AccountSpec, InstructionSpec};
-use crate::seeds::SYSTEM_PROGRAM;
+use crate::seeds::{SYSTEM_PROGRAM, SeedSpec};
+use crate::spec::{AccountSpec, InstructionSpec};
 use crate::state::ACCOUNTS;
 use crate::wire::{Definition, Field, Shape, Type};
 
@@ -67,19 +67,27 @@ fn instruction(spec: &InstructionSpec) -> Json {
 
 fn account(spec: &AccountSpec) -> Json {
     let mut members = vec![("name", Json::text(spec.name)), ("docs", docs(spec.docs))];
-    if spec.demands.writable {
+    if spec.writable {
         members.push(("writable", Json::True));
     }
-    if spec.demands.signer {
+    if spec.signer {
         members.push(("signer", Json::True));
     }
+    if spec.optional {
+        members.push(("optional", Json::True));
+    }
     if let Some(seeds) = spec.pda {
-        let seeds = seeds
-            .iter()
-            .map(|seed| Json::object([("kind", Json::text("const")), ("value", bytes(seed))]));
+        let seeds = seeds.iter().map(|seed| {
+            let (kind, key, value) = match seed {
+                SeedSpec::Constant(value) => ("const", "value", bytes(value)),
+                SeedSpec::Argument(name) => ("arg", "path", Json::text(name)),
+                SeedSpec::Account(name) => ("account", "path", Json::text(name)),
+            };
+            Json::object([("kind", Json::text(kind)), (key, value)])
+        });
         members.push(("pda", Json::object([("seeds", Json::list(seeds))])));
     }
-    if let Some(address) = spec.demands.address {
+    if let Some(address) = spec.address {
         // base58 of other addresses is not needed so far
         assert!(
             address == SYSTEM_PROGRAM,
@@ -119,6 +127,8 @@ fn type_name(ty: Type) -> Json {
     match ty {
         Type::Number(name) => Json::text(name),
         Type::Key => Json::text("pubkey"),
+        Type::Truth => Json::text("bool"),
+        Type::Text => Json::text("string"),
         Type::Bytes(length) => Json::object([(
             "array",
             Json::list([Json::text("u8"), Json::Number(length as u64)]),

@@ -5,7 +5,7 @@ use super::{
     NAME, account_types, argument_types, definition, docs, errors, event_types, fields,
     instructions, json::Json, mentioned_types, variants,
 };
-use crate::instructions::{AccountSpec, InstructionSpec};
+use crate::spec::{AccountSpec, InstructionSpec};
 use crate::wire::{Definition, Field, Shape, Type};
 
 pub fn program() -> Json {
@@ -44,12 +44,16 @@ fn instruction(spec: &InstructionSpec) -> Json {
 fn account(spec: &AccountSpec) -> Json {
     // unlike in the present specification, false is written out
     let flag = |set: bool| if set { Json::True } else { Json::False };
-    Json::object([
+    let mut members = vec![
         ("name", Json::text(camel(spec.name))),
-        ("isMut", flag(spec.demands.writable)),
-        ("isSigner", flag(spec.demands.signer)),
-        ("docs", docs(spec.docs)),
-    ])
+        ("isMut", flag(spec.writable)),
+        ("isSigner", flag(spec.signer)),
+    ];
+    if spec.optional {
+        members.push(("isOptional", Json::True));
+    }
+    members.push(("docs", docs(spec.docs)));
+    Json::Object(members)
 }
 
 fn type_definition(definition: &'static Definition) -> Json {
@@ -95,6 +99,8 @@ fn type_name(ty: Type) -> Json {
     match ty {
         Type::Number(name) => Json::text(name),
         Type::Key => Json::text("publicKey"),
+        Type::Truth => Json::text("bool"),
+        Type::Text => Json::text("string"),
         Type::Bytes(length) => Json::object([(
             "array",
             Json::list([Json::text("u8"), Json::Number(length as u64)]),

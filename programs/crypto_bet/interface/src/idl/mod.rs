@@ -8,7 +8,8 @@ use json::Json;
 
 use crate::errors::ERRORS;
 use crate::events::EVENTS;
-use crate::instructions::{INSTRUCTIONS, InstructionSpec};
+use crate::instructions::INSTRUCTIONS;
+use crate::spec::InstructionSpec;
 use crate::state::ACCOUNTS;
 use crate::wire::{Definition, Field, Shape, Type};
 

@@ -11,7 +11,7 @@
 //! # Errors
 //! * `InstructionDidNotDeserialize`: arguments of another length, or no such scope
 //! * `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`: accounts
-//! * those of [`global_config::load`]
+//! * those of [`global_config::edit`]
 //! * `Unauthorized`: neither authority nor guardian, or the guardian lowers the scope
 //! * `InvalidParameters`: scope `None`, which is `emergency_unpause`
 
@@ -19,30 +19,26 @@ use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::instructions::EmergencyPause;
 use crypto_bet_interface::state::{GlobalConfig, PauseScope};
 use crypto_bet_interface::wire::Key;
-use pinocchio::{AccountView, Address, ProgramResult};
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
+use crate::errors::{Checked, framework, own};
 use crate::{checks, global_config, pause};
 
 /// Validates and pauses.
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let EmergencyPause { scope } = checks::arguments(arguments)?;
     checks::flags(accounts, EmergencyPause::DEMANDS)?;
     let [authority, account, ..] = accounts else {
         return Err(framework(FrameworkError::AccountNotEnoughKeys));
     };
     let actor = checks::key(authority);
-    let mut config = global_config::load(account, program_id)?;
+    let mut config = global_config::edit(account, program_id)?;
     validate(&config, actor, scope)?;
-    pause::change_scope(account, &mut config, actor, scope)
+    pause::change_scope(&mut config, actor, scope)
 }
 
 /// Whether `actor` may set `scope`. Who holds both roles has the authority's rights.
-fn validate(config: &GlobalConfig, actor: Key, scope: PauseScope) -> ProgramResult {
+fn validate(config: &GlobalConfig, actor: Key, scope: PauseScope) -> Checked {
     let is_authority = actor == config.authority;
     if !is_authority && actor != config.guardian {
         return Err(own(CryptoBetError::Unauthorized));

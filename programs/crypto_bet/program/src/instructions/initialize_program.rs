@@ -23,100 +23,69 @@ use crypto_bet_interface::events::ProgramInitialized;
 use crypto_bet_interface::instructions::{InitializeConfig, InitializeProgram};
 use crypto_bet_interface::seeds;
 use crypto_bet_interface::state::GlobalConfig;
-use crypto_bet_interface::wire::Tagged;
-use pinocchio::cpi::{Seed, Signer};
-use pinocchio::error::ProgramError;
-use pinocchio::sysvars::{Sysvar, rent::Rent};
-use pinocchio::{AccountView, Address, ProgramResult};
-use pinocchio_system::instructions::{Allocate, Assign, Transfer};
+use crypto_bet_interface::wire::{Key, Tagged};
+use pinocchio::account::RefMut;
+use pinocchio::cpi::Seed;
+use pinocchio::{AccountView, Address};
 
-use crate::errors::{framework, own};
-use crate::{checks, event_log, global_config};
+use crate::errors::{Checked, Failure, framework, own};
+use crate::{checks, event_log, global_config, new_account, stored};
 
 /// Validates and creates.
-pub fn process(
-    program_id: &Address,
-    accounts: &mut [AccountView],
-    arguments: &[u8],
-) -> ProgramResult {
+#[inline(never)]
+pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[u8]) -> Checked {
     let InitializeProgram { config: settings } = checks::arguments(arguments)?;
     checks::flags(accounts, InitializeProgram::DEMANDS)?;
     let [authority, account, program_data, ..] = accounts else {
         return Err(framework(FrameworkError::AccountNotEnoughKeys));
     };
-    let mut config = validate(program_id, authority, account, program_data, &settings)?;
-    create(program_id, authority, account, config.bump)?;
-    take_effect(account, &mut config, settings)
+    let bump = validate(program_id, authority, account, program_data)?;
+    let bump_seed = [bump];
+    let seeds = [seeds::GLOBAL_CONFIG, &bump_seed].map(Seed::from);
+    new_account::create(
+        authority,
+        account,
+        &seeds,
+        GlobalConfig::TAGGED_LEN,
+        program_id,
+    )?;
+    take_effect(account, bump, checks::key(authority), settings.0)
 }
 
-/// The account's first content, once everything about the call is right.
+/// The bump of the account's address, once everything about the accounts is right.
 fn validate(
     program_id: &Address,
     authority: &AccountView,
     account: &AccountView,
     program_data: &AccountView,
-    settings: &InitializeConfig,
-) -> Result<GlobalConfig, ProgramError> {
-    let bump = checks::canonical_bump(account, seeds::GLOBAL_CONFIG, program_id)?;
+) -> Result<u8, Failure> {
+    let bump = checks::canonical_bump(account, &[seeds::GLOBAL_CONFIG], program_id)?;
     if account.owned_by(program_id) {
         return Err(own(CryptoBetError::AlreadyInitialized));
     }
     checks::upgrade_authority(authority, program_data, program_id)?;
-    let config = GlobalConfig::new(bump, checks::key(authority), settings);
+    Ok(bump)
+}
+
+/// Writes the configuration, whose bounds are looked at where it lies, and the first event.
+fn take_effect(
+    account: &mut AccountView,
+    bump: u8,
+    authority: Key,
+    settings: &InitializeConfig,
+) -> Checked {
+    let mut config: RefMut<GlobalConfig> = stored::begin(account)?;
+    config.begin(bump, authority, settings);
     if !config.settings_in_bounds() {
         return Err(own(CryptoBetError::InvalidParameters));
     }
-    Ok(config)
-}
-
-/// Makes the account the program's. In three steps, because `CreateAccount` refuses an address that
-/// has lamports, and anybody can send some to it.
-fn create(
-    program_id: &Address,
-    authority: &AccountView,
-    account: &AccountView,
-    bump: u8,
-) -> ProgramResult {
-    let rent = Rent::get()?.try_minimum_balance(GlobalConfig::TAGGED_LEN)?;
-    if let Some(lamports) = rent
-        .checked_sub(account.lamports())
-        .filter(|missing| *missing > 0)
-    {
-        Transfer {
-            from: authority,
-            to: account,
-            lamports,
-        }
-        .invoke()?;
-    }
-    let [seed] = seeds::GLOBAL_CONFIG;
-    let bump = [bump];
-    let seeds = [Seed::from(*seed), Seed::from(&bump)];
-    let signers = [Signer::from(&seeds)];
-    Allocate {
-        account,
-        space: GlobalConfig::TAGGED_LEN as u64,
-    }
-    .invoke_signed(&signers)?;
-    Assign {
-        account,
-        owner: program_id,
-    }
-    .invoke_signed(&signers)
-}
-
-/// Writes the configuration and the first event.
-fn take_effect(
-    account: &mut AccountView,
-    config: &mut GlobalConfig,
-    settings: InitializeConfig,
-) -> ProgramResult {
-    let sequence = global_config::next_event(config)?;
-    global_config::store(account, config)?;
-    event_log::write(&ProgramInitialized {
+    let sequence = global_config::next_event(&mut config)?;
+    global_config::require_invariants(&config)?;
+    event_log::write(ProgramInitialized {
         sequence,
         timestamp: event_log::now()?,
-        authority: config.authority,
-        config: settings,
-    })
+        authority,
+        config: *settings,
+    });
+    Ok(())
 }

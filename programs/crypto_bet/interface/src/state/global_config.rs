@@ -1,13 +1,14 @@
-//! The accounts of the program and the bounds of their values.
-//!
-//! Money is in base units (lamports, or millionths of a USDC), time in seconds, shares of a sum in
-//! basis points (1/10,000).
+//! The settings and totals of the platform.
 
 use crate::instructions::InitializeConfig;
+use crate::state::MarketKind;
 use crate::wire::{Key, Tagged, Wire};
 
-/// Layout number of [`GlobalConfig`], its first field.
-pub const GLOBAL_CONFIG_VERSION: u8 = 1;
+/// Layout number of [`GlobalConfig`], its first field. Version 1 had no dispute bond: its bytes were
+/// zero, so that an account of version 1 reads as one without a bond.
+pub const GLOBAL_CONFIG_VERSION: u8 = 2;
+/// The oldest layout that is still read. `migrate` makes it the present one.
+pub const OLDEST_GLOBAL_CONFIG_VERSION: u8 = 1;
 /// Highest platform fee in basis points: 10 %.
 pub const MAX_FEE_BPS: u16 = 1_000;
 /// Shortest time to dispute a result, in seconds.
@@ -15,7 +16,7 @@ pub const MIN_DISPUTE_WINDOW: i64 = 60;
 /// Longest time to dispute a result, in seconds: 30 days.
 pub const MAX_DISPUTE_WINDOW: i64 = 30 * 24 * 60 * 60;
 /// Bytes of [`GlobalConfig`] that later versions may give a meaning to.
-pub const GLOBAL_CONFIG_RESERVE: usize = 128;
+pub const GLOBAL_CONFIG_RESERVE: usize = 120;
 
 choice! {
     /// How much of the platform is paused; each scope includes the ones before it.
@@ -36,7 +37,7 @@ record! {
         min_bet: u64,
         /// Largest bet.
         max_bet: u64,
-        /// Sum of all bets ever placed.
+        /// Sum of the bets of all markets that ended; an open market counts its own in its pools.
         volume: u128,
         /// Sum of all fees ever earned.
         fees_accrued: u64,
@@ -46,7 +47,7 @@ record! {
 }
 
 tagged! {
-    "account" as ACCOUNTS:
+    "account":
     /// Settings and totals of the platform; one account per deployed program, at the PDA of the seed `global_config`.
     ///
     /// Bytes of the account, the discriminator in front (`const` assertions below hold this table):
@@ -73,10 +74,11 @@ tagged! {
     /// | 293 | 48 | usdc: min_bet 293, max_bet 301, volume 309, fees_accrued 325, fees_withdrawn 333 |
     /// | 341 | 8 | total_markets |
     /// | 349 | 8 | event_sequence |
-    /// | 357 | 128 | reserve |
+    /// | 357 | 8 | dispute_bond (zero in version 1) |
+    /// | 365 | 120 | reserve |
     /// | 485 | | end |
     struct GlobalConfig, GlobalConfigOffsets {
-        /// Layout of the account, 1. Another number means other fields.
+        /// Layout of the account, 2, or 1 before `migrate`. Another number means other fields.
         version: u8,
         /// Canonical bump of the account's address.
         bump: u8,
@@ -112,9 +114,11 @@ tagged! {
         usdc: AssetLimitsAndTotals,
         /// Number of markets ever created.
         total_markets: u64,
-        /// Number of events ever written. Each event carries the number it got, so that a reader sees gaps.
+        /// Number of events of the platform ever written. Each carries the number it got, so that a reader sees gaps; those of a market are numbered in the market.
         event_sequence: u64,
-        /// Zero in version 1.
+        /// Lamports that a bettor deposits to dispute a result; zero: nothing. Since version 2.
+        dispute_bond: u64,
+        /// Zero.
         reserve: [u8; GLOBAL_CONFIG_RESERVE],
     }
 }
@@ -134,21 +138,12 @@ const _: () = {
     assert!(asset.min_bet == 0 && asset.max_bet == 8 && asset.volume == 16);
     assert!(asset.fees_accrued == 32 && asset.fees_withdrawn == 40);
     assert!(<AssetLimitsAndTotals as Wire>::LEN == 48);
-    assert!(at.total_markets == 341 - 8 && at.event_sequence == 349 - 8 && at.reserve == 357 - 8);
+    assert!(at.total_markets == 341 - 8 && at.event_sequence == 349 - 8);
+    assert!(at.dispute_bond == 357 - 8 && at.reserve == 365 - 8);
     assert!(GlobalConfig::TAGGED_LEN == 485);
 };
 
 impl AssetLimitsAndTotals {
-    const fn new(min_bet: u64, max_bet: u64) -> Self {
-        Self {
-            min_bet,
-            max_bet,
-            volume: 0,
-            fees_accrued: 0,
-            fees_withdrawn: 0,
-        }
-    }
-
     const fn limits_in_bounds(&self) -> bool {
         1 <= self.min_bet && self.min_bet <= self.max_bet
     }
@@ -160,30 +155,38 @@ impl AssetLimitsAndTotals {
 }
 
 impl GlobalConfig {
-    /// The account as `initialize_program` creates it: nothing paused, all totals zero.
-    #[must_use]
-    pub const fn new(bump: u8, authority: Key, config: &InitializeConfig) -> Self {
-        Self {
-            version: GLOBAL_CONFIG_VERSION,
-            bump,
-            authority,
-            pending_authority: Key::ZERO,
-            resolver: config.resolver,
-            guardian: config.guardian,
-            treasury: config.treasury,
-            usdc_mint: config.usdc_mint,
-            fee_bps: config.fee_bps,
-            pause_scope: PauseScope::None,
-            dispute_window: config.dispute_window,
-            resolution_window: config.resolution_window,
-            sweep_delay: config.sweep_delay,
-            min_market_duration: config.min_market_duration,
-            max_market_duration: config.max_market_duration,
-            sol: AssetLimitsAndTotals::new(config.sol.min_bet, config.sol.max_bet),
-            usdc: AssetLimitsAndTotals::new(config.usdc.min_bet, config.usdc.max_bet),
-            total_markets: 0,
-            event_sequence: 0,
-            reserve: [0; GLOBAL_CONFIG_RESERVE],
+    /// Makes an account of zeros that which `initialize_program` creates: nothing paused, all totals
+    /// zero.
+    pub const fn begin(&mut self, bump: u8, authority: Key, config: &InitializeConfig) {
+        self.version = GLOBAL_CONFIG_VERSION;
+        self.bump = bump;
+        self.authority = authority;
+        self.change(config);
+    }
+
+    /// Changes the settings.
+    pub const fn change(&mut self, config: &InitializeConfig) {
+        self.fee_bps = config.fee_bps;
+        self.dispute_window = config.dispute_window;
+        self.resolution_window = config.resolution_window;
+        self.sweep_delay = config.sweep_delay;
+        self.min_market_duration = config.min_market_duration;
+        self.max_market_duration = config.max_market_duration;
+        self.sol.min_bet = config.sol.min_bet;
+        self.sol.max_bet = config.sol.max_bet;
+        self.usdc.min_bet = config.usdc.min_bet;
+        self.usdc.max_bet = config.usdc.max_bet;
+        self.resolver = config.resolver;
+        self.guardian = config.guardian;
+        self.treasury = config.treasury;
+        self.usdc_mint = config.usdc_mint;
+    }
+
+    /// Limits and totals of the money of a kind of market.
+    pub const fn asset_mut(&mut self, kind: MarketKind) -> &mut AssetLimitsAndTotals {
+        match kind {
+            MarketKind::Degen => &mut self.sol,
+            MarketKind::Stable => &mut self.usdc,
         }
     }
 
@@ -191,7 +194,8 @@ impl GlobalConfig {
     #[must_use]
     pub fn settings_in_bounds(&self) -> bool {
         self.fee_bps <= MAX_FEE_BPS
-            && (MIN_DISPUTE_WINDOW..=MAX_DISPUTE_WINDOW).contains(&self.dispute_window)
+            && MIN_DISPUTE_WINDOW <= self.dispute_window
+            && self.dispute_window <= MAX_DISPUTE_WINDOW
             && self.resolution_window >= 1
             && self.sweep_delay >= 1
             && self.min_market_duration >= 1
@@ -207,7 +211,8 @@ impl GlobalConfig {
     /// Whether this is a state that the program may leave behind. Checked before every write.
     #[must_use]
     pub fn invariants_hold(&self) -> bool {
-        self.version == GLOBAL_CONFIG_VERSION
+        (OLDEST_GLOBAL_CONFIG_VERSION..=GLOBAL_CONFIG_VERSION).contains(&self.version)
+            && (self.version >= 2 || self.dispute_bond == 0)
             && self.authority != Key::ZERO
             && self.settings_in_bounds()
             && self.sol.totals_consistent()
@@ -241,7 +246,9 @@ mod tests {
             treasury: Key([3; 32]),
             usdc_mint: Key([4; 32]),
         };
-        GlobalConfig::new(254, Key([5; 32]), &settings)
+        let mut config = GlobalConfig::read(&[0; GlobalConfig::LEN]).unwrap();
+        config.begin(254, Key([5; 32]), &settings);
+        config
     }
 
     #[test]
@@ -277,8 +284,10 @@ mod tests {
     #[test]
     fn each_invariant_is_seen() {
         type Change = fn(&mut GlobalConfig);
-        let broken: [Change; 12] = [
-            |c| c.version = 2,
+        let broken: [Change; 14] = [
+            |c| c.version = 3,
+            |c| c.version = 0,
+            |c| (c.version, c.dispute_bond) = (1, 1),
             |c| c.authority = Key::ZERO,
             |c| c.treasury = Key::ZERO,
             |c| c.fee_bps = 1_001,
@@ -289,7 +298,7 @@ mod tests {
             |c| c.usdc.min_bet = 0,
             |c| c.sol.fees_withdrawn = 1,
             |c| c.usdc.fees_accrued = 1,
-            |c| c.reserve[127] = 1,
+            |c| c.reserve[119] = 1,
         ];
         assert!(config().invariants_hold());
         for change in broken {
