@@ -74,6 +74,8 @@ class Bank:
         self._airdrops = 0
         # Told of each transaction that lands from now on; the ledger is not told again.
         self.on_landed: Callable[[VersionedTransaction, Landed], None] = lambda _t, _l: None
+        # Told when what happened since a snapshot is undone.
+        self.on_restored: Callable[[], None] = lambda: None
         self._saving = Saving(chain)
         self._take_up(chain.store.head)
         replayed = replay(chain)
@@ -348,6 +350,7 @@ class Bank:
         self.vm = vm
         self.clock.restart(moment.slot, genesis.slot_ms)
         self.hashes.advance(moment.slot)
+        self.on_restored()
 
     def _rebuild(self) -> None:
         started = time.monotonic()

@@ -94,6 +94,7 @@ class Notifier:
         self._progress = Progress(bank)
         self._wake = asyncio.Event()
         bank.on_landed = self._landed
+        bank.on_restored = self._forget
 
     def subscribe(self, listener: Listener, topic: Topic) -> int:
         """The subscription's id; RpcError when there are too many."""
@@ -149,17 +150,21 @@ class Notifier:
     async def _pause(self) -> None:
         """Until something lands or is asked, or the next slot begins if anybody listens."""
         if not len(self._subscriptions):
-            self._events.clear()
-            self._queued_bytes = 0
-            for held in self._held.values():
-                held.clear()
-            self._held_bytes = 0
+            self._forget()
             await self._wake.wait()
             return
         seconds = _DISK_SECONDS if self._progress.behind() else self._bank.clock.seconds_left()
         timer = asyncio.get_running_loop().call_later(seconds, self._wake.set)
         await self._wake.wait()
         timer.cancel()
+
+    def _forget(self) -> None:
+        """Nobody is told of what waits: nobody listens, or it is undone."""
+        self._events.clear()
+        self._queued_bytes = 0
+        for held in self._held.values():
+            held.clear()
+        self._held_bytes = 0
 
     def _tell(self, note: Note) -> None:
         subscription = note.subscription
