@@ -298,7 +298,7 @@ class Bank:
             moment=self._moment,
             transactions=len(self.history),
         )
-        return self._saving.begin(head, self.vm.account, self.history)
+        return self._saving.begin(head, self.vm.kept, self.history)
 
     def settle(self) -> None:
         """Waits for a save that is under way; Stop when it failed."""

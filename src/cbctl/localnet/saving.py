@@ -27,7 +27,7 @@ class Saving:
         self._under_way: tuple[Future[None], History] | None = None
 
     def begin(
-        self, head: Head, account_of: Callable[[Pubkey], Account | None], history: History
+        self, head: Head, kept: Callable[[Pubkey], Account | None], history: History
     ) -> Future[None]:
         """Has the thread save what is true now; `settle` when it is done."""
         assert self._under_way is None
@@ -35,7 +35,7 @@ class Saving:
         accounts = [
             (key, account)
             for key in changed
-            if (account := account_of(key)) is None or account.owner != SYSVARS
+            if (account := kept(key)) is None or account.owner != SYSVARS
         ]
         batch = Batch(head, accounts, history.begin_saving())
         saved = self._thread.submit(self._save, batch)

@@ -27,7 +27,7 @@ from solders.transaction_metadata import (
 from cbctl.localnet.blockhash import MAX_AGE
 from cbctl.localnet.errors import VmPanic
 from cbctl.localnet.nonce import RECENT_BLOCKHASHES, SYSVARS, advanced, nonce_address
-from cbctl.localnet.programs import ProgramVisibility
+from cbctl.localnet.programs import UPGRADEABLE_LOADER, ProgramVisibility
 from cbctl.localnet.slots import epoch_of
 from cbctl.localnet.transactions import (
     LAMPORTS_PER_SIGNATURE,
@@ -40,6 +40,7 @@ from cbctl.localnet.transactions import (
 )
 
 SLOT_HASHES_LENGTH = 512  # solana-slot-hashes MAX_ENTRIES
+_GONE = Account(0, b"", Pubkey.default())
 
 
 class Outcome(NamedTuple):
@@ -149,9 +150,9 @@ class Vm:
         with panics_named:
             self._svm = _new_vm(feature_set or features())
         self._programs = ProgramVisibility(self._svm)
+        self._built_in = {key for key, _ in self._svm.get_program_accounts(UPGRADEABLE_LOADER)}
         self._slot = -1
         self._unix_time = -1
-        self._epoch_start = 0
         self._hashes_slot = -1
         self._blockhashes_slot = -1
 
@@ -225,6 +226,12 @@ class Vm:
             self._provide_blockhashes()
         account = self._svm.get_account(address)
         return account if account is not None and account.lamports else None
+
+    def kept(self, address: Pubkey) -> Account | None:
+        """What a store has to keep of an account. None: nothing, without it it is gone; a program
+        that every VM begins with is kept as an account without lamports when it was closed."""
+        account = self.account(address)
+        return _GONE if account is None and address in self._built_in else account
 
     def balance(self, address: Pubkey) -> int:
         """Lamports."""

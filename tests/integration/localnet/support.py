@@ -21,7 +21,7 @@ def in_loop(work: Callable[[], Any]) -> Any:
 class Start(Protocol):
     """The `start` fixture."""
 
-    def __call__(self, state: Path | None = None, slot_ms: int = 50) -> Localnet: ...
+    def __call__(self, state: Path | None = None, slot_ms: int = 50, *options: str) -> Localnet: ...
 
 
 def newest_segment(state: Path) -> Path:

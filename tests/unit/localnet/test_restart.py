@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.localnet.support import Time, open_bank
-from tests.unit.localnet.workload import Twins, Workload
+from tests.integration.localnet.loader import (
+    call_instruction,
+    close_instruction,
+    programdata_of,
+)
+from tests.unit.localnet.support import SOL, Time
+from tests.unit.localnet.support import open_bank as open_state
+from tests.unit.localnet.workload import Twins, Workload, pay
 
 from cbctl.localnet.bank import Bank
 
@@ -24,7 +30,7 @@ class Restarts:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._time = Time()
-        self.first = open_bank(folder / "first", self._time)
+        self.first = open_state(folder / "first", self._time)
         self._opened: list[Bank] = [self.first]
 
     def pass_slots(self, count: int) -> None:
@@ -37,7 +43,7 @@ class Restarts:
         copy = self._folder / f"copy-{len(self._opened)}"
         shutil.copytree(self._folder / "first", copy)
         self._time.slots(1)
-        again = open_bank(copy, self._time, reserved=self.first.tick())
+        again = open_state(copy, self._time, reserved=self.first.tick())
         self._opened.append(again)
         return again
 
@@ -77,3 +83,25 @@ def test_chains_that_were_killed_anywhere_go_on_as_the_one_that_was_not(
             assert [(i.signature, i.outcome) for i in mine] == [
                 (i.signature, i.outcome) for i in theirs
             ]
+
+
+def test_money_at_the_address_of_closed_code_keeps_no_chain_from_starting(
+    open_bank: Callable[[], Bank], time: Time
+) -> None:
+    workload = Workload(0, Twins(open_bank()))
+    workload.deploy()
+    program = workload.programs[0].pubkey()
+    time.slots(1)
+    workload.twins.run([close_instruction(program, workload.payer.pubkey())], workload.payer)
+    code = programdata_of(program)
+    workload.twins.run([pay(workload.payer, code, SOL)], workload.payer)
+    call = [call_instruction(program, workload.payer.pubkey())]
+    for save in (False, True):
+        if save:
+            workload.twins.bank.save()
+        bank = open_bank()
+        assert bank.vm.balance(code) == SOL
+        workload.twins = Twins(bank)
+        landed = bank.history.get(workload.twins.run(call, workload.payer))
+        assert landed is not None
+        assert "Program is not deployed" in landed.outcome.meta.logs()

@@ -117,19 +117,19 @@ class Workload:
     def pay(self) -> None:
         """Sometimes more than there is."""
         to = self.random.choice(self.people).pubkey()
-        self.twins.run([_pay(self.payer, to, self.random.randrange(1, 200_000) * SOL)], self.payer)
+        self.twins.run([pay(self.payer, to, self.random.randrange(1, 200_000) * SOL)], self.payer)
 
     def pay_back(self) -> None:
         """Whoever has nothing yet cannot even pay the fee."""
         person = self.random.choice(self.people)
-        self.twins.run([_pay(person, self.payer.pubkey(), SOL)], person)
+        self.twins.run([pay(person, self.payer.pubkey(), SOL)], person)
 
     def empty(self) -> None:
         """An account that ends with nothing is gone."""
         person = self.random.choice(self.people)
         rest = self.twins.bank.vm.balance(person.pubkey()) - 5_000
         if rest > 0:
-            self.twins.run([_pay(person, self.payer.pubkey(), rest)], person)
+            self.twins.run([pay(person, self.payer.pubkey(), rest)], person)
 
     def make_nonce(self) -> None:
         nonce = self.key()
@@ -143,11 +143,11 @@ class Workload:
             return self.make_nonce()
         nonce = self.random.choice(self.nonces)
         lamports = self.random.choice([1, 10**9]) * SOL
-        pay = _pay(self.payer, self.random.choice(self.people).pubkey(), lamports)
+        paid = pay(self.payer, self.random.choice(self.people).pubkey(), lamports)
         account = self.twins.bank.vm.account(nonce)
         if account is not None:
             value = Hash(bytes(account.data[40:72]))
-            steps = [_advance(nonce, self.payer.pubkey()), pay]
+            steps = [_advance(nonce, self.payer.pubkey()), paid]
             message = Message.new_with_blockhash(steps, self.payer.pubkey(), value)
             self.twins.send(VersionedTransaction(message, [self.payer]))
         return None
@@ -214,7 +214,7 @@ class Workload:
         table, to = self.tables[0]
         blockhash = self.twins.bank.hashes.at(self.twins.bank.slot)
         known = AddressLookupTableAccount(table, [to])
-        message = MessageV0.try_compile(owner, [_pay(self.payer, to, SOL)], [known], blockhash)
+        message = MessageV0.try_compile(owner, [pay(self.payer, to, SOL)], [known], blockhash)
         self.twins.send(VersionedTransaction(message, [self.payer]))
 
     def token(self) -> None:
@@ -245,7 +245,7 @@ class Workload:
     )
 
 
-def _pay(payer: Keypair, to: Pubkey, lamports: int) -> Instruction:
+def pay(payer: Keypair, to: Pubkey, lamports: int) -> Instruction:
     return transfer(TransferParams(from_pubkey=payer.pubkey(), to_pubkey=to, lamports=lamports))
 
 
