@@ -66,6 +66,31 @@ def run(
     port: Annotated[
         int, typer.Option("--port", min=1, max=65534, help="RPC; the WebSocket has the next one.")
     ] = 8899,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            "--host",
+            metavar="ADDRESS",
+            help="Where to listen, without it this machine only. Open to the network, whoever "
+            "reaches it may use and change the chain, and the commands below do not work.",
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host",
+            metavar="NAME",
+            help="A name besides localhost by which clients may come (repeatable).",
+        ),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin",
+            metavar="URL",
+            help="A web page's origin that may use it from a browser (repeatable).",
+        ),
+    ] = None,
     slot_ms: Annotated[
         int | None,
         typer.Option(
@@ -127,19 +152,19 @@ def run(
 
     from cbctl.wiring.localnet import daemon, default_folder
 
-    words = ["--port", str(port)]
-    if slot_ms is not None:
-        words += ["--slot-ms", str(slot_ms)]
-    several: dict[str, list[Any] | None] = {
-        "--feature": [[i] for i in feature or ()],
-        "--deactivate-feature": [[i] for i in deactivate_feature or ()],
+    given: dict[str, list[Any] | None] = {
+        "--port": [(str(port),)],
+        "--host": [(host,)] if host is not None else None,
+        "--slot-ms": [(str(slot_ms),)] if slot_ms is not None else None,
+        "--allow-host": [(name,) for name in allow_host or ()],
+        "--allow-origin": [(origin,) for origin in allow_origin or ()],
+        "--feature": [(id,) for id in feature or ()],
+        "--deactivate-feature": [(id,) for id in deactivate_feature or ()],
         "--bpf-program": bpf_program,
         "--upgradeable-program": upgradeable_program,
         "--account": account,
     }
-    for option, given in several.items():
-        for values in given or ():
-            words += [option, *values]
+    words = [word for option, all in given.items() for i in all or () for word in (option, *i)]
     folder = state or default_folder(make=True)
     argv, environment = daemon(folder.absolute(), words)
     sys.stdout.flush()

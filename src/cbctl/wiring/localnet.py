@@ -154,10 +154,13 @@ def in_folder(folder: Path) -> Localnet:
     try:
         url = (folder / "url").read_text().strip()
         told = _ask(url, "localnet_status", [], _FIRST_SECONDS)
+    except RpcRefusal as error:
+        # It runs, open to the network, and answers whoever asks why this cannot be.
+        return Localnet(folder, url if error.code == _METHOD_NOT_FOUND else "")
     except (OSError, CbctlError):
         return Localnet(folder)
     # Somebody else may have the port by now.
-    same = told.get("state") == str(folder.absolute())
+    same = Path(str(told.get("state"))).resolve() == folder.resolve()
     return Localnet(folder, url if same else "")
 
 
