@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
@@ -155,7 +156,7 @@ async def _run(state: StateFolder, host: str, port: int, access: Access, options
         stop.set()
 
     bank, reserve, new = open_bank(state, options)
-    commit, saves = GroupCommit(bank.chain.ledger, fatal), Saves(bank, fatal)
+    commit, saves = GroupCommit(bank.chain.ledger, fatal), Saves(bank)
 
     def on_append() -> None:
         commit.soon()
@@ -189,7 +190,8 @@ async def _run(state: StateFolder, host: str, port: int, access: Access, options
         await saves.finish()
         await commit.finish()
         if not failure:
-            bank.save()
+            with contextlib.suppress(OSError):  # it was said, and the ledger has it all
+                bank.save()
         bank.close()
     if failure:
         raise failure[0]

@@ -300,15 +300,17 @@ class Bank:
         )
         return self._saving.begin(head, self.vm.kept, self.history)
 
-    def settle(self) -> None:
-        """Waits for a save that is under way; Stop when it failed."""
-        self._saving.settle()
+    def settle(self) -> OSError | None:
+        """Waits for a save that is under way; what the disk said if it refused."""
+        return self._saving.settle()
 
     def save(self) -> None:
-        """Brings the store to this moment, and waits for it."""
+        """Brings the store to this moment, and waits for it; OSError when the disk refuses."""
         self.settle()
         self.begin_save()
-        self.settle()
+        error = self.settle()
+        if error is not None:
+            raise error
 
     def restore(self, head: Head, accounts: Callable[[], Iterable[tuple[Pubkey, Account]]]) -> None:
         """Becomes what a snapshot holds, with the time of then and slots that go on from now.

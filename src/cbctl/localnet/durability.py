@@ -58,9 +58,8 @@ SAVE_SECONDS = 10.0
 class Saves:
     """Saves the store from time to time, in a thread, one save at a time."""
 
-    def __init__(self, bank: Bank, fatal: Callable[[Stop], None]) -> None:
+    def __init__(self, bank: Bank) -> None:
         self._bank = bank
-        self._fatal = fatal
         self._task: asyncio.Task[None] | None = None
         self._enough = asyncio.Event()
 
@@ -76,13 +75,13 @@ class Saves:
             while self._bank.unsaved:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._enough.wait(), SAVE_SECONDS)
+                self._enough.clear()
                 self._bank.settle()
-                await asyncio.wait({asyncio.wrap_future(self._bank.begin_save())})
+                saved = asyncio.wrap_future(self._bank.begin_save())
+                await asyncio.wait({saved})
+                if saved.exception() is not None:
+                    await asyncio.sleep(SAVE_SECONDS)
                 self._bank.settle()
-                if self._bank.unsaved < SAVE_BYTES:
-                    self._enough.clear()
-        except Stop as stop:
-            self._fatal(stop)
         finally:
             self._task = None
 

@@ -122,6 +122,13 @@ class History:
         """The store has it now."""
         self._saving = None
 
+    def not_saved(self) -> None:
+        """The store has not taken it in."""
+        assert self._saving is not None
+        newer, self._fresh, self._saving = self._fresh.rows, self._saving, None
+        for row in newer:
+            self._fresh.add(row)
+
     def _in_memory(self) -> Iterator[_Fresh]:
         """Newest first."""
         yield self._fresh

@@ -106,9 +106,12 @@ class StateFolder:
     def tell_url(self, url: str) -> None:
         """Where the chain is served, for commands that are given only the folder. It is true while
         the lock is held."""
-        draft = self.folder / "url.new"
-        draft.write_text(f"{url}\n")
-        draft.replace(self.folder / "url")
+        path, text = self.folder / "url", f"{url}\n"
+        if path.exists() and path.read_text() == text:
+            return  # a full disk has no room for the same again
+        draft = path.with_suffix(".new")
+        draft.write_text(text)
+        draft.replace(path)
 
     def close(self) -> None:
         """Gives the folder back."""

@@ -131,6 +131,9 @@ class Store:
             self._writer.execute(f"pragma journal_size_limit = {64 * 1024 * 1024}")
             (value,) = self._reader.execute("select value from head").fetchone()
             self.head = msgspec.json.decode(value, type=Head)
+        except sqlite3.OperationalError as error:
+            self.close()
+            raise Stop(f"cannot use {path}: {error}", EXIT_FAILED) from None
         except (sqlite3.Error, msgspec.ValidationError, TypeError) as error:
             self.close()
             raise Stop(
@@ -143,7 +146,10 @@ class Store:
             raise
 
     def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        # One process has it; what SQLite would otherwise share with others through a file stays in
+        # memory, so that a start needs no room on a full disk.
+        where = f"{self._path.absolute().as_uri()}?vfs=unix-excl"
+        return sqlite3.connect(where, uri=True, isolation_level=None, check_same_thread=False)
 
     def _check_format(self) -> None:
         (application,) = self._reader.execute("pragma application_id").fetchone()

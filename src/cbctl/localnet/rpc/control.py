@@ -30,8 +30,15 @@ class Advance(Struct, forbid_unknown_fields=True):
 def status(bank: Bank, params: Params) -> object:
     """What `cbctl localnet status` shows."""
     params.at_most(0)
-    bank.save()
+    _save(bank)
     return summary(bank.chain.folder, bank.chain.store)
+
+
+def _save(bank: Bank) -> None:
+    try:
+        bank.save()
+    except OSError as error:
+        raise RpcError(INTERNAL_ERROR, f"cannot save the store: {error}") from None
 
 
 def _clock(bank: Bank) -> dict[str, object]:
@@ -76,7 +83,7 @@ def take_snapshot(bank: Bank, params: Params) -> object:
         path = Named(bank.chain.folder).place(name)
     except SnapshotError as error:
         raise invalid_params(str(error)) from None
-    bank.save()
+    _save(bank)
     store = bank.chain.store
     try:
         count = snapshots.write(path, store.head, store.accounts())
@@ -94,6 +101,8 @@ def restore_snapshot(bank: Bank, params: Params) -> object:
         bank.restore(snapshot.head, snapshot.accounts)
     except SnapshotError as error:
         raise invalid_params(str(error)) from None
+    except OSError as error:
+        raise RpcError(INTERNAL_ERROR, f"cannot restore {name}: {error}") from None
     return {**_clock(bank), "accounts": bank.chain.store.count_accounts()}
 
 
