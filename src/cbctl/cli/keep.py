@@ -16,6 +16,15 @@ def keep(path: Path, data: bytes, ours: Callable[[bytes], bool], force: bool) ->
     ours  tells by its first bytes whether a file that is there may be written over"""
     from cbctl.local.files import write_atomic
 
+    check_replaceable(path, ours, force)
+    try:
+        write_atomic(path, data)
+    except OSError as error:
+        raise _unusable(path, error) from None
+
+
+def check_replaceable(path: Path, ours: Callable[[bytes], bool], force: bool) -> None:
+    """Raises CbctlError (7) for a file that may not be written over."""
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             raise _refused(path, "it is not a plain file", "name another file")
@@ -24,10 +33,13 @@ def keep(path: Path, data: bytes, ours: Callable[[bytes], bool], force: bool) ->
                 if not ours(file.read(_START)):
                     what = "it is there already and was not written by this command"
                     raise _refused(path, what, "name another file, or --force to replace it")
-        write_atomic(path, data)
     except OSError as error:
-        what = error.strerror or type(error).__name__
-        raise CbctlError(what, exit=Exit.USAGE, where=str(path)) from None
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: Path, error: OSError) -> CbctlError:
+    what = error.strerror or type(error).__name__
+    return CbctlError(what, exit=Exit.USAGE, where=str(path))
 
 
 def _refused(path: Path, what: str, fix: str) -> CbctlError:

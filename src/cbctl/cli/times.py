@@ -6,8 +6,8 @@ import re
 
 from cbctl.errors import CbctlError, Exit
 
-_SPAN = re.compile(r"(\d{1,6})([mhdw])")
-_SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SPAN = re.compile(r"(\d{1,6})([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def since(text: str, now: float) -> str:
@@ -25,6 +25,29 @@ def ahead(text: str, now: float) -> str:
     if found <= stamp(now):
         raise CbctlError(f"{text!r} is over already", exit=Exit.USAGE, fix="name a time to come")
     return found
+
+
+def seconds(text: str) -> int:
+    """How long: 90m, 24h, 30d. Raises CbctlError (64)."""
+    if span := _SPAN.fullmatch(text.strip()):
+        return int(span[1]) * _SECONDS[span[2]]
+    raise CbctlError(
+        f"{text!r} is no span of time", exit=Exit.USAGE, fix="write 45s, 90m, 24h, 30d or 52w"
+    )
+
+
+def point(text: str) -> int:
+    """A point in time as seconds since the epoch; UTC unless it says otherwise. Raises CbctlError
+    (64)."""
+    from datetime import UTC, datetime
+
+    try:
+        at = datetime.fromisoformat(text.strip())
+        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        raise CbctlError(
+            f"{text!r} is no time", exit=Exit.USAGE, fix="write 2027-01-01 or 2027-01-01T19:30"
+        ) from None
 
 
 def said(reason: str) -> str:

@@ -247,6 +247,15 @@ def _key(file: Path) -> str:
     return found
 
 
+def own_folder(name: str) -> Path:
+    """A private folder beside the states, made where it is missing. Its name begins with a dot:
+    no platform's does."""
+    path = _root(root_folder().absolute()) / name
+    _make(path)
+    _check_private(path)
+    return path
+
+
 def _root(top: Path) -> Path:
     """The folder that all states are in, made where it is missing, without a link in its path."""
     missing = []

@@ -1,15 +1,16 @@
-"""`python -m cbctl.localnet --state DIR --port 8899 [--slot-ms 200]`
+"""`python -m cbctl.localnet --state DIR --port 8899 [--slot-ms 200] …`
 
 JSON-RPC is on the port, the WebSocket on the next one.
 
 Exit codes: 0 stopped by SIGTERM or SIGINT, 1 could not start or go on, 6 the state folder is in
-use, 64 usage or a state folder of another format.
+use, 7 its chain was started otherwise, 64 usage or a state folder of another format.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
@@ -21,11 +22,13 @@ from typing import NoReturn
 
 from cbctl.localnet import ports
 from cbctl.localnet.access import Access, parse_name, parse_origin
-from cbctl.localnet.bank import Bank
-from cbctl.localnet.durability import GroupCommit, SlotReserve
+from cbctl.localnet.chain import Options
+from cbctl.localnet.durability import GroupCommit, Saves
 from cbctl.localnet.errors import EXIT_USAGE, Stop
+from cbctl.localnet.opening import open_bank
+from cbctl.localnet.rpc.dispatch import ALL_METHODS, METHODS
 from cbctl.localnet.serving import serve
-from cbctl.localnet.slots import SlotClock
+from cbctl.localnet.startup import ACCOUNT, BPF_PROGRAM, UPGRADEABLE_PROGRAM, StartFile
 from cbctl.localnet.state import StateFolder
 
 log = logging.getLogger("localnet")
@@ -76,9 +79,6 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="state folder")
     parser.add_argument("--port", type=_port, default=8899, help="RPC port (default 8899)")
     parser.add_argument(
-        "--slot-ms", type=_slot_ms, default=200, help="length of a slot (default 200)"
-    )
-    parser.add_argument(
         "--host",
         type=_address,
         default=ports.LOOPBACK,
@@ -101,15 +101,53 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         metavar="URL",
         help="a web page's origin that may use this chain from a browser; repeatable",
     )
+    start = parser.add_argument_group(
+        "what a new chain starts with; a known one has it already and refuses what differs"
+    )
+    start.add_argument("--slot-ms", type=_slot_ms, help="length of a slot (default 200)")
+    start.add_argument(
+        "--feature",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="activate a feature that mainnet has not",
+    )
+    start.add_argument(
+        "--deactivate-feature",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="leave out a feature that mainnet has",
+    )
+    for option, names, text in (
+        ("--bpf-program", ("ADDRESS", "FILE.so"), "a program that nobody can upgrade"),
+        ("--upgradeable-program", ("ADDRESS", "FILE.so", "AUTHORITY"), "a program"),
+        ("--account", ("ADDRESS", "FILE.json"), "as `solana account --output json` writes it"),
+    ):
+        start.add_argument(
+            option, action="append", default=[], nargs=len(names), metavar=names, help=text
+        )
     return parser.parse_args(argv)
 
 
-async def _run(state: StateFolder, host: str, port: int, slot_ms: int, access: Access) -> None:
+def _options(arguments: argparse.Namespace) -> Options:
+    files = [
+        StartFile(kind, address, Path(file), *authority)
+        for kind, given in (
+            (BPF_PROGRAM, arguments.bpf_program),
+            (UPGRADEABLE_PROGRAM, arguments.upgradeable_program),
+            (ACCOUNT, arguments.account),
+        )
+        for address, file, *authority in given
+    ]
+    return Options(
+        arguments.slot_ms, sorted(arguments.feature), sorted(arguments.deactivate_feature), files
+    )
+
+
+async def _run(state: StateFolder, host: str, port: int, access: Access, options: Options) -> None:
     started = time.monotonic()
     both = ports.reserve(host, port)
-    ledger, new = state.open_ledger()
-    if ledger.cut:
-        log.warning("cut %d bytes of a torn last record off the ledger", ledger.cut)
     stop = asyncio.Event()
     failure: list[Stop] = []
 
@@ -117,10 +155,14 @@ async def _run(state: StateFolder, host: str, port: int, slot_ms: int, access: A
         failure.append(reason)
         stop.set()
 
-    commit = GroupCommit(ledger, fatal)
-    reserve = SlotReserve(state, slot_ms)
-    bank = Bank(ledger, SlotClock(reserve.first_slot(ledger), slot_ms), commit.soon)
-    reserve.extend(bank.slot)
+    bank, reserve, new = open_bank(state, options)
+    commit, saves = GroupCommit(bank.chain.ledger, fatal), Saves(bank)
+
+    def on_append() -> None:
+        commit.soon()
+        saves.soon()
+
+    bank.on_append = on_append
     log.info(
         "%s chain %s at slot %d, %d transactions, ready in %.2f s on %s and %s",
         "new" if new else "known",
@@ -131,26 +173,29 @@ async def _run(state: StateFolder, host: str, port: int, slot_ms: int, access: A
         ports.url("http", host, port),
         ports.url("ws", host, port + 1),
     )
-    if not ip_address(host).is_loopback:
+    own = ip_address(host).is_loopback
+    if not own:
         log.warning("open to the network: whoever reaches %s may use and change this chain", host)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
 
-    def cover() -> None:
-        reserve.cover(bank.clock.slot() + 1)  # the clock may tick before the answer is made
-
     reserving = asyncio.ensure_future(reserve.keep(bank.clock, fatal))
+    state.tell_url(ports.url("http", host, port))
     try:
-        await serve(bank, cover, both, access, stop, fatal)
+        await serve(bank, ALL_METHODS if own else METHODS, both, access, stop, fatal)
     finally:
         reserving.cancel()
         await asyncio.wait({reserving})
+        await saves.finish()
         await commit.finish()
-        ledger.close()
+        if not failure:
+            with contextlib.suppress(OSError):  # it was said, and the ledger has it all
+                bank.save()
+        bank.close()
     if failure:
         raise failure[0]
-    reserve.close(bank.tick() + 1)
+    reserve.close(bank.slot + 1)
     log.info("stopped at slot %d", bank.slot)
 
 
@@ -161,7 +206,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         state = StateFolder(arguments.state)
         access = Access(frozenset(arguments.allow_host), frozenset(arguments.allow_origin))
-        asyncio.run(_run(state, arguments.host, arguments.port, arguments.slot_ms, access))
+        asyncio.run(_run(state, arguments.host, arguments.port, access, _options(arguments)))
     except Stop as stop:
         log.error("%s", stop)
         return stop.exit_code

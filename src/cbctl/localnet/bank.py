@@ -1,16 +1,19 @@
-"""The chain: clock, blockhashes, VM, log and history as one thing.
+"""The chain: clock, blockhashes, VM, ledger, store and history as one thing.
 
 Not thread-safe: every call comes from the one event loop.
 """
 
 from __future__ import annotations
 
-import gc
 import logging
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from typing import NamedTuple, TypeVar
 
+import msgspec
+from solders.account import Account
 from solders.compute_budget import set_compute_unit_limit
 from solders.hash import Hash
 from solders.keypair import Keypair
@@ -19,12 +22,19 @@ from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
-from cbctl.localnet.blockhash import BlockhashQueue
-from cbctl.localnet.errors import EXIT_FAILED, Stop, VmPanic
-from cbctl.localnet.history import History, Landed
-from cbctl.localnet.ledger import Entry, Ledger
-from cbctl.localnet.slots import SlotClock
-from cbctl.localnet.vm import Simulation, Vm, panics_named
+from cbctl.localnet.chain import HISTORY_BYTES, Chain
+from cbctl.localnet.errors import EXIT_FAILED, SnapshotError, Stop, VmPanic
+from cbctl.localnet.genesis import Wanted, check
+from cbctl.localnet.history import History, Landed, pack_details
+from cbctl.localnet.ledger import Place
+from cbctl.localnet.nonce import lasts
+from cbctl.localnet.records import Entry, Moment, pack
+from cbctl.localnet.replay import hashes_of, replay, vm_of
+from cbctl.localnet.saving import Saving
+from cbctl.localnet.slots import MAX_SLOT, MAX_UNIX_TIME, SlotClock, epoch_of
+from cbctl.localnet.store import Head, shared_transactions
+from cbctl.localnet.transactions import AnyMessage, writable_keys
+from cbctl.localnet.vm import Outcome, Simulation, Vm, panics_named
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -41,36 +51,57 @@ class Refused(NamedTuple):
 
 
 class Bank:
-    """Construction runs the whole log.
+    """Construction runs what the store has not taken in.
 
+    cover      called before a slot is shown: no restart may begin before it
     on_append  called after each record, so that somebody puts it on disk soon
+    wanted     what the chain has to have started with, also one that is restored
     """
 
     def __init__(
         self,
-        ledger: Ledger,
+        chain: Chain,
         clock: SlotClock,
-        on_append: Callable[[], None] = lambda: None,
+        cover: Callable[[int], None] = lambda slot: None,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self.genesis = ledger.genesis
+        self.chain = chain
         self.clock = clock
-        self._ledger = ledger
-        self._on_append = on_append
+        self.on_append: Callable[[], object] = lambda: None
+        self._cover = cover
         self._wall = wall
-        self.hashes = BlockhashQueue(
-            bytes.fromhex(self.genesis.blockhash_seed), self.genesis.first_slot
-        )
-        self._faucet = Keypair.from_seed(bytes.fromhex(self.genesis.faucet_seed))
+        self.wanted = Wanted()
         self._airdrops = 0
-        # Told of each transaction that lands from now on; the log is not told again.
+        # Told of each transaction that lands from now on; the ledger is not told again.
         self.on_landed: Callable[[VersionedTransaction, Landed], None] = lambda _t, _l: None
-        self.slot = -1
-        self.unix_time = self.genesis.unix_time
-        self.vm, self.history = self._run_log()
-        # What the log made stays for good: no collection needs to look at it again.
-        gc.freeze()
+        # Told when what happened since a snapshot is undone.
+        self.on_restored: Callable[[], None] = lambda: None
+        self._saving = Saving(chain)
+        self._take_up(chain.store.head)
+        replayed = replay(chain)
+        self.vm, self._moment = replayed.vm, replayed.moment
+        for done in replayed.transactions:
+            self.history.add(done.signature, done.slot, done.place, done.keys)
+            self._saving.changed.update(done.writable)
         self.tick()
+
+    def _take_up(self, head: Head) -> None:
+        """Begins where the store stands."""
+        self.genesis = head.genesis
+        self.hashes = hashes_of(self.genesis)
+        self._faucet = Keypair.from_seed(bytes.fromhex(self.genesis.faucet_seed))
+        self.history = History(self.chain.ledger, self.chain.store)
+        self._moment = head.moment
+
+    @property
+    def slot(self) -> int:
+        """The newest slot."""
+        return self._moment.slot
+
+    @property
+    def unix_time(self) -> int:
+        """What the VM's clock says."""
+        return self._moment.unix_time
 
     @property
     def genesis_hash(self) -> Hash:
@@ -82,52 +113,31 @@ class Bank:
         """The account that airdrops come from."""
         return self._faucet.pubkey()
 
-    def _run_log(self) -> tuple[Vm, History]:
-        """A VM and history from the log alone."""
-        vm = Vm(self.genesis.unix_time, self.hashes.at)
-        history = History()
-        differing = 0
-        # Nothing made here is garbage, and looking for some took a third of the time.
-        gc.disable()
-        try:
-            vm.fund(self._faucet.pubkey(), self.genesis.faucet_lamports)
-            for entry, place in self._ledger.entries():
-                vm.enter(entry.slot, entry.unix_time)
-                transaction = VersionedTransaction.from_bytes(entry.raw)
-                outcome = vm.execute(transaction)
-                differing += (outcome.error is None) != entry.succeeded
-                signature = str(transaction.signatures[0])
-                history.add(signature, entry.slot, entry.unix_time, place, outcome)
-                self.unix_time = max(self.unix_time, entry.unix_time)
-        except VmPanic as panic:
-            raise Stop(
-                f"the log cannot be run again ({panic}); it was written by {self.genesis.vm}: "
-                "use that version, or remove the state folder to start a new chain",
-                EXIT_FAILED,
-            ) from None
-        finally:
-            gc.enable()
-        if differing:
-            log.warning(
-                "%d transactions of the log end differently now than when they were sent; "
-                "the chain was started with %s",
-                differing,
-                self.genesis.vm,
-            )
-        return vm, history
-
     def tick(self) -> int:
         """Brings slot, blockhashes and the VM's clock to this moment; returns the slot."""
-        slot = self.clock.slot()
-        if slot > self.slot:
-            self.slot = slot
-            self.unix_time = max(self.unix_time, int(self._wall()))
-            self.hashes.advance(slot)
-            self.mended(lambda: self.vm.enter(slot, self.unix_time))
+        slot, before = self.clock.slot(), self._moment
+        if slot > before.slot:
+            self._cover(slot)
+            unix_time = max(before.unix_time, self._now(before.offset_ms))
+            now = _later(before, slot, unix_time, self.genesis.slot_ms)
+            if now.epoch_start != before.epoch_start:
+                self._append(now)
+            self._enter(now)
         return slot
 
+    def _now(self, offset_ms: int) -> int:
+        return int(self._wall() + offset_ms / 1000)
+
+    def _enter(self, moment: Moment) -> None:
+        self._moment = moment
+        self.hashes.advance(moment.slot)
+        self.mended(lambda: self._enter_vm(self.vm))
+
+    def _enter_vm(self, vm: Vm) -> None:
+        vm.enter(self._moment.slot, self._moment.unix_time, self._moment.epoch_start)
+
     def mended(self, work: Callable[[], T]) -> T:
-        """Work with the VM; when it breaks, VmPanic, and the VM is a fresh one from the log."""
+        """Work with the VM; when it breaks, VmPanic, and the VM is a fresh one."""
         used = self.vm
         try:
             with panics_named:
@@ -137,39 +147,79 @@ class Bank:
                 self._rebuild()
             raise
 
+    def may_land(self, message: AnyMessage) -> bool:
+        """Whether a message names a recent blockhash or a usable nonce."""
+        return self._by_nonce(message) is not None
+
+    def _by_nonce(self, message: AnyMessage) -> bool | None:
+        """How a message says that it is not old: by a blockhash, by a nonce, or not at all."""
+        if self.hashes.is_valid(str(message.recent_blockhash)):
+            return False
+        return True if lasts(message, self.vm.account, self.hashes.at(self.slot)) else None
+
+    def refusal(self, transaction: VersionedTransaction) -> str | None:
+        """Why a transaction does not even run."""
+        if self._by_nonce(transaction.message) is None:
+            return "BlockhashNotFound"
+        known = self.history.find(transaction.signatures[0])
+        return None if known is None else "AlreadyProcessed"
+
     def submit(
         self, transaction: VersionedTransaction, *, verified: bool = False
     ) -> Landed | Refused:
-        """Runs a transaction, appends it to the log, and remembers it.
+        """Runs a transaction, appends it to the ledger, and remembers it.
 
         verified  the caller has checked the signatures, which takes half of the time
 
         VmPanic when the VM broke on it: nothing of it is kept, and the VM is a fresh one.
         """
         self.tick()
-        signature = str(transaction.signatures[0])
-        if self.history.get(signature) is not None:
-            return Refused("AlreadyProcessed")
-        if not self.hashes.is_valid(str(transaction.message.recent_blockhash)):
+        by_nonce = self._by_nonce(transaction.message)
+        if by_nonce is None:
             return Refused("BlockhashNotFound")
+        if self.history.find(transaction.signatures[0]) is not None:
+            return Refused("AlreadyProcessed")
         if not verified and not all(transaction.verify_with_results()):
             return Refused("SignatureFailure")
-        outcome = self.mended(lambda: self.vm.execute(transaction))
+        outcome = self.mended(lambda: self.vm.execute(transaction, by_nonce))
+        landed = self._land(transaction, outcome, by_nonce)
+        if isinstance(landed, Landed):
+            self.on_landed(transaction, landed)
+        return landed
+
+    def run_again(self, transaction: VersionedTransaction, slot: int, unix_time: int) -> bool:
+        """Runs a transaction of a chain that is taken over, at its own slot and time; whether it
+        landed."""
+        self._moment = self._moment._replace(slot=slot, unix_time=unix_time)
+        self._enter_vm(self.vm)
+        landed = self._land(transaction, self.vm.execute(transaction), by_nonce=False)
+        return isinstance(landed, Landed)
+
+    def _land(
+        self, transaction: VersionedTransaction, outcome: Outcome, by_nonce: bool
+    ) -> Landed | Refused:
         if not outcome.landed:
             return Refused(outcome.error)
-        entry = Entry(self.slot, self.unix_time, outcome.error is None, bytes(transaction))
+        raw, signature = bytes(transaction), transaction.signatures[0]
+        succeeded, details = outcome.error is None, pack_details(outcome)
+        entry = Entry(self.slot, self.unix_time, succeeded, by_nonce, raw, details)
+        place = self._append(entry)
+        number = self.history.add(signature, self.slot, place, outcome.keys)
+        # A failed transaction has changed its payer and its nonce, which are writable too.
+        self._saving.changed.update(
+            writable_keys(transaction.message, outcome.keys, outcome.loaded)
+        )
+        return Landed(str(signature), number, self.slot, self.unix_time, place, outcome, raw)
+
+    def _append(self, record: Entry | Moment) -> Place:
         try:
-            place = self._ledger.append(entry)
+            place = self.chain.ledger.append(pack(record))
         except OSError as error:
-            # The VM already holds the change and the log does not: going on would confirm
+            # The VM already holds the change and the ledger does not: going on would confirm
             # something that a restart loses.
             raise Stop(f"cannot write the ledger: {error}", EXIT_FAILED) from None
-        self.history.add(signature, self.slot, self.unix_time, place, outcome)
-        self._on_append()
-        landed = self.history.get(signature)
-        assert landed is not None
-        self.on_landed(transaction, landed)
-        return landed
+        self.on_append()
+        return place
 
     def simulate(self, transaction: VersionedTransaction) -> Simulation:
         """VmPanic as in `submit`."""
@@ -197,13 +247,9 @@ class Bank:
     def commitment(self, landed: Landed) -> str:
         """How sure a transaction is; never more than "processed" before it is on disk."""
         age = self.slot - landed.slot
-        if age < CONFIRMED_AFTER or self._ledger.synced < landed.place.end:
+        if age < CONFIRMED_AFTER or self.chain.ledger.synced < landed.place.end:
             return "processed"
         return "finalized" if age >= FINALIZED_AFTER else "confirmed"
-
-    def signed_bytes(self, landed: Landed) -> bytes:
-        """The transaction as it was sent."""
-        return self._ledger.read(landed.place)
 
     def time_of(self, slot: int) -> int:
         """Unix time of a slot of the past: recorded where something landed, estimated elsewhere."""
@@ -216,12 +262,120 @@ class Bank:
         elapsed = (slot - base_slot) * self.clock.slot_ms // 1000
         return min(base_time + elapsed, self.unix_time)
 
+    def advance(self, slots: int) -> None:
+        """Moves the clock by slots, and the chain's time with them.
+
+        On disk when it returns: no client sees an earlier time again. ValueError beyond what
+        clients can express."""
+        self.tick()
+        moved_ms = slots * self.clock.slot_ms
+        if slots < 0:
+            raise ValueError("the clock goes only forward")
+        if self.slot + slots > MAX_SLOT or self.unix_time + moved_ms // 1000 > MAX_UNIX_TIME:
+            raise ValueError("the clock does not go beyond the year 9999")
+        self._cover(self.clock.slot() + slots)
+        self.clock.advance(slots)
+        self._moment = self._moment._replace(offset_ms=self._moment.offset_ms + moved_ms)
+        self.tick()
+        self._append(self._moment)
+        try:
+            self.chain.ledger.sync()
+        except OSError as error:
+            raise Stop(f"cannot write the ledger: {error}", EXIT_FAILED) from None
+
+    @property
+    def unsaved(self) -> int:
+        """Bytes of the ledger that the next start would have to run again, unless saved."""
+        return self.chain.ledger.size - self.chain.store.head.position
+
+    def begin_save(self) -> Future[None]:
+        """Has a thread bring the store to this moment; `settle` when it is done."""
+        ledger, before = self.chain.ledger, self.chain.store.head
+        head = msgspec.structs.replace(
+            before,
+            position=ledger.size,
+            first=ledger.droppable(HISTORY_BYTES, ledger.size),
+            moment=self._moment,
+            transactions=len(self.history),
+        )
+        return self._saving.begin(head, self.vm.kept, self.history)
+
+    def settle(self) -> OSError | None:
+        """Waits for a save that is under way; what the disk said if it refused."""
+        return self._saving.settle()
+
+    def save(self) -> None:
+        """Brings the store to this moment, and waits for it; OSError when the disk refuses."""
+        self.settle()
+        self.begin_save()
+        error = self.settle()
+        if error is not None:
+            raise error
+
+    def restore(self, head: Head, accounts: Callable[[], Iterable[tuple[Pubkey, Account]]]) -> None:
+        """Becomes what a snapshot holds, with the time of then and slots that go on from now.
+
+        SnapshotError when it does not fit; then nothing has changed."""
+        try:
+            check(head.genesis, self.wanted)
+        except Stop as differs:
+            raise SnapshotError(f"the snapshot does not fit: {differs}") from None
+        self.settle()
+        self.tick()
+        then, genesis = head.moment, head.genesis
+        unix_time = max(then.unix_time, self._now(then.offset_ms))
+        moment = _later(then, max(self.slot, then.slot), unix_time, genesis.slot_ms)
+        try:
+            vm = vm_of(genesis)
+            vm.enter(moment.slot, moment.unix_time, moment.epoch_start)
+            vm.load(accounts())
+        except ValueError as error:
+            raise SnapshotError(
+                f"this VM does not take the snapshot ({error}); it was made with {genesis.vm}"
+            ) from None
+
+        store, ledger = self.chain.store, self.chain.ledger
+        shared = shared_transactions(store.head, len(self.history), head)
+        self._cover(moment.slot)
+        ledger.begin_segment()
+        restored = msgspec.structs.replace(
+            head,
+            position=ledger.size,
+            first=store.head.first if shared else ledger.size,
+            moment=moment,
+            branches=(*head.branches, (secrets.token_hex(8), head.transactions)),
+        )
+        store.replace(restored, accounts(), shared)
+        ledger.drop(restored.first)
+        self._saving.changed.clear()
+        self._take_up(restored)
+        self.vm = vm
+        self.clock.restart(moment.slot, genesis.slot_ms)
+        self.hashes.advance(moment.slot)
+        self.on_restored()
+
     def _rebuild(self) -> None:
         started = time.monotonic()
-        self.vm, self.history = self._run_log()
-        self.vm.enter(self.slot, self.unix_time)
+        self.settle()
+        self.vm = replay(self.chain).vm
+        self._enter_vm(self.vm)
         log.warning(
-            "the VM panicked and was rebuilt from the log (%d transactions, %.2f s)",
+            "the VM panicked and was rebuilt from the store and the ledger (%d transactions, "
+            "%.2f s)",
             len(self.history),
             time.monotonic() - started,
         )
+
+    def close(self) -> None:
+        """Ends the thread and closes the files, without a save."""
+        self._saving.close()
+        self.chain.close()
+
+
+def _later(before: Moment, slot: int, unix_time: int, slot_ms: int) -> Moment:
+    """A later moment; when an epoch began between the two, it says when."""
+    epoch_start = before.epoch_start
+    epoch, index = epoch_of(slot)
+    if epoch != epoch_of(before.slot)[0]:
+        epoch_start = unix_time - index * slot_ms // 1000
+    return Moment(slot, unix_time, before.offset_ms, epoch_start)

@@ -20,6 +20,7 @@ MIN_CONTEXT_SLOT_NOT_REACHED = -32016
 # Exit codes of the process; the numbers are those of every cbctl command.
 EXIT_FAILED = 1
 EXIT_LOCKED = 6
+EXIT_REFUSED = 7
 EXIT_USAGE = 64
 
 
@@ -55,3 +56,7 @@ class Stop(Exception):
 
 class VmPanic(Exception):
     """Native code inside the VM panicked; the VM must not be used again."""
+
+
+class SnapshotError(Exception):
+    """What is wrong with a snapshot, in one sentence."""

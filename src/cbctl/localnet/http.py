@@ -113,9 +113,7 @@ class RpcApp:
         await self._room()
         try:
             response = self._answer(body)
-        except (Stop, OSError) as error:
-            # OSError: the state folder took no reservation of slots.
-            stop = error if isinstance(error, Stop) else Stop(f"cannot go on: {error}", EXIT_FAILED)
+        except Stop as stop:
             self._fatal(stop)
             protocol.response_empty(503, allow)
             return

@@ -1,12 +1,9 @@
 """The log of everything that changed the chain, on disk before it counts as confirmed.
 
-File: 8 bytes magic, u32 format version, then frames of u32 length, u32 crc32, payload (all little
-endian). The first payload is the genesis (kind 0, JSON); every other one is a transaction:
-
-    u8 kind = 1 | u8 1 if it succeeded, 0 if it failed | u64 slot | i64 unix time | signed bytes
-
-Slot and time are what the VM's clock said when the transaction ran; blockhashes are a function of
-the slot (see blockhash.py). Together they are all that running it again needs.
+A folder of segments, each named by the position of its first byte in the whole log, so that a
+position says where to look for ever, also when the oldest segments are dropped. A segment: 8 bytes
+magic, u32 format version, u64 position, 32 bytes name of the VM, then frames of u32 length, u32
+crc32, payload (all little endian). What the payloads mean is written in records.py.
 """
 
 from __future__ import annotations
@@ -14,215 +11,273 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from cbctl.localnet.errors import EXIT_FAILED, EXIT_USAGE, Stop
 
 MAGIC = b"CBLEDGER"
-VERSION = 1
+VERSION = 2
 
-_HEADER = struct.Struct("<8sI")
+# A segment is the unit in which old history is dropped.
+SEGMENT_BYTES = 32 * 1024 * 1024
+
+_HEADER = struct.Struct("<8sIQ32s")
 _FRAME = struct.Struct("<II")
-_ENTRY = struct.Struct("<BBQq")
-_GENESIS_KIND = 0
-_ENTRY_KIND = 1
+EMPTY_BYTES = _HEADER.size
 
 # Far above any record, far below a length read out of garbage.
-MAX_PAYLOAD = 1 << 20
+MAX_PAYLOAD = 1 << 22
 
 _sync = getattr(os, "fdatasync", os.fsync)  # macOS has only fsync
 
 
-class Genesis(msgspec.Struct, frozen=True):
-    """What a new state starts from; hashes and seeds are 64 hex digits."""
-
-    genesis_hash: str
-    blockhash_seed: str
-    faucet_seed: str
-    faucet_lamports: int
-    first_slot: int
-    unix_time: int
-    vm: str  # version of the VM that wrote the log
-
-
-class Entry(NamedTuple):
-    """One transaction of the log."""
-
-    slot: int
-    unix_time: int
-    succeeded: bool
-    raw: bytes
-
-
 class Place(NamedTuple):
-    """Where a transaction's signed bytes are in the file."""
+    """Where a record's payload is in the log."""
 
     offset: int
     length: int
 
     @property
     def end(self) -> int:
-        """The file size from which on the transaction is complete."""
+        """The log's size from which on the record is complete."""
         return self.offset + self.length
 
 
-def _frame(payload: bytes) -> bytes:
-    return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+class _Segment(NamedTuple):
+    base: int
+    path: Path
+    fd: int
+
+    def at(self, position: int) -> int:
+        """A position of the log as one of the file."""
+        return position - self.base + _HEADER.size
+
+    def end(self) -> int:
+        """The position after the file's last byte."""
+        return self.base + os.fstat(self.fd).st_size - _HEADER.size
 
 
-def create(path: Path, genesis: Genesis) -> None:
-    """Writes a new log: complete under its name, or not there at all."""
+def sync_folder(folder: Path) -> None:
+    """Puts the names of new, renamed and removed files on disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def create(folder: Path, vm: str, base: int = 0) -> Path:
+    """A new, empty segment: complete under its name, or not there at all."""
+    path = folder / f"{base:020}"
     draft = path.with_suffix(".new")
-    payload = bytes([_GENESIS_KIND]) + msgspec.json.encode(genesis)
     with draft.open("wb") as file:
-        file.write(_HEADER.pack(MAGIC, VERSION) + _frame(payload))
+        file.write(_HEADER.pack(MAGIC, VERSION, base, vm.encode()))
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(folder)
+    return path
 
 
 class Ledger:
     """An open log. `append` reaches the kernel at once, `sync` the disk.
 
-    size       bytes written; survives the death of the process
-    synced     bytes on disk; survives the death of the machine
-    cut        bytes of a torn tail that opening removed
-    last_slot  slot of the last transaction found when opening, 0 without one
+    size    position after the last record; what is before survives the death of the process
+    synced  the same on disk; survives the death of the machine
+    cut     bytes of a torn tail that opening removed
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    def __init__(self, folder: Path, vm: str, checked_from: int = 0) -> None:
+        """checked_from  position of the first record that somebody will run again: from there on
+        every record is looked at now, before it when it is read"""
+        self._folder = folder
+        self._vm = vm
         self.cut = 0
-        self.last_slot = 0
+        self.synced = 0
+        self._segments: list[_Segment] = []
         try:
-            self.genesis, self._start = self._read_head()
-            self.size = self._find_end()
+            for path in sorted(p for p in folder.iterdir() if p.name.isdigit()):
+                self._segments.append(self._open(path))
+            if not self._segments:
+                raise Stop(f"{folder} holds no ledger; name another folder", EXIT_USAGE)
+            self.size = self._find_end(checked_from)
         except BaseException:
-            os.close(self._fd)
+            self._close_files()
             raise
         self.sync()
 
-    def _read_head(self) -> tuple[Genesis, int]:
-        head = os.pread(self._fd, _HEADER.size, 0)
-        magic, version = _HEADER.unpack(head) if len(head) == _HEADER.size else (b"", 0)
-        if magic != MAGIC:
-            raise Stop(f"{self._path} is not a localnet ledger; name another folder", EXIT_USAGE)
-        if version != VERSION:
-            raise Stop(
-                f"{self._path.parent} holds state of format {version}, this localnet reads format "
-                f"{VERSION}: use the cbctl that wrote it, or remove the folder for a new chain",
-                EXIT_USAGE,
+    def _open(self, path: Path) -> _Segment:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            head = os.pread(fd, _HEADER.size, 0)
+            magic, version, base, _ = (
+                _HEADER.unpack(head) if len(head) == _HEADER.size else (b"", 0, 0, b"")
             )
-        payload = self._payload_at(_HEADER.size)
-        if payload is None or payload[:1] != bytes([_GENESIS_KIND]):
-            raise Stop(f"{self._path} is damaged: its first record is unreadable", EXIT_FAILED)
-        return msgspec.json.decode(payload[1:], type=Genesis), (
-            _HEADER.size + _FRAME.size + len(payload)
-        )
+            if magic != MAGIC or base != int(path.name):
+                raise Stop(f"{path} is not a localnet ledger; name another folder", EXIT_USAGE)
+            if version != VERSION:
+                raise other_format(path.parents[1], version, VERSION)
+        except BaseException:
+            os.close(fd)
+            raise
+        return _Segment(base, path, fd)
 
-    def _payload_at(self, offset: int) -> bytes | None:
-        head = os.pread(self._fd, _FRAME.size, offset)
-        if len(head) < _FRAME.size:
-            return None
-        length, crc = _FRAME.unpack(head)
-        if not 0 < length <= MAX_PAYLOAD:
-            return None
-        payload = os.pread(self._fd, length, offset + _FRAME.size)
-        return payload if len(payload) == length and zlib.crc32(payload) == crc else None
-
-    def _find_end(self) -> int:
+    def _find_end(self, start: int) -> int:
         """Checks every frame; cuts a torn tail, refuses damage that has good records behind it."""
-        on_disk = os.fstat(self._fd).st_size
-        end = self._start
-        for payload, length in self._frames():
-            end += _FRAME.size + length
-            if length >= _ENTRY.size:
-                self.last_slot = _ENTRY.unpack_from(payload)[2]
+        for segment, following in zip(self._segments, self._segments[1:], strict=False):
+            if segment.end() != following.base:
+                raise damaged(segment.path, "it does not reach to the file after it")
+        last = self._segments[-1]
+        on_disk = last.end()
+        if not self._segments[0].base <= start <= on_disk:
+            raise damaged(self._folder, f"position {start} is not in it")
+        end = start
+        for payload, place in self.payloads(start):
+            del payload
+            end = place.end
+        if end < last.base:
+            raise damaged(self._segment(end).path, f"position {end}, with good records behind it")
         if end < on_disk:
             if self._good_record_behind(end, on_disk):
-                raise Stop(
-                    f"{self._path} is damaged at byte {end}, with good records behind it: "
-                    "restore the folder from a copy, or remove it to start a new chain",
-                    EXIT_FAILED,
-                )
+                raise damaged(last.path, f"position {end}, with good records behind it")
             self.cut = on_disk - end
-            os.ftruncate(self._fd, end)
+            os.ftruncate(last.fd, last.at(end))
         return end
 
     def _good_record_behind(self, end: int, on_disk: int) -> bool:
         """Whether more than the last record is wrong. Not when nothing stands at `end`: a power cut
         may lose a block and keep one behind it, none of which was called durable."""
-        head = os.pread(self._fd, _FRAME.size, end)
-        if not any(head):
+        last = self._segments[-1]
+        if not any(os.pread(last.fd, _FRAME.size, last.at(end))):
             return False
         # Not only where the length says: it may be what is damaged.
         return any(self._payload_at(at) is not None for at in range(end + 1, on_disk))
 
-    def _frames(self) -> Iterator[tuple[memoryview, int]]:
-        """Payload and its length of every whole frame after the genesis."""
-        with self._path.open("rb") as file:
-            file.seek(self._start)
-            while len(head := file.read(_FRAME.size)) == _FRAME.size:
-                length, crc = _FRAME.unpack(head)
-                if not 0 < length <= MAX_PAYLOAD:
-                    return
-                payload = file.read(length)
-                if len(payload) < length or zlib.crc32(payload) != crc:
-                    return
-                yield memoryview(payload), length
+    @property
+    def first(self) -> int:
+        """Position of the oldest record that is still there."""
+        return self._segments[0].base
 
-    def entries(self) -> Iterator[tuple[Entry, Place]]:
-        """Every transaction in the order in which it ran."""
-        offset = self._start
-        for payload, length in self._frames():
-            kind, succeeded, slot, unix_time = _ENTRY.unpack_from(payload)
-            if kind != _ENTRY_KIND:
-                raise Stop(
-                    f"{self._path} holds a record of unknown kind {kind} at byte {offset}: "
-                    "use the cbctl that wrote it",
-                    EXIT_USAGE,
-                )
-            place = Place(offset + _FRAME.size + _ENTRY.size, length - _ENTRY.size)
-            raw = bytes(payload[_ENTRY.size :])
-            yield Entry(slot, unix_time, bool(succeeded), raw), place
-            offset += _FRAME.size + length
+    def _segment(self, position: int) -> _Segment:
+        index = bisect_right(self._segments, position, key=lambda segment: segment.base)
+        if not index:
+            raise ValueError(f"position {position} is no longer in the ledger")
+        return self._segments[index - 1]
 
-    def append(self, entry: Entry) -> Place:
-        """Adds one transaction; OSError when the disk refuses, with nothing half written left."""
-        payload = _ENTRY.pack(_ENTRY_KIND, entry.succeeded, entry.slot, entry.unix_time) + entry.raw
-        frame = _frame(payload)
+    def _payload_at(self, position: int) -> bytes | None:
+        segment = self._segment(position)
+        head = os.pread(segment.fd, _FRAME.size, segment.at(position))
+        if len(head) < _FRAME.size:
+            return None
+        length, crc = _FRAME.unpack(head)
+        if not 0 < length <= MAX_PAYLOAD:
+            return None
+        payload = os.pread(segment.fd, length, segment.at(position) + _FRAME.size)
+        return payload if len(payload) == length and zlib.crc32(payload) == crc else None
+
+    def payloads(self, start: int) -> Iterator[tuple[bytes, Place]]:
+        """The payloads of all whole records from a position on, in the order of writing."""
+        position = start
+        for segment in self._segments[self._segments.index(self._segment(start)) :]:
+            if position != max(segment.base, start):
+                return  # the segment before ended too early
+            with segment.path.open("rb") as file:
+                file.seek(segment.at(position))
+                while len(head := file.read(_FRAME.size)) == _FRAME.size:
+                    length, crc = _FRAME.unpack(head)
+                    if not 0 < length <= MAX_PAYLOAD:
+                        return
+                    payload = file.read(length)
+                    if len(payload) < length or zlib.crc32(payload) != crc:
+                        return
+                    place = Place(position + _FRAME.size, length)
+                    yield payload, place
+                    position = place.end
+
+    def append(self, payload: bytes) -> Place:
+        """Adds one record; OSError when the disk refuses, with nothing half written left."""
+        segment = self._segments[-1]
+        if self.size - segment.base >= SEGMENT_BYTES:
+            segment = self.begin_segment()
+        frame = _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+        at = segment.at(self.size)
         try:
-            written = os.pwrite(self._fd, frame, self.size)
+            written = os.pwrite(segment.fd, frame, at)
             if written != len(frame):
-                raise OSError(f"{self._path}: wrote {written} of {len(frame)} bytes")
+                raise OSError(f"{segment.path}: wrote {written} of {len(frame)} bytes")
         except OSError:
-            os.ftruncate(self._fd, self.size)
+            os.ftruncate(segment.fd, at)
             raise
-        place = Place(self.size + _FRAME.size + _ENTRY.size, len(entry.raw))
+        place = Place(self.size + _FRAME.size, len(payload))
         self.size += len(frame)
         return place
 
+    def begin_segment(self) -> _Segment:
+        """Further records go to a new file. Only the newest file may end in a torn record, so the
+        one before is on disk first."""
+        if self._segments[-1].base < self.size:
+            self.sync()
+            self._segments.append(self._open(create(self._folder, self._vm, self.size)))
+        return self._segments[-1]
+
     def read(self, place: Place) -> bytes:
-        """The signed bytes of a transaction."""
-        return os.pread(self._fd, place.length, place.offset)
+        """A payload; ValueError when it is damaged or was dropped."""
+        payload = self._payload_at(place.offset - _FRAME.size)
+        if payload is None or len(payload) != place.length:
+            raise ValueError(f"the record at position {place.offset} of the ledger is damaged")
+        return payload
+
+    def droppable(self, limit: int, needed: int) -> int:
+        """The position before which files would have to go so that `limit` bytes are left.
+
+        needed  everything from this position on stays in any case"""
+        first = self.first
+        for segment in self._segments[1:]:
+            if self.size - first <= limit or segment.base > needed:
+                break
+            first = segment.base
+        return first
+
+    def drop(self, before: int) -> None:
+        """Removes the files that hold only records before a position."""
+        while len(self._segments) > 1 and self._segments[1].base <= before:
+            segment = self._segments.pop(0)
+            os.close(segment.fd)
+            segment.path.unlink()
 
     def sync(self) -> None:
         """Puts everything appended so far on disk. Blocking; may run in another thread."""
         size = self.size
-        _sync(self._fd)
-        self.synced = size
+        _sync(self._segments[-1].fd)
+        self.synced = max(size, self.synced)
 
     def close(self) -> None:
         """Syncs and closes."""
         self.sync()
-        os.close(self._fd)
+        self._close_files()
+
+    def _close_files(self) -> None:
+        for segment in self._segments:
+            os.close(segment.fd)
+        self._segments.clear()
+
+
+def damaged(path: Path, what: str) -> Stop:
+    """Refuses a file that a crash cannot have left like this."""
+    return Stop(
+        f"{path} is damaged ({what}): restore the state folder from a copy or a snapshot, or "
+        "remove it to start a new chain",
+        EXIT_FAILED,
+    )
+
+
+def other_format(folder: Path, found: int, known: int) -> Stop:
+    """Refuses state that another version wrote."""
+    return Stop(
+        f"{folder} holds state of format {found}, this localnet reads format {known}: use the "
+        "cbctl that wrote it, or remove the folder for a new chain",
+        EXIT_USAGE,
+    )

@@ -48,6 +48,14 @@ class ProgramVisibility:
                 self._vm.set_account(program, account)
         self._hidden.clear()
 
+    def load(self, address: Pubkey, account: Account, slot: int) -> None:
+        """Stores a program whose code is stored already."""
+        code_address = _code_address(account)
+        if code_address is None:
+            self._vm.set_account(address, account)
+        else:
+            self._store(address, account, code_address, slot, again=True)
+
     def after_transaction(self, keys: Iterable[Pubkey], slot: int) -> None:
         """Hides what a transaction that could reach the loader has changed in this slot.
 
@@ -60,17 +68,36 @@ class ProgramVisibility:
             return
         for key in keys:
             account = self._vm.get_account(key)
-            if account is None or account.owner != UPGRADEABLE_LOADER:
+            if account is None:
                 continue
-            data = bytes(account.data[:36])
-            if data[:4] != _PROGRAM:
-                continue
-            code_address = Pubkey.from_bytes(data[4:36])
-            code = self._vm.get_account(code_address)
-            if code is None or code.data[:4] != _PROGRAMDATA:
-                self._vm.set_account(key, account)  # closed: drops the compiled code
-            elif int.from_bytes(code.data[4:12], "little") == slot:
-                self._vm.set_account(code_address, _NOBODY)
-                self._vm.set_account(key, account)
-                self._vm.set_account(code_address, code)
-                self._hidden.add(key)
+            code_address = _code_address(account)
+            if code_address is not None:
+                self._store(key, account, code_address, slot, again=False)
+
+    def _store(
+        self, program: Pubkey, account: Account, code_address: Pubkey, slot: int, *, again: bool
+    ) -> None:
+        """Stores a program account if its code must not be callable, or in any case (`again`).
+
+        With its code account out of the way unless that holds code of an earlier slot: when it is
+        closed, or what is left there is no code, the compiled code goes for good."""
+        code = self._vm.get_account(code_address)
+        head = b"" if code is None else code.data[:12]
+        new = head[:4] == _PROGRAMDATA and int.from_bytes(head[4:], "little") == slot
+        if code is None or (head[:4] == _PROGRAMDATA and not new):
+            if again or code is None:
+                self._vm.set_account(program, account)
+            return
+        self._vm.set_account(code_address, _NOBODY)
+        self._vm.set_account(program, account)
+        self._vm.set_account(code_address, code)
+        if new:
+            self._hidden.add(program)
+
+
+def _code_address(account: Account) -> Pubkey | None:
+    """Where a program account of the upgradeable loader has its code; None for other accounts."""
+    if account.owner != UPGRADEABLE_LOADER:
+        return None
+    data = account.data[:36]
+    return Pubkey.from_bytes(data[4:]) if data[:4] == _PROGRAM and len(data) == 36 else None

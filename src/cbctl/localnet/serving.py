@@ -13,12 +13,12 @@ from cbctl.localnet.http import serve as serve_http
 from cbctl.localnet.ports import Ports, connections
 from cbctl.localnet.pubsub.notifier import Notifier
 from cbctl.localnet.pubsub.server import WebSocketApp
-from cbctl.localnet.rpc.dispatch import answer
+from cbctl.localnet.rpc.dispatch import Method, answer
 
 
 async def serve(
     bank: Bank,
-    cover: Callable[[], None],
+    methods: dict[str, Method],
     ports: Ports,
     access: Access,
     stop: asyncio.Event,
@@ -26,18 +26,13 @@ async def serve(
 ) -> None:
     """Until `stop` is set; what is in flight is finished.
 
-    cover  called before the bank's slot is shown: no restart may begin before it
+    methods  those that HTTP serves
     """
 
-    def now() -> int:
-        cover()
-        return bank.tick()
-
     def answer_now(body: bytes) -> bytes:
-        cover()
-        return answer(bank, body)
+        return answer(bank, body, methods)
 
-    notifier = Notifier(bank, now)
+    notifier = Notifier(bank)
 
     async def notify() -> None:
         try:

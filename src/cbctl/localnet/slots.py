@@ -9,6 +9,10 @@ from collections.abc import Callable
 # so feature accounts read as active; starting at 0 would put them in the future.
 FIRST_SLOT = 435_888_000
 
+# The largest number that every client's JSON holds exactly, and the end of the year 9999.
+MAX_SLOT = 2**53 - 1
+MAX_UNIX_TIME = 253_402_300_799
+
 # Mainnet's epoch schedule (solana-epoch-schedule): warm-up epochs double from 32 slots.
 SLOTS_PER_EPOCH = 432_000
 FIRST_NORMAL_EPOCH = 14
@@ -42,3 +46,13 @@ class SlotClock:
 
     def _slots(self) -> float:
         return (self._monotonic() - self._start) * 1000 / self.slot_ms
+
+    def advance(self, slots: int) -> None:
+        """Jumps ahead."""
+        self._base += slots
+
+    def restart(self, slot: int, slot_ms: int) -> None:
+        """Goes on from a slot, perhaps at another pace."""
+        self._base = slot
+        self.slot_ms = slot_ms
+        self._start = self._monotonic()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from solders.compute_budget import ID as COMPUTE_BUDGET
+from solders.hash import Hash
 from solders.message import Message, MessageV0, MessageV1, from_bytes_versioned, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.signature import Signature
@@ -24,10 +25,8 @@ _UNITS_PER_INSTRUCTION = 200_000
 _UNITS_PER_BUILTIN = 3_000  # SIMD-0170
 
 _TABLE_PROGRAM = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
-_SLOT_HASHES_READERS = {
-    _TABLE_PROGRAM,
-    Pubkey.from_string("SysvarS1otHashes111111111111111111111111111"),
-}
+SLOT_HASHES = Pubkey.from_string("SysvarS1otHashes111111111111111111111111111")
+_SLOT_HASHES_READERS = {_TABLE_PROGRAM, SLOT_HASHES}
 _TABLE_META_BYTES = 56  # address-lookup-table-interface, LOOKUP_TABLE_META_SIZE
 
 VOTE_PROGRAM = Pubkey.from_string("Vote111111111111111111111111111111111111111")
@@ -127,6 +126,38 @@ def table_lookup(table: bytes, indexes: bytes) -> list[Pubkey]:
         if start + 32 <= len(table):
             keys.append(Pubkey.from_bytes(table[start : start + 32]))
     return keys
+
+
+def is_writable_static(message: AnyMessage, index: int) -> bool:
+    """Whether a transaction asks to write one of its own keys (not one of a lookup table)."""
+    header = message.header
+    signers = header.num_required_signatures
+    if index < signers:
+        return index < signers - header.num_readonly_signed_accounts
+    return index < len(message.account_keys) - header.num_readonly_unsigned_accounts
+
+
+def with_blockhash(transaction: VersionedTransaction, blockhash: Hash) -> VersionedTransaction:
+    """The transaction with another blockhash; its signatures no longer fit."""
+    old = transaction.message
+    keys: list[Pubkey] = list(old.account_keys)
+    message: AnyMessage
+    if isinstance(old, MessageV1):
+        message = MessageV1(old.header, old.config, blockhash, keys, old.instructions)
+    elif isinstance(old, MessageV0):
+        lookups = old.address_table_lookups
+        message = MessageV0(old.header, keys, blockhash, old.instructions, lookups)
+    else:
+        header = old.header
+        message = Message.new_with_compiled_instructions(
+            header.num_required_signatures,
+            header.num_readonly_signed_accounts,
+            header.num_readonly_unsigned_accounts,
+            keys,
+            blockhash,
+            old.instructions,
+        )
+    return VersionedTransaction.populate(message, transaction.signatures)
 
 
 def uses_slot_hashes(message: AnyMessage, keys: Sequence[Pubkey]) -> bool:

@@ -7,7 +7,8 @@ checking them once is what makes running a long log again fast.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from solders.account import Account
@@ -15,7 +16,7 @@ from solders.clock import Clock
 from solders.hash import Hash
 from solders.message import MessageV0, MessageV1
 from solders.pubkey import Pubkey
-from solders.solders import LiteSVM  # the wrapper in solders.litesvm lacks set_precompiles
+from solders.solders import FeatureSet, LiteSVM  # solders.litesvm lacks set_precompiles
 from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import (
     FailedTransactionMetadata,
@@ -23,12 +24,23 @@ from solders.transaction_metadata import (
     TransactionMetadata,
 )
 
+from cbctl.localnet.blockhash import MAX_AGE
 from cbctl.localnet.errors import VmPanic
-from cbctl.localnet.programs import ProgramVisibility
+from cbctl.localnet.nonce import RECENT_BLOCKHASHES, SYSVARS, advanced, nonce_address
+from cbctl.localnet.programs import UPGRADEABLE_LOADER, ProgramVisibility
 from cbctl.localnet.slots import epoch_of
-from cbctl.localnet.transactions import AnyMessage, Loaded, table_lookup, uses_slot_hashes
+from cbctl.localnet.transactions import (
+    LAMPORTS_PER_SIGNATURE,
+    SLOT_HASHES,
+    AnyMessage,
+    Loaded,
+    table_lookup,
+    uses_slot_hashes,
+    with_blockhash,
+)
 
 SLOT_HASHES_LENGTH = 512  # solana-slot-hashes MAX_ENTRIES
+_GONE = Account(0, b"", Pubkey.default())
 
 
 class Outcome(NamedTuple):
@@ -79,10 +91,29 @@ class PanicsNamed:
 panics_named = PanicsNamed()
 
 
-def _new_vm(unix_time: int) -> LiteSVM:
+def features(activated: Iterable[str] = (), deactivated: Iterable[str] = ()) -> FeatureSet:
+    """Mainnet's active features, some more and some fewer; ValueError for one that the VM does not
+    know, or that is on or off anyway."""
+    found = LiteSVM.mainnet_feature_set()
+    on, off = set(map(str, found.active)), set(map(str, found.inactive))
+    for feature in activated:
+        _require(feature, off, "active already" if feature in on else "")
+        found.activate(Pubkey.from_string(feature), 0)
+    for feature in deactivated:
+        _require(feature, on, "not active anyway" if feature in off else "")
+        found.deactivate(Pubkey.from_string(feature))
+    return found
+
+
+def _require(feature: str, known: set[str], otherwise: str) -> None:
+    if feature not in known:
+        raise ValueError(f"feature {feature} is {otherwise or 'none that this VM knows'}")
+
+
+def _new_vm(feature_set: FeatureSet) -> LiteSVM:
     """Without LiteSVM's airdrop account: its address is random, and the faucet is ours."""
     vm = LiteSVM.default()
-    vm.set_feature_set(LiteSVM.mainnet_feature_set())
+    vm.set_feature_set(feature_set)
     vm.set_builtins()
     vm.set_precompiles()
     vm.set_sysvars()
@@ -91,8 +122,6 @@ def _new_vm(unix_time: int) -> LiteSVM:
     vm.set_sigverify(False)
     vm.set_blockhash_check(False)
     vm.set_transaction_history(0)
-    clock = vm.get_clock()
-    vm.set_clock(_clock(clock.slot, unix_time, unix_time))
     return vm
 
 
@@ -108,41 +137,57 @@ def _clock(slot: int, unix_time: int, epoch_start: int) -> Clock:
 
 
 class Vm:
-    """One VM from the genesis on. After a VmPanic it must be thrown away."""
+    """One VM, its accounts and its clock. After a VmPanic it must be thrown away.
 
-    def __init__(self, genesis_time: int, blockhash_at: Callable[[int], Hash]) -> None:
-        self._genesis_time = genesis_time
+    Nothing else in it lasts from one transaction to the next: another one with the same features,
+    clock and accounts is the same.
+    """
+
+    def __init__(
+        self, blockhash_at: Callable[[int], Hash], feature_set: FeatureSet | None = None
+    ) -> None:
         self._blockhash_at = blockhash_at
         with panics_named:
-            self._svm = _new_vm(genesis_time)
+            self._svm = _new_vm(feature_set or features())
         self._programs = ProgramVisibility(self._svm)
+        self._built_in = {key for key, _ in self._svm.get_program_accounts(UPGRADEABLE_LOADER)}
         self._slot = -1
         self._unix_time = -1
-        self._nonce_slot = -1
         self._hashes_slot = -1
+        self._blockhashes_slot = -1
 
-    def enter(self, slot: int, unix_time: int) -> None:
+    def enter(self, slot: int, unix_time: int, epoch_start: int) -> None:
         """Sets the clock; code that was deployed in an earlier slot becomes callable."""
         if (slot, unix_time) == (self._slot, self._unix_time):
             return
         with panics_named:
-            self._svm.set_clock(_clock(slot, unix_time, self._genesis_time))
+            self._svm.set_clock(_clock(slot, unix_time, epoch_start))
             if slot != self._slot:
                 self._programs.enter_slot()
         self._slot, self._unix_time = slot, unix_time
 
-    def execute(self, transaction: VersionedTransaction) -> Outcome:
-        """Runs a transaction for good."""
+    def load(self, accounts: Iterable[tuple[Pubkey, Account]]) -> None:
+        """Takes accounts in, programs last: the VM compiles a program when it is stored, and looks
+        for the code in the account that holds it. ValueError for one that the VM refuses."""
         with panics_named:
-            if self._nonce_slot != self._slot:
-                # Durable nonces take their value from here. Moved only by transactions, so that
-                # running the log again moves it just as often.
-                self._svm.expire_blockhash()
-                self._nonce_slot = self._slot
+            for address, account in accounts:
+                try:
+                    if account.executable:
+                        self._programs.load(address, account, self._slot)
+                    else:
+                        self._svm.set_account(address, account)
+                except Exception as error:  # LiteSVMError, which solders does not export
+                    raise ValueError(f"account {address}: {error}") from None
+
+    def execute(self, transaction: VersionedTransaction, by_nonce: bool = False) -> Outcome:
+        """Runs a transaction for good.
+
+        by_nonce  it came with a durable nonce, which is used up also when it fails"""
+        with panics_named:
             # Each of these attributes makes a copy, so they are taken once.
             message = transaction.message
             static = message.account_keys
-            self._provide_slot_hashes(message, static)
+            transaction = self._prepared(transaction, message, static)
             loaded = self._loaded(message)
             keys = [*static, *loaded.writable, *loaded.readonly]
             balance = self._svm.get_balance
@@ -158,6 +203,8 @@ class Vm:
                 meta, error = result, None
                 self._programs.after_transaction(keys, self._slot)
             landed = error is None or after[0] != before[0]
+            if by_nonce and landed and error is not None:
+                self._use_nonce(message)
             fee = meta.fee() + priority
             return Outcome(error, landed, fee, meta, keys, loaded, before, after)
 
@@ -165,7 +212,7 @@ class Vm:
         """Runs a transaction without a trace."""
         with panics_named:
             message = transaction.message
-            self._provide_slot_hashes(message, message.account_keys)
+            transaction = self._prepared(transaction, message, message.account_keys)
             result = self._svm.simulate_transaction(transaction)
             if isinstance(result, SimulatedTransactionInfo):
                 return Simulation(None, result.meta(), dict(result.post_accounts()))
@@ -173,8 +220,18 @@ class Vm:
 
     def account(self, address: Pubkey) -> Account | None:
         """None also for an account without lamports, which does not exist on a cluster."""
+        if address == SLOT_HASHES:
+            self._provide_slot_hashes()
+        elif address == RECENT_BLOCKHASHES:
+            self._provide_blockhashes()
         account = self._svm.get_account(address)
         return account if account is not None and account.lamports else None
+
+    def kept(self, address: Pubkey) -> Account | None:
+        """What a store has to keep of an account. None: nothing, without it it is gone; a program
+        that every VM begins with is kept as an account without lamports when it was closed."""
+        account = self.account(address)
+        return _GONE if account is None and address in self._built_in else account
 
     def balance(self, address: Pubkey) -> int:
         """Lamports."""
@@ -182,17 +239,15 @@ class Vm:
 
     def program_accounts(self, program: Pubkey) -> list[tuple[Pubkey, Account]]:
         """Every account that a program owns, in order of address."""
+        if program == SYSVARS:
+            self._provide_slot_hashes()
+            self._provide_blockhashes()
         accounts = self._svm.get_program_accounts(program)
         return sorted((item for item in accounts if item[1].lamports), key=lambda i: bytes(i[0]))
 
     def rent_exempt_minimum(self, data_length: int) -> int:
         """Lamports."""
         return self._svm.minimum_balance_for_rent_exemption(data_length)
-
-    def fund(self, address: Pubkey, lamports: int) -> None:
-        """Creates an account out of nothing; only the genesis does that."""
-        with panics_named:
-            self._svm.set_account(address, Account(lamports, b"", Pubkey.default()))
 
     def _take_priority_fee(self, message: AnyMessage, payer: Pubkey, lamports: int) -> int:
         """Takes what a version 1 header offers, which the VM does not; returns what was taken.
@@ -214,15 +269,43 @@ class Vm:
             )
             self._svm.set_account(address, changed)
 
-    def _provide_slot_hashes(self, message: AnyMessage, keys: Sequence[Pubkey]) -> None:
-        """Fills SlotHashes for those who read it: 512 hashes per slot are too many for everyone."""
-        if self._hashes_slot == self._slot or not uses_slot_hashes(message, keys):
-            return
-        newest = self._slot - 1
-        self._svm.set_slot_hashes(
-            [(s, self._blockhash_at(s)) for s in range(newest, newest - SLOT_HASHES_LENGTH, -1)]
-        )
-        self._hashes_slot = self._slot
+    def _prepared(
+        self, transaction: VersionedTransaction, message: AnyMessage, keys: Sequence[Pubkey]
+    ) -> VersionedTransaction:
+        """Fills the sysvars that change with every slot for those who read them: 512 hashes per
+        slot are too many for everyone. The transaction as the VM must see it: the VM takes the
+        next value of a nonce from the transaction's blockhash, a validator from its newest one."""
+        if uses_slot_hashes(message, keys):
+            self._provide_slot_hashes()
+        if RECENT_BLOCKHASHES not in keys:
+            return transaction
+        self._provide_blockhashes()
+        return with_blockhash(transaction, self._blockhash_at(self._slot))
+
+    def _provide_slot_hashes(self) -> None:
+        if self._hashes_slot != self._slot:
+            newest = self._slot - 1
+            slots = range(newest, newest - SLOT_HASHES_LENGTH, -1)
+            self._svm.set_slot_hashes([(s, self._blockhash_at(s)) for s in slots])
+            self._hashes_slot = self._slot
+
+    def _provide_blockhashes(self) -> None:
+        """RecentBlockhashes: u64 length, then hash and u64 fee, newest first."""
+        if self._blockhashes_slot != self._slot:
+            slots = range(self._slot, self._slot - MAX_AGE, -1)
+            fee = struct.pack("<Q", LAMPORTS_PER_SIGNATURE)
+            entries = b"".join(bytes(self._blockhash_at(slot)) + fee for slot in slots)
+            data = struct.pack("<Q", MAX_AGE) + entries
+            self._svm.set_account(RECENT_BLOCKHASHES, Account(1, data, SYSVARS))
+            self._blockhashes_slot = self._slot
+
+    def _use_nonce(self, message: AnyMessage) -> None:
+        address = nonce_address(message)
+        account = None if address is None else self._svm.get_account(address)
+        if address is not None and account is not None:
+            newest = self._blockhash_at(self._slot)
+            used = advanced(account, newest, LAMPORTS_PER_SIGNATURE)
+            self._svm.set_account(address, used)
 
     def _loaded(self, message: AnyMessage) -> Loaded:
         loaded = Loaded([], [])

@@ -15,8 +15,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """A function that starts one: same state folder each time unless told otherwise."""
     running: list[Localnet] = []
 
-    def starter(state: Path | None = None, slot_ms: int = 50) -> Localnet:
-        net = Localnet(state or tmp_path / "state", free_port(neighbours=1), slot_ms)
+    def starter(state: Path | None = None, slot_ms: int = 50, *options: str) -> Localnet:
+        net = Localnet(state or tmp_path / "state", free_port(neighbours=1), slot_ms, *options)
         running.append(net)
         return net
 

@@ -6,19 +6,30 @@ Layout: solana-loader-v3-interface.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.solders import LiteSVM
 from solders.system_program import CreateAccountParams, create_account
-from tests.integration.localnet.support import Localnet
 
 LOADER = Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111")
 MEMO = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
 RENT = Pubkey.from_string("SysvarRent111111111111111111111111111111111")
 CLOCK = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
 SYSTEM = Pubkey.from_string("11111111111111111111111111111111")
+
+
+class Net(Protocol):
+    """A chain that a tool deploys to."""
+
+    def rent(self, length: int) -> int: ...
+
+    def run(
+        self, instructions: Sequence[Instruction], *signers: Keypair, **config: object
+    ) -> str: ...
 
 
 def memo_elf() -> bytes:
@@ -38,51 +49,54 @@ def _loader(tag: int, rest: bytes, *accounts: tuple[Pubkey, bool, bool]) -> Inst
     )
 
 
-def _create(net: Localnet, payer: Keypair, address: Pubkey, space: int) -> Instruction:
+def create(net: Net, payer: Keypair, address: Pubkey, space: int, owner: Pubkey) -> Instruction:
     return create_account(
         CreateAccountParams(
             from_pubkey=payer.pubkey(),
             to_pubkey=address,
             lamports=net.rent(space),
             space=space,
-            owner=LOADER,
+            owner=owner,
         )
     )
 
 
-def upload(net: Localnet, payer: Keypair, elf: bytes) -> Pubkey:
-    """A buffer account that holds the ELF."""
-    buffer, size = Keypair(), 37 + len(elf)
-    net.run(
-        [
-            _create(net, payer, buffer.pubkey(), size),
-            _loader(0, b"", (buffer.pubkey(), False, True), (payer.pubkey(), False, False)),
-        ],
-        payer,
-        buffer,
+def buffer_instructions(
+    net: Net, payer: Keypair, buffer: Keypair, size: int
+) -> tuple[Instruction, Instruction]:
+    """An account for the ELF, which its own key signs too."""
+    return (
+        create(net, payer, buffer.pubkey(), size, LOADER),
+        _loader(0, b"", (buffer.pubkey(), False, True), (payer.pubkey(), False, False)),
     )
+
+
+def write_instructions(payer: Keypair, buffer: Pubkey, elf: bytes) -> Iterator[Instruction]:
+    """One for each transaction."""
     for offset in range(0, len(elf), 1_000):
         chunk = elf[offset : offset + 1_000]
-        net.run(
-            [
-                _loader(
-                    1,
-                    struct.pack("<IQ", offset, len(chunk)) + chunk,
-                    (buffer.pubkey(), False, True),
-                    (payer.pubkey(), True, False),
-                )
-            ],
-            payer,
-            skipPreflight=True,
+        yield _loader(
+            1,
+            struct.pack("<IQ", offset, len(chunk)) + chunk,
+            (buffer, False, True),
+            (payer.pubkey(), True, False),
         )
+
+
+def upload(net: Net, payer: Keypair, elf: bytes) -> Pubkey:
+    """A buffer account that holds the ELF."""
+    buffer = Keypair()
+    net.run(buffer_instructions(net, payer, buffer, 37 + len(elf)), payer, buffer)
+    for write in write_instructions(payer, buffer.pubkey(), elf):
+        net.run([write], payer, skipPreflight=True)
     return buffer.pubkey()
 
 
 def deploy_instructions(
-    net: Localnet, payer: Keypair, program: Pubkey, buffer: Pubkey, length: int
+    net: Net, payer: Keypair, program: Pubkey, buffer: Pubkey, length: int
 ) -> list[Instruction]:
     return [
-        _create(net, payer, program, 36),
+        create(net, payer, program, 36, LOADER),
         _loader(
             2,
             struct.pack("<Q", length),
@@ -125,3 +139,14 @@ def close_instruction(program: Pubkey, authority: Pubkey) -> Instruction:
 
 def call_instruction(program: Pubkey, signer: Pubkey, data: bytes = b"hello") -> Instruction:
     return Instruction(program, data, [AccountMeta(signer, True, False)])
+
+
+def extend_instruction(program: Pubkey, payer: Pubkey, length: int) -> Instruction:
+    return _loader(
+        6,
+        struct.pack("<I", length),
+        (programdata_of(program), False, True),
+        (program, False, True),
+        (SYSTEM, False, False),
+        (payer, True, True),
+    )

@@ -27,11 +27,11 @@ from cbctl.localnet.vm import Outcome, Vm  # noqa: E402
 execute = Vm.execute
 
 
-def executed(self: Vm, transaction: VersionedTransaction) -> Outcome:
+def executed(self: Vm, transaction: VersionedTransaction, by_nonce: bool = False) -> Outcome:
     poison = Pubkey.from_string(POISON)
     if poison in transaction.message.account_keys:
         self._svm.set_account(poison, Account(0, b"", Pubkey.default()))
-    return execute(self, transaction)
+    return execute(self, transaction, by_nonce)
 
 
 Vm.execute = executed  # type: ignore[method-assign]

@@ -21,4 +21,9 @@ def in_loop(work: Callable[[], Any]) -> Any:
 class Start(Protocol):
     """The `start` fixture."""
 
-    def __call__(self, state: Path | None = None, slot_ms: int = 50) -> Localnet: ...
+    def __call__(self, state: Path | None = None, slot_ms: int = 50, *options: str) -> Localnet: ...
+
+
+def newest_segment(state: Path) -> Path:
+    """The file of the ledger that is written to."""
+    return max((state / "ledger").iterdir())

@@ -24,7 +24,14 @@ from tests.integration.localnet.loader import (
     memo_elf,
     upload,
 )
-from tests.integration.localnet.support import SOL, Localnet, RpcFailure, Start, free_port
+from tests.integration.localnet.support import (
+    SOL,
+    Localnet,
+    RpcFailure,
+    Start,
+    free_port,
+    newest_segment,
+)
 
 FINAL = {"commitment": "confirmed", "maxSupportedTransactionVersion": 1}
 
@@ -148,7 +155,7 @@ def test_a_torn_last_record_is_cut_and_said(start: Start, tmp_path: Path) -> Non
     net.confirm(net.call("requestAirdrop", str(kept), SOL))
     net.confirm(net.call("requestAirdrop", str(torn), SOL))
     net.stop(signal.SIGKILL)
-    ledger = tmp_path / "state/ledger"
+    ledger = newest_segment(tmp_path / "state")
     ledger.write_bytes(ledger.read_bytes()[:-7])
 
     again = start()
@@ -165,7 +172,7 @@ def test_a_torn_last_record_is_cut_and_said(start: Start, tmp_path: Path) -> Non
 def test_a_disk_that_takes_no_more_ends_the_chain_with_a_sentence(start: Start) -> None:
     net, to = start(), Pubkey.new_unique()
     net.confirm(net.call("requestAirdrop", str(to), SOL))
-    size = (net.state / "ledger").stat().st_size
+    size = newest_segment(net.state).stat().st_size
     # A limit on the size of files is what a full disk looks like to the process.
     resource.prlimit(net.process.pid, resource.RLIMIT_FSIZE, (size + 100, size + 100))
     body = {"jsonrpc": "2.0", "id": 1, "method": "requestAirdrop", "params": [str(to), SOL]}
@@ -182,10 +189,10 @@ def test_damage_in_the_middle_is_refused(start: Start, tmp_path: Path) -> None:
     net = start()
     for _ in range(3):
         net.confirm(net.call("requestAirdrop", str(Pubkey.new_unique()), SOL))
-    net.stop()
-    ledger = tmp_path / "state/ledger"
+    net.stop(signal.SIGKILL)
+    ledger = newest_segment(tmp_path / "state")
     content = bytearray(ledger.read_bytes())
-    content[-400] ^= 0xFF
+    content[-1_000] ^= 0xFF
     ledger.write_bytes(content)
     code, words = _refusal(tmp_path / "state", free_port(neighbours=1))
     assert code == 1
@@ -194,14 +201,14 @@ def test_damage_in_the_middle_is_refused(start: Start, tmp_path: Path) -> None:
 
 def test_another_format_is_refused(start: Start, tmp_path: Path) -> None:
     start().stop()
-    ledger = tmp_path / "state/ledger"
-    content = bytearray(ledger.read_bytes())
-    content[8] = 99
-    ledger.write_bytes(content)
+    state = tmp_path / "state/chain.db"
+    content = bytearray(state.read_bytes())
+    content[63] = 99  # SQLite's user_version
+    state.write_bytes(content)
     code, words = _refusal(tmp_path / "state", free_port(neighbours=1))
     assert code == 64
     assert "format 99" in words
-    assert ledger.read_bytes() == bytes(content)
+    assert state.read_bytes() == bytes(content)
 
 
 def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:

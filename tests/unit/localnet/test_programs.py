@@ -39,10 +39,10 @@ def _create_associated_account(payer: Keypair, mint: Pubkey) -> VersionedTransac
 
 
 def _vm_with_token_deployed_in(slot: int) -> tuple[Vm, Keypair, Pubkey]:
-    vm = Vm(0, lambda _: Hash.default())
-    vm.enter(slot, 0)
+    vm = Vm(lambda _: Hash.default())
+    vm.enter(slot, 0, 0)
     payer, mint = Keypair(), Pubkey.new_unique()
-    vm.fund(payer.pubkey(), 10**12)
+    vm.load([(payer.pubkey(), Account(10**12, b"", Pubkey.default()))])
     svm = vm._svm
     # spl-token Mint: no authority, supply 0, 6 decimals, initialized, no freeze authority.
     data = bytes(36) + bytes(8) + b"\x06\x01" + bytes(36)
@@ -70,14 +70,14 @@ def test_new_code_cannot_be_called_by_another_program_in_its_slot() -> None:
     # Being named by a transaction must not make it callable either.
     assert vm.execute(transaction).error == early.error
 
-    vm.enter(slot + 1, 0)
+    vm.enter(slot + 1, 0, 0)
     assert vm.execute(transaction).error is None
 
 
 def test_code_of_an_earlier_slot_stays_callable() -> None:
     slot = FIRST_SLOT + 10
     vm, payer, mint = _vm_with_token_deployed_in(slot)
-    vm.enter(slot + 1, 0)
+    vm.enter(slot + 1, 0, 0)
     vm._programs.after_transaction([UPGRADEABLE_LOADER, TOKEN], slot + 1)
     assert vm.execute(_create_associated_account(payer, mint)).error is None
 

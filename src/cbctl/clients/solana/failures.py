@@ -30,12 +30,13 @@ class RateLimited(Unreachable):
 class RpcRefusal(CbctlError):
     """The node answered with a JSON-RPC error.
 
-    code  JSON-RPC or Solana error code; data  what came with it
+    code  JSON-RPC or Solana error code; said  its message; data  what came with it
     """
 
     def __init__(self, code: int, message: str, data: Any, *, where: str) -> None:
         super().__init__(f"{message} (RPC error {code})", where=where)
         self.code = code
+        self.said = message
         self.data = data
 
 

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -80,14 +80,10 @@ Notes = Iterator[Note | None]
 
 
 class Notifier:
-    """Listens to the bank on behalf of everybody.
+    """Listens to the bank on behalf of everybody."""
 
-    now  brings the bank to this moment and returns a slot that may be shown
-    """
-
-    def __init__(self, bank: Bank, now: Callable[[], int]) -> None:
+    def __init__(self, bank: Bank) -> None:
         self._bank = bank
-        self._now = now
         self._subscriptions = Subscriptions()
         self._events: deque[_Event] = deque()
         self._queued_bytes = 0
@@ -98,11 +94,12 @@ class Notifier:
         self._progress = Progress(bank)
         self._wake = asyncio.Event()
         bank.on_landed = self._landed
+        bank.on_restored = self._forget
 
     def subscribe(self, listener: Listener, topic: Topic) -> int:
         """The subscription's id; RpcError when there are too many."""
         if not len(self._subscriptions):
-            self._slot = self._now()
+            self._slot = self._bank.tick()
             self._progress.skip()
             for commitment in self._held:
                 for _ in self._progress.advance(commitment):
@@ -153,17 +150,21 @@ class Notifier:
     async def _pause(self) -> None:
         """Until something lands or is asked, or the next slot begins if anybody listens."""
         if not len(self._subscriptions):
-            self._events.clear()
-            self._queued_bytes = 0
-            for held in self._held.values():
-                held.clear()
-            self._held_bytes = 0
+            self._forget()
             await self._wake.wait()
             return
         seconds = _DISK_SECONDS if self._progress.behind() else self._bank.clock.seconds_left()
         timer = asyncio.get_running_loop().call_later(seconds, self._wake.set)
         await self._wake.wait()
         timer.cancel()
+
+    def _forget(self) -> None:
+        """Nobody is told of what waits: nobody listens, or it is undone."""
+        self._events.clear()
+        self._queued_bytes = 0
+        for held in self._held.values():
+            held.clear()
+        self._held_bytes = 0
 
     def _tell(self, note: Note) -> None:
         subscription = note.subscription
@@ -191,7 +192,7 @@ class Notifier:
         while self._questions:
             yield from self._already_there(*self._questions.popleft())
         if len(self._subscriptions):
-            yield from self._slots(self._now())
+            yield from self._slots(self._bank.tick())
             for commitment in self._held:
                 for slot in self._progress.advance(commitment):
                     yield from self._reached(commitment, slot)
@@ -277,13 +278,14 @@ class Notifier:
 
     def _reached(self, commitment: str, slot: int) -> Notes:
         find = self._subscriptions.find
-        inside = self._bank.history.in_slot(slot)
+        whole = self._subscriptions.has(SignatureTopic, LogsTopic, BlockTopic)
+        inside = self._bank.history.in_slot(slot) if whole else []
         for landed in inside:
             for subscription, topic in find(SignatureTopic, landed.signature):
                 if topic.commitment == commitment:
                     yield Note(subscription, values.signature(slot, landed), last=True)
             if self._subscriptions.has(LogsTopic):
-                yield from self._logs(commitment, landed, values.is_vote(self._bank, landed))
+                yield from self._logs(commitment, landed, values.is_vote(landed))
         for key, account in self._held[commitment].pop(slot, {}).items():
             self._held_bytes -= len(account.data)
             yield from self._account(commitment, slot, key, account)

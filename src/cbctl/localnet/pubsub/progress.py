@@ -35,8 +35,8 @@ class Progress:
             newest = bank.history.at_or_before(end)
             if newest is None or newest.slot < slot:
                 slot = max(slot, end - SPAN + 1)
-            inside = bank.history.in_slot(slot)
-            if inside and bank.commitment(inside[-1]) == "processed":
+            last = bank.history.at_or_before(slot)
+            if last is not None and bank.commitment(last) == "processed":
                 return  # not on disk yet
             self.reached[commitment] = slot
             yield slot

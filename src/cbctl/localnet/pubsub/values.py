@@ -75,10 +75,10 @@ def passes(shown: Account, filters: bytes) -> bool:
     return _matcher(filters)(shown)
 
 
-def is_vote(bank: Bank, landed: Landed) -> bool:
+def is_vote(landed: Landed) -> bool:
     """Whether a transaction of the past is a validator's vote."""
     return VOTE_PROGRAM in landed.outcome.keys and is_simple_vote(
-        VersionedTransaction.from_bytes(bank.signed_bytes(landed))
+        VersionedTransaction.from_bytes(landed.raw)
     )
 
 
@@ -95,13 +95,13 @@ def block(bank: Bank, slot: int, inside: list[Landed], config: BlockConfig) -> o
         except RpcError as refused:
             error = "BlockStoreError"
             if refused.code == UNSUPPORTED_TRANSACTION_VERSION:
-                error = {"UnsupportedTransactionVersion": _newest_version(bank, inside)}
+                error = {"UnsupportedTransactionVersion": _newest_version(inside)}
     return in_slot(slot, {"slot": slot, "err": error, "block": shown})
 
 
-def _newest_version(bank: Bank, inside: list[Landed]) -> int:
-    raws = (bank.signed_bytes(landed) for landed in inside)
-    versions = (version_of(VersionedTransaction.from_bytes(raw).message) for raw in raws)
+def _newest_version(inside: list[Landed]) -> int:
+    transactions = (VersionedTransaction.from_bytes(landed.raw) for landed in inside)
+    versions = (version_of(transaction.message) for transaction in transactions)
     return max((version for version in versions if isinstance(version, int)), default=0)
 
 

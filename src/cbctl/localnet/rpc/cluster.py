@@ -129,8 +129,7 @@ def get_fee_for_message(bank: Bank, params: Params) -> object:
         message = parse_message(b64decode(text))
     except ValueError as error:
         raise invalid_params(f"failed to deserialize message: {error}") from None
-    known = bank.hashes.is_valid(str(message.recent_blockhash))
-    return with_context(bank, fee_of(message) if known else None)
+    return with_context(bank, fee_of(message) if bank.may_land(message) else None)
 
 
 def get_recent_prioritization_fees(bank: Bank, params: Params) -> object:

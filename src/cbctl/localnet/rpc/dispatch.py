@@ -21,7 +21,7 @@ from cbctl.localnet.errors import (
     Stop,
     VmPanic,
 )
-from cbctl.localnet.rpc import accounts, cluster, ledger, sending
+from cbctl.localnet.rpc import accounts, cluster, control, ledger, sending
 from cbctl.localnet.rpc.params import Params
 from cbctl.localnet.rpc.room import MAX_BATCH_CALLS, Room
 
@@ -58,6 +58,9 @@ METHODS: dict[str, Method] = {
     "simulateTransaction": sending.simulate_transaction,
 }
 
+# With those that only this machine may call.
+ALL_METHODS = METHODS | control.METHODS
+
 
 def error_body(error: RpcError, request_id: object = None) -> bytes:
     """A whole response that carries an error."""
@@ -68,11 +71,11 @@ def error_body(error: RpcError, request_id: object = None) -> bytes:
 Call = Callable[[str, object], object]
 
 
-def answer(bank: Bank, body: bytes) -> bytes:
+def answer(bank: Bank, body: bytes, methods: dict[str, Method] = METHODS) -> bytes:
     """The response body; empty when the request holds only notifications."""
 
     def call(name: str, params: object) -> object:
-        method = METHODS.get(name)
+        method = methods.get(name)
         if method is None:
             raise RpcError(METHOD_NOT_FOUND, "Method not found")
         bank.tick()

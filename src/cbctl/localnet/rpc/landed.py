@@ -124,8 +124,7 @@ def transaction_with_meta(
     bank: Bank, landed: Landed, encoding: str, max_version: int | None
 ) -> dict[str, object]:
     """`transaction`, `meta` and `version`; -32015 for a version that the client cannot read."""
-    raw = bank.signed_bytes(landed)
-    transaction = VersionedTransaction.from_bytes(raw)
+    transaction = VersionedTransaction.from_bytes(landed.raw)
     version = version_of(transaction.message)
     if isinstance(version, int) and (max_version is None or max_version < version):
         raise RpcError(
@@ -135,7 +134,7 @@ def transaction_with_meta(
             f'"maxSupportedTransactionVersion": {version}',
         )
     shown: dict[str, object] = {
-        "transaction": encoded(raw, transaction, encoding),
+        "transaction": encoded(landed.raw, transaction, encoding),
         "meta": _meta(landed),
     }
     if max_version is not None:

@@ -133,11 +133,9 @@ def get_signatures_for_address(bank: Bank, params: Params) -> object:
     before = _bound(bank, config.before)
     until = _bound(bank, config.until)
     found = []
-    for landed in bank.history.of_address(address):
-        if until is not None and landed.number <= until.number:
-            break
-        if before is not None and landed.number >= before.number:
-            continue
+    below = None if before is None else before.number
+    above = -1 if until is None else until.number
+    for landed in bank.history.of_address(address, below, above):
         if not _visible(bank, landed, config.commitment):
             continue
         found.append(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from msgspec import Struct
-from solders.message import Message, MessageV0, MessageV1
-from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import TransactionMetadata
 
@@ -36,6 +34,7 @@ from cbctl.localnet.transactions import (
     fee_of,
     max_bytes,
     parse_transaction,
+    with_blockhash,
 )
 
 _TYPE = "solana_transaction::versioned::VersionedTransaction"
@@ -117,15 +116,13 @@ def _not_run(error: object) -> dict[str, object]:
 def _simulate(bank: Bank, transaction: VersionedTransaction, config: SimulateConfig) -> object:
     replacement: object = None
     if config.replace_recent_blockhash:
-        transaction = _with_blockhash(bank, transaction)
+        transaction = with_blockhash(transaction, bank.hashes.at(bank.slot))
         replacement = {
             "blockhash": str(transaction.message.recent_blockhash),
             "lastValidBlockHeight": bank.slot + MAX_AGE,
         }
-    elif not bank.hashes.is_valid(str(transaction.message.recent_blockhash)):
-        return _not_run("BlockhashNotFound")
-    elif bank.history.get(str(transaction.signatures[0])) is not None:
-        return _not_run("AlreadyProcessed")
+    elif (refusal := bank.refusal(transaction)) is not None:
+        return _not_run(refusal)
     addresses = [to_pubkey(a) for a in config.accounts.addresses] if config.accounts else []
     if len(addresses) > len(transaction.message.account_keys) + 256:
         raise invalid_params("Too many accounts provided")
@@ -152,29 +149,6 @@ def _simulate(bank: Bank, transaction: VersionedTransaction, config: SimulateCon
         "innerInstructions": inner_instructions(done.meta) if config.inner_instructions else None,
         "replacementBlockhash": replacement,
     }
-
-
-def _with_blockhash(bank: Bank, transaction: VersionedTransaction) -> VersionedTransaction:
-    """The transaction with the newest blockhash; its signatures no longer fit, nobody checks."""
-    old = transaction.message
-    newest = bank.hashes.at(bank.slot)
-    keys: list[Pubkey] = list(old.account_keys)
-    message: Message | MessageV0 | MessageV1
-    if isinstance(old, MessageV1):
-        message = MessageV1(old.header, old.config, newest, keys, old.instructions)
-    elif isinstance(old, MessageV0):
-        message = MessageV0(old.header, keys, newest, old.instructions, old.address_table_lookups)
-    else:
-        header = old.header
-        message = Message.new_with_compiled_instructions(
-            header.num_required_signatures,
-            header.num_readonly_signed_accounts,
-            header.num_readonly_unsigned_accounts,
-            keys,
-            newest,
-            old.instructions,
-        )
-    return VersionedTransaction.populate(message, transaction.signatures)
 
 
 def simulate_transaction(bank: Bank, params: Params) -> object:

@@ -37,8 +37,8 @@ class Ear:
 class Watched(Notifier):
     """`idle` is set while it waits for something to tell."""
 
-    def __init__(self, bank: Bank, now: Callable[[], int]) -> None:
-        super().__init__(bank, now)
+    def __init__(self, bank: Bank) -> None:
+        super().__init__(bank)
         self.idle = asyncio.Event()
 
     async def _pause(self) -> None:
@@ -64,7 +64,7 @@ class Station:
         return self._call(f"{kind}Unsubscribe", [number])
 
     def to_disk(self) -> None:
-        self.bank._ledger.sync()
+        self.bank.chain.ledger.sync()
 
     async def told(self) -> None:
         """Lets the notifier tell what there is to tell now."""
@@ -80,7 +80,7 @@ class Station:
 @asynccontextmanager
 async def station(open_bank: Callable[[], Bank], time: Time) -> AsyncIterator[Station]:
     bank = open_bank()
-    notifier = Watched(bank, bank.tick)
+    notifier = Watched(bank)
     running = asyncio.ensure_future(notifier.run())
     try:
         yield Station(bank, notifier, time)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from solders.transaction import VersionedTransaction
 from tests.unit.localnet.pubsub.listening import Ear, Station, station
 from tests.unit.localnet.support import Time
 
+from cbctl.localnet import snapshots
 from cbctl.localnet.bank import Bank
 from cbctl.localnet.errors import RpcError
 from cbctl.localnet.history import Landed
@@ -539,5 +541,32 @@ def test_with_nobody_listening_nothing_is_kept(run: Run) -> None:
         await tuned.told()
         state = tuned.notifier
         assert (len(state._events), state._held_bytes, len(state._subscriptions)) == (0, 0, 0)
+
+    run(work)
+
+
+def test_what_a_restore_undoes_is_not_told_any_more(run: Run, tmp_path: Path) -> None:
+    async def work(tuned: Station) -> None:
+        bank, to = tuned.bank, Pubkey.new_unique()
+        payer = _funded(bank)
+        bank.save()
+        snapshots.write(tmp_path / "s", bank.chain.store.head, bank.chain.store.accounts())
+        confirmed = {"commitment": "confirmed"}
+        account = tuned.subscribe("account", str(to), confirmed)
+        undone = _send(bank, payer, _pay(payer, to, SOL))
+        signature = tuned.subscribe("signature", undone.signature, confirmed)
+        await tuned.told()
+        snapshot = snapshots.read(tmp_path / "s")
+        bank.restore(snapshot.head, snapshot.accounts)
+        tuned.to_disk()
+        await tuned.slots(3)
+        assert tuned.ear.results(account) == []
+        assert tuned.ear.results(signature) == []
+        # and it goes on with what happens now
+        again = _send(bank, payer, _pay(payer, to, 2 * SOL))
+        tuned.to_disk()
+        await tuned.slots(2)
+        assert _lamports(tuned.ear.results(account)) == [2 * SOL]
+        assert tuned.ear.results(account)[0]["context"]["slot"] == again.slot
 
     run(work)
