@@ -52,6 +52,41 @@ def test_a_saved_plan_a_freeze_and_the_way_back(deployed: Platform) -> None:
     deployed.run("deploy", "local", "--plan-file", str(plan)).refused(7, "changed since", "api")
     assert told_version(deployed) == old
 
+    # What was laid down cannot be read: a deploy is held back, the way back is not.
+    deployed.deploy()
+    history = deployed.state / "policy" / "history.ndjson"
+    sound = history.read_bytes()
+    history.write_bytes(sound.replace(b"{", b"[", 1))
+    change_api(deployed, "7.0.0")
+    deployed.run("deploy", "local").refused(10, "policy/history")
+    assert "cannot be said" in deployed.run("status", "local").ended(0).out
+    again = deployed.run("rollback", "local").ended(0)
+    assert "what was laid down cannot be read" in again.err
+    assert told_version(deployed) == old
+    history.write_bytes(sound)
+
+
+def test_a_plan_pins_also_what_it_decides_later(platform: Platform) -> None:
+    """Nothing is there yet, so the API is only looked at when the rest is done."""
+    plan = platform.folder / "plan.json"
+    platform.run("deploy", "local", "--plan-out", str(plan)).ended(2)
+    change_api(platform, "6.6.6")
+    platform.run("deploy", "local", "--plan-file", str(plan)).refused(7, "the api.source")
+    assert platform.journal() == []
+
+
+def test_a_resume_deploys_what_was_let_through_and_nothing_else(platform: Platform) -> None:
+    from tests.e2e.test_stopped import first_intent, reach
+
+    running = platform.start("deploy", "local")
+    reach(platform, running, first_intent)
+    running.kill()
+    before = (platform.source / "__init__.py").read_text()
+    change_api(platform, "6.6.6")
+    platform.run("resume", "local").refused(7, "api.source", "start a new run")
+    (platform.source / "__init__.py").write_text(before)
+    platform.run("resume", "local").ended(0)
+
 
 def test_a_run_that_was_let_through_is_resumed_under_a_freeze(platform: Platform) -> None:
     from tests.e2e.test_stopped import first_intent, reach

@@ -95,7 +95,9 @@ def deploy(
         found = checked_plan(place, made)
         if plan_out:
             keep_plan(place, made, found, plan_out)
-        plan_only(found, output, objections(place, found), plan_out)
+        held = objections(place, found, selected=made.selects)
+        held = tuple(o for o in held if o.rule not in passing.rules)
+        plan_only(found, output, held, plan_out)
 
     def afterwards(place: Workplace) -> None:
         print_text("")

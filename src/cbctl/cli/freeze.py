@@ -35,6 +35,7 @@ def freeze(
     """
     from cbctl.cli.results import print_data
     from cbctl.cli.times import ahead, said
+    from cbctl.engine.canonical import plain
     from cbctl.engine.policy import minute
     from cbctl.wiring.policy import freeze as lay_down
     from cbctl.wiring.workplace import open_workplace
@@ -42,12 +43,16 @@ def freeze(
     why = said(reason)
     work = open_workplace(config, env, create=True)
     end = ahead(until, work.world.clock.wall()) if until else ""
-    new = lay_down(work, why, end)
+    new, before = lay_down(work, why, end)
     if output is not Output.TEXT:
         data = {"environment": work.env.name, "frozen": True, "changed": new}
-        print_data({**data, "reason": why, "until": end or None}, output)
+        data = {**data, "reason": why, "until": end or None}
+        print_data({**data, "replaces": plain(before)}, output)
         return
     ends = f" until {minute(end)}" if end else ""
     told = f"frozen{ends}" if new else f"was frozen{ends} already"
     print_text(f"{work.env.name}: {told}: {why}")
+    if before:
+        ended = f"until {minute(before.until)}" if before.until else "without an end"
+        print_text(f"takes the place of: {ended}, by {before.who}: {before.reason}")
     print_text(f"next:    cbctl unfreeze {work.env.name} --reason WHY")

@@ -10,10 +10,11 @@ from cbctl.errors import CbctlError, Exit
 _START = 4096
 
 
-def keep(path: Path, data: bytes, ours: Callable[[bytes], bool], force: bool) -> None:
+def keep(path: Path, data: bytes, ours: Callable[[bytes], bool], force: bool | None) -> None:
     """Writes it with mode 0600, all or nothing.
 
-    ours  tells by its first bytes whether a file that is there may be written over"""
+    ours   tells by its first bytes whether a file that is there may be written over
+    force  None: the command has no --force"""
     from cbctl.local.files import write_atomic
 
     check_replaceable(path, ours, force)
@@ -23,7 +24,7 @@ def keep(path: Path, data: bytes, ours: Callable[[bytes], bool], force: bool) ->
         raise _unusable(path, error) from None
 
 
-def check_replaceable(path: Path, ours: Callable[[bytes], bool], force: bool) -> None:
+def check_replaceable(path: Path, ours: Callable[[bytes], bool], force: bool | None) -> None:
     """Raises CbctlError (7) for a file that may not be written over."""
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
@@ -32,7 +33,8 @@ def check_replaceable(path: Path, ours: Callable[[bytes], bool], force: bool) ->
             with path.open("rb") as file:
                 if not ours(file.read(_START)):
                     what = "it is there already and was not written by this command"
-                    raise _refused(path, what, "name another file, or --force to replace it")
+                    other = "remove this one first" if force is None else "--force to replace it"
+                    raise _refused(path, what, f"name another file, or {other}")
     except OSError as error:
         raise _unusable(path, error) from None
 

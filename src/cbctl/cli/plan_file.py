@@ -65,7 +65,7 @@ def keep_plan(place: Workplace, job: Job, plan: Plan, path: Path) -> None:
     world = place.world
     data = write(job, plan, place.settings.platform, world.owner, world.clock.wall())
     mark = f'"is": "{MARK}"'.encode()
-    keep(path, data, lambda start: mark in start, force=False)
+    keep(path, data, lambda start: mark in start, force=None)
 
 
 def require_alone(plan: bool, out: Path | None, file: Path | None, chosen: bool) -> None:

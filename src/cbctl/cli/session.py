@@ -133,7 +133,8 @@ def plan_only(
         if file:
             print_text(f"kept in {file}: {plan.hash}")
     else:
-        said = [{"rule": o.rule, "why": o.why, "fix": o.fix} for o in held]
+        told = () if plan.empty else held
+        said = [{"rule": o.rule, "why": o.why, "fix": o.fix} for o in told]
         data = {"plan": plan.hash, "changes": not plan.empty, "steps": steps, "held": said}
         print_data({**data, "file": str(file)} if file else data, output)
     if plan.blocked:

@@ -8,6 +8,7 @@ import typer
 
 from cbctl.cli.options import ConfigOption, EnvArgument, Output, OutputOption
 from cbctl.cli.results import print_text
+from cbctl.errors import CbctlError
 
 if TYPE_CHECKING:
     from cbctl.wiring.workplace import Workplace
@@ -40,6 +41,7 @@ def gathered(work: Workplace) -> dict[str, Any]:
     running   id of the run that goes on
     open_run  id of an interrupted or failed run that can be resumed
     frozen    {who, at, reason, until} while deploys are held back
+    fault     why it cannot be said whether they are
     parts     [{name, state, version, url, detail}]"""
     from cbctl.engine import release
     from cbctl.engine.canonical import plain
@@ -48,6 +50,11 @@ def gathered(work: Workplace) -> dict[str, Any]:
     from cbctl.report.status import parts
     from cbctl.wiring.policy import frozen
 
+    freeze, fault = None, None
+    try:
+        freeze = frozen(work)
+    except CbctlError as error:  # what runs is told all the same
+        fault = str(error)
     current = release.current(release.history(work.store))
     running, open_one = going_on(work.store), open_run(work.store)
     return {
@@ -55,7 +62,8 @@ def gathered(work: Workplace) -> dict[str, Any]:
         "release": current.id if current else None,
         "running": running or None,
         "open_run": open_one if open_one != running else None,
-        "frozen": plain(frozen(work)),
+        "frozen": plain(freeze),
+        "fault": fault,
         "parts": [plain(p) for p in parts(work.env, work.state, current)],
     }
 
@@ -69,6 +77,8 @@ def print_status(work: Workplace, data: dict[str, Any]) -> None:
     print_table(data["parts"], columns)
     release = data["release"] or "none yet"
     print_text(f"\nrelease: {release}   state: {work.state.path}")
+    if data["fault"]:
+        print_text(f"whether it is frozen cannot be said: {data['fault']}")
     if freeze := data["frozen"]:
         until = f" until {freeze['until'][:16].replace('T', ' ')} UTC" if freeze["until"] else ""
         print_text(f"frozen{until} by {freeze['who']}: {freeze['reason']}")

@@ -56,6 +56,9 @@ def said(reason: str) -> str:
         raise CbctlError("an empty reason explains nothing", exit=Exit.USAGE, where="--reason")
     if any("\ud800" <= letter <= "\udfff" for letter in reason):
         raise CbctlError("the reason is not UTF-8 text", exit=Exit.USAGE, where="--reason")
+    if not reason.strip().isprintable():
+        what = "a reason is one line of text, without control characters"
+        raise CbctlError(what, exit=Exit.USAGE, where="--reason")
     return reason.strip()
 
 

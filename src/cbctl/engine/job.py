@@ -25,6 +25,8 @@ class Job:
     parts     makes the content of the release from the outcomes; None: this job records none
     replaces  release that this job moves away from: marked bad once the job succeeded
     passed    what policy held against it, and why it goes on all the same
+    sources   sha256 of what is deployed from this machine, by name: plan and resume pin them too
+    rules     the policy that it was judged by
     """
 
     kind: str
@@ -38,11 +40,23 @@ class Job:
     undo: bool = False
     replaces: str | None = None
     passed: tuple[Passed, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def pinned(self) -> dict[str, Json]:
+        """What must be the same when the run is resumed."""
+        return {**self.identity, **self.sources}
 
     @property
     def planned_from(self) -> dict[str, Json]:
         """What the hash of its plan covers beside the steps."""
-        return {**self.identity, "selection": dict(self.selection)}
+        return {**self.pinned, "selection": dict(self.selection)}
+
+    @property
+    def selects(self) -> bool:
+        """Whether it was asked for some steps only."""
+        return bool(self.left_out)
 
     @property
     def records(self) -> Callable[[Outcomes], dict[str, Json]] | None:

@@ -74,7 +74,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Objection:
-    """Why a rule holds a run back, and what would satisfy it."""
+    """Why a rule holds a run back, and what would satisfy it; ENV there is the environment."""
 
     rule: Rule
     why: str
@@ -101,11 +101,13 @@ class Case:
     plan     its hash
     who      carries it out
     migrates it has migrations for a database that holds something already
+    selected some of its steps were left out
     """
 
     plan: str
     who: str
     migrates: bool
+    selected: bool = False
 
 
 # -- what was laid down ---------------------------------------------------------------------
@@ -151,7 +153,7 @@ def approve(log: Journal, store: Store, who: str, host: str, plan: str) -> Recor
 def approval(store: Store, found: Standing, plan: str, who: str, now: datetime) -> Approval | None:
     """The one by somebody else that still counts: neither too old nor used up."""
     for given in reversed(found.approvals):
-        if given.plan != plan or person(given.who) == person(who):
+        if given.plan != plan or same_person(given.who, who):
             continue
         if not _recent(given.at, APPROVED_FOR, now) or _used(store, given):
             continue
@@ -162,6 +164,12 @@ def approval(store: Store, found: Standing, plan: str, who: str, now: datetime) 
 def person(who: str) -> str:
     """`alice` of `alice as deploy`: the same somebody, whatever account was used."""
     return who.partition(" as ")[0]
+
+
+def same_person(a: str, b: str) -> bool:
+    """Also `deploy` alone and `alice as deploy`: of a shared account without a login it cannot be
+    said who used it."""
+    return person(a) == person(b) or a.endswith(f" as {b}") or b.endswith(f" as {a}")
 
 
 def _used(store: Store, given: Approval) -> bool:
@@ -213,15 +221,27 @@ def _unapproved(
 ) -> Objection | None:
     if not policy.approval or approval(store, found, case.plan, case.who, at):
         return None
-    me = person(case.who)
-    mine = any(a.plan == case.plan and person(a.who) == me for a in found.approvals)
-    own = f"; {me}'s own approval does not count" if mine else ""
-    why = f"plan {case.plan[:12]} is not approved by a second person{own}"
+    file = " --plan-file FILE" if case.selected else ""
     fix = (
         "cbctl deploy ENV --plan-out FILE, then somebody else within two hours: "
-        f"cbctl approve {case.plan} --env ENV"
+        f"cbctl approve {case.plan} --env ENV{file}"
     )
-    return Objection("approval", why, fix)
+    why = f"plan {case.plan[:12]} is not approved by a second person"
+    return Objection("approval", why + _why_not(store, found, case, at), fix)
+
+
+def _why_not(store: Store, found: Standing, case: Case, at: datetime) -> str:
+    """What is wrong with the newest approval of this plan."""
+    given = next((a for a in reversed(found.approvals) if a.plan == case.plan), None)
+    if given is None:
+        return ""
+    if same_person(given.who, case.who):
+        return f"; {person(case.who)}'s own approval does not count"
+    whose = f"; the approval by {given.who} of {minute(given.at)}"
+    if _used(store, given):
+        return f"{whose} was used by a run"
+    late = "is of the future: a clock is wrong" if _time(given.at) > at else "is over two hours old"
+    return f"{whose} {late}"
 
 
 def _unsaved(policy: Policy, found: Standing, case: Case, at: datetime) -> Objection | None:
@@ -256,7 +276,7 @@ def require_digests(inputs: Any, step: str) -> None:
 def refusal(found: Sequence[Objection], environment: str) -> CbctlError:
     """All of it in one error, with every rule that has to be satisfied or overridden."""
     names = " ".join(f"--override {o.rule}" for o in found)
-    fixes = "; ".join(dict.fromkeys(o.fix.replace("ENV", environment) for o in found))
+    fixes = "; ".join(dict.fromkeys(o.fix for o in found))
     return CbctlError(
         "; ".join(f"{o.rule}: {o.why}" for o in found),
         exit=Exit.REFUSED,

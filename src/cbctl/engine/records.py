@@ -131,10 +131,16 @@ class _Ended(msgspec.Struct):
 
 
 class _Frozen(msgspec.Struct):
+    """until: a time with its zone, or "" for no end"""
+
     reason: str
     until: str
     who: str
     host: str
+
+    def __post_init__(self) -> None:
+        if self.until and datetime.fromisoformat(self.until).tzinfo is None:
+            raise ValueError("its end names no zone")
 
 
 class _Unfrozen(msgspec.Struct):

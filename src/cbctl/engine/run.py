@@ -86,11 +86,12 @@ def start(world: World, job: Job, plan: Plan, since: Moment) -> Ended:
             reason=job.reason,
             who=world.owner.who,
             host=world.owner.host,
-            identity=dict(job.identity),
+            identity=job.pinned,
             selection=dict(job.selection),
             plan=plan.hash,
             replaces=job.replaces,
             passed=[plain(p) for p in job.passed],
+            rules=dict(job.rules),
             shown=[
                 {"id": p.id, "step": p.name, "facts": p.facts, **plans.describe(p.verdict)}
                 for p in plan.steps
@@ -113,7 +114,7 @@ def resume(world: World, job: Job, plan: Plan, run: str, since: Moment) -> Ended
     since  the moment before the plan was made"""
     stream = RUNS + run
     records = journals.read(world.store, stream)
-    require_resumable(records, run, job.identity)
+    require_resumable(records, run, job.pinned)
     pasts.require_last(world.store, run)
     past = pasts.of(records)
     if refused := _unfit(world, past, plan):

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from cbctl.engine.canonical import canonical
+from cbctl.engine.canonical import canonical, sha256
 from cbctl.engine.clock import stamp
 from cbctl.engine.job import Job
 from cbctl.engine.plan import Plan, hash_of, record
@@ -25,10 +25,37 @@ _AHEAD = timedelta(minutes=5)  # clocks of two machines
 _TOLD = 4
 
 
+class _Change(msgspec.Struct):
+    what: str
+    before: Any
+    after: Any
+
+
+class _Verdict(msgspec.Struct):
+    verdict: str
+    changes: list[_Change]
+    because: str = ""
+
+
+class _Step(msgspec.Struct):
+    id: str
+    name: str
+    summary: str
+    facts: Any
+    verdict: _Verdict
+
+
+class _Selection(msgspec.Struct):
+    only: list[str]
+    skip: list[str]
+
+
 class Saved(msgspec.Struct, frozen=True):
     """
-    planned_from  hashes of runbook and configuration, version of cbctl, what was selected
+    hash          of the plan: what is approved
+    planned_from  hashes of runbook, configuration and sources, version of cbctl, what was selected
     steps         {id, name, facts, verdict} of each, and its summary beside it
+    seal          sha256 of all the rest: it finds what was changed by mistake, not by a forger
     """
 
     is_: str = msgspec.field(name="is")
@@ -42,11 +69,22 @@ class Saved(msgspec.Struct, frozen=True):
     hash: str
     planned_from: dict[str, Any]
     steps: list[dict[str, Any]]
+    seal: str
 
     @property
     def selection(self) -> Mapping[str, Any]:
-        found = self.planned_from.get("selection")
-        return found if isinstance(found, dict) else {}
+        found: Mapping[str, Any] = self.planned_from["selection"]
+        return found
+
+    @property
+    def own_seal(self) -> str:
+        found = msgspec.to_builtins(self)
+        return sha256({name: value for name, value in found.items() if name != "seal"})
+
+    def check(self) -> None:
+        """Raises msgspec.ValidationError for what no cbctl wrote."""
+        msgspec.convert(self.steps, list[_Step])
+        msgspec.convert(self.planned_from.get("selection"), _Selection)
 
 
 def write(job: Job, plan: Plan, platform: str, owner: Owner, wall: float) -> bytes:
@@ -63,7 +101,9 @@ def write(job: Job, plan: Plan, platform: str, owner: Owner, wall: float) -> byt
         plan.hash,
         job.planned_from,
         [{**record(p), "summary": p.summary} for p in plan.steps],
+        "",
     )
+    saved = msgspec.structs.replace(saved, seal=saved.own_seal)
     return msgspec.json.format(canonical(msgspec.to_builtins(saved)), indent=2) + b"\n"
 
 
@@ -72,6 +112,7 @@ def read(data: bytes, where: str) -> Saved:
     by another schema."""
     try:
         saved = msgspec.json.decode(data, type=Saved)
+        saved.check()
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         saved = None
     if saved is None or saved.is_ != MARK:
@@ -85,7 +126,7 @@ def read(data: bytes, where: str) -> Saved:
         what = f"it was written with schema {saved.schema}, this cbctl has {SCHEMA}"
         raise _refused(what, where, saved.environment)
     steps = [{k: v for k, v in step.items() if k != "summary"} for step in saved.steps]
-    if hash_of(saved.planned_from, steps) != saved.hash:
+    if hash_of(saved.planned_from, steps) != saved.hash or saved.own_seal != saved.seal:
         raise _refused("it was changed after it was written", where, saved.environment)
     return saved
 

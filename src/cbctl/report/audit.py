@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cbctl.engine import journal, policy
@@ -42,11 +42,31 @@ def entries(store: Store, environment: str) -> list[Entry]:
     running = going_on(store)
     found = [e for r in journal.read(store, HISTORY) for e in _marks(r, environment)]
     found += [e for r in journal.read(store, policy.HISTORY) for e in _laid_down(r, environment)]
+    rules = _rules(store)
     for stream in store.streams(RUNS):
         run = stream.removeprefix(RUNS)
-        found += _of_run(run, journal.read(store, stream), environment, run == running)
+        told = _of_run(run, journal.read(store, stream), environment, run == running)
+        if told and run in rules:
+            reason = "; ".join(filter(None, (told[0].reason, rules[run])))
+            told[0] = replace(told[0], reason=reason)
+        found += told
     # clocks are set back, tokens are not
     return sorted(found, key=lambda e: (e.token, e.at))
+
+
+def _rules(store: Store) -> dict[str, str]:
+    """By run: what its policy had otherwise than that of the run before it."""
+    told, before = {}, None
+    for stream in store.streams(RUNS):
+        first = next(iter(journal.read(store, stream)), None)
+        now = first.data.get("rules") if first and first.type == "run.started" else None
+        if now is None:
+            continue
+        if before is not None and now != before:
+            names = [n for n in dict.fromkeys([*before, *now]) if before.get(n) != now.get(n)]
+            told[stream.removeprefix(RUNS)] = "policy changed: " + ", ".join(names)
+        before = now
+    return told
 
 
 def _of_run(run: str, records: Sequence[Record], environment: str, running: bool) -> list[Entry]:

@@ -83,7 +83,37 @@ def job(
         parts=partial(_parts, book.release, roots) if book.release else None,
         undo=work.env.policy.undo_on_failure,
         replaces=replaces,
+        sources={} if target else sources(work),
+        rules=_rules(work),
     )
+
+
+def sources(work: Workplace) -> dict[str, str]:
+    """sha256 of everything that a deploy takes from this machine, also of what its steps look at
+    only later: who approved a plan has approved these bytes. "" for what is not there."""
+    from cbctl.local.artifacts import file_sha256, tree_sha256
+
+    env = work.env
+    paths = {
+        "program.elf": env.program.elf,
+        "program.idl": env.program.idl,
+        "migrations.folder": env.migrations.folder,
+        "migrations.schema": env.migrations.schema,
+        "api.source": env.api.source,
+    }
+    found = {}
+    for name, path in paths.items():
+        try:
+            found[name] = tree_sha256(path) if path.is_dir() else file_sha256(path)
+        except FileNotFoundError:
+            found[name] = ""
+    return found
+
+
+def _rules(work: Workplace) -> dict[str, Json]:
+    found = plain(work.env.policy)
+    assert isinstance(found, dict)
+    return found
 
 
 def rollback_job(work: Workplace, to: str | None) -> Job:

@@ -61,20 +61,34 @@ def override(rules: list[str] | None, reason: str | None) -> Override:
     return Override(frozenset(known), (reason or "").strip())
 
 
-def objections(work: Workplace, plan: Plan) -> tuple[Objection, ...]:
-    """All that holds this plan back now."""
-    case = policy.Case(plan.hash, work.world.owner.who, _migrates(work, plan))
+def objections(work: Workplace, plan: Plan, *, selected: bool = False) -> tuple[Objection, ...]:
+    """All that holds this plan back now.
+
+    selected  some of its steps were left out"""
+    case = policy.Case(plan.hash, work.world.owner.who, _migrates(work, plan), selected)
     now = work.world.clock.wall()
-    return policy.objections(work.store, work.env.policy, policy.standing(work.store), case, now)
+    found = policy.objections(work.store, work.env.policy, policy.standing(work.store), case, now)
+    return tuple(replace(o, fix=o.fix.replace("ENV", work.env.name)) for o in found)
+
+
+def _passing(work: Workplace, plan: Plan, by: str) -> list[Passed]:
+    """What a run of a kind that is never held back goes past; also a history that cannot be
+    read."""
+    try:
+        found = objections(work, plan)
+    except CbctlError as error:
+        why = f"what was laid down cannot be read: {error}"
+        return [Passed("freeze", why, by, "")]
+    return [Passed(o.rule, o.why, by, "") for o in found]
 
 
 def let_through(work: Workplace, job: Job, plan: Plan, override: Override) -> Job:
     """The job with what it went past, which is said. Raises CbctlError (7) for the rest."""
+    if job.kind in policy.NEVER_HELD:
+        return _said(work, job, _passing(work, plan, job.kind))
     passed, held = [], []
-    for objection in objections(work, plan):
-        if job.kind in policy.NEVER_HELD:
-            passed.append(Passed(objection.rule, objection.why, job.kind, ""))
-        elif objection.rule in override.rules:
+    for objection in objections(work, plan, selected=job.selects):
+        if objection.rule in override.rules:
             passed.append(Passed(objection.rule, objection.why, "override", override.reason))
         else:
             held.append(objection)
@@ -88,8 +102,9 @@ def let_through(work: Workplace, job: Job, plan: Plan, override: Override) -> Jo
 
 def resumed(work: Workplace, job: Job, plan: Plan) -> Job:
     """A resume finishes what was let through: the freeze that came meanwhile is only said."""
-    found = [o for o in objections(work, plan) if o.rule in ("freeze", "window")]
-    return _said(work, job, [Passed(o.rule, o.why, "resume", "") for o in found])
+    # its approval was used by its own start
+    passed = [p for p in _passing(work, plan, "resume") if p.rule != "approval"]
+    return _said(work, job, passed)
 
 
 def by_digest(work: Workplace, override: Override) -> bool:
@@ -120,14 +135,16 @@ def frozen(work: Workplace) -> Freeze | None:
 # -- laying down ----------------------------------------------------------------------------
 
 
-def freeze(work: Workplace, reason: str, until: str) -> bool:
-    """False when the same freeze is there already. until: a stamp, or "" for no end"""
+def freeze(work: Workplace, reason: str, until: str) -> tuple[bool, Freeze | None]:
+    """Whether that was new, and the freeze whose place it takes.
+
+    until  a stamp, or "" for no end"""
     with _laying_down(work, f"freeze of {work.env.name}") as log:
         now = frozen(work)
         if now and (now.reason, now.until) == (reason, until):
-            return False
+            return False, None
         policy.freeze(log, work.world.owner.who, work.world.owner.host, reason, until)
-    return True
+    return True, now
 
 
 def unfreeze(work: Workplace, reason: str) -> Freeze | None:
@@ -158,11 +175,12 @@ def plan_to_approve(
     found = checked_plan(work, job(work, "deploy", only=only, skip=skip))
     if not found.hash.startswith(wanted):
         raise CbctlError(
-            f"the plan is {found.hash[:12]} by now, not {wanted[:12]}: something changed",
+            f"the plan is {found.hash[:12]} now, not {wanted[:12]}: something changed, or it was "
+            "made with --only or --skip",
             exit=Exit.REFUSED,
             where=work.env.name,
-            fix=f"cbctl deploy {work.env.name} --plan shows it; with --only or --skip, "
-            "give --plan-file FILE",
+            fix=f"cbctl deploy {work.env.name} --plan shows it; for a plan of some steps: "
+            f"cbctl approve {wanted} --env {work.env.name} --plan-file FILE",
         )
     return found
 

@@ -108,7 +108,7 @@ def resume(
         target=target,
         replaces=first["replaces"],
     )
-    run.require_resumable(records, id, again.identity)
+    run.require_resumable(records, id, again.pinned)
     with _signals(work):
         made = checked_plan(work, again)
         again = resumed(work, again, made)

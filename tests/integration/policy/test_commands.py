@@ -6,6 +6,7 @@ import json
 import stat
 from pathlib import Path
 
+import msgspec
 from tests.integration.report.conftest import Cbctl
 from tests.integration.report.conftest import cbctl as cbctl
 from tests.integration.report.conftest import place as place
@@ -13,6 +14,7 @@ from tests.unit.report import place as stories
 from tests.unit.report.place import Place
 
 from cbctl.engine import policy
+from cbctl.engine.saved_plan import Saved
 
 
 def test_freeze_and_unfreeze(place: Place, cbctl: Cbctl) -> None:
@@ -34,7 +36,9 @@ def test_the_same_freeze_again_changes_nothing(place: Place, cbctl: Cbctl) -> No
     assert cbctl("freeze", "--reason", "cup", "-o", "json").json["changed"] is True
     assert cbctl("freeze", "--reason", "cup", "-o", "json").json["changed"] is False
     assert "already" in cbctl("freeze", "--reason", "cup").out
-    assert cbctl("freeze", "--reason", "other", "-o", "json").json["changed"] is True
+    told = cbctl("freeze", "--reason", "other", "--until", "1h")
+    assert "takes the place of: without an end, by" in told.out
+    assert ": cup\n" in told.out
     assert len(place.lines(policy.HISTORY)) == 2
 
 
@@ -42,6 +46,7 @@ def test_what_is_wrong_is_told_before_anything_is_laid_down(place: Place, cbctl:
     for arguments in (
         ("freeze", "local"),
         ("freeze", "local", "--reason", "  "),
+        ("freeze", "local", "--reason", "x\nrelease: r9"),
         ("freeze", "local", "--reason", "x", "--until", "soon"),
         ("freeze", "local", "--reason", "x", "--until", "2020-01-01"),
         ("unfreeze", "local"),
@@ -79,6 +84,16 @@ def test_the_audit_tells_who_laid_down_what(place: Place, cbctl: Cbctl) -> None:
     assert f"the end of {policy.HISTORY} was cut off" in told.out
 
 
+def test_a_damaged_history_is_told_and_hides_nothing_else(place: Place, cbctl: Cbctl) -> None:
+    cbctl("freeze", "--reason", "cup")
+    stories.succeeded(place)
+    place.rewrite(policy.HISTORY, lambda record: record["data"].update(until="soon"))
+    told = cbctl("status", "local")
+    assert told.exit == 0 and "whether it is frozen cannot be said" in told.out, told
+    assert cbctl("status", "local", "-o", "json").json["fault"]
+    assert cbctl("unfreeze", "--reason", "x").exit == 10
+
+
 def test_a_plan_is_kept_private_and_over_nothing_else(
     place: Place, cbctl: Cbctl, tmp_path: Path
 ) -> None:
@@ -90,7 +105,8 @@ def test_a_plan_is_kept_private_and_over_nothing_else(
     assert saved["hash"] in told.out and f"kept in {file}" in told.out.replace("\n", "")
     assert cbctl("deploy", "local", "--plan-out", file, "-o", "json").json["plan"] == saved["hash"]
     file.write_text("a letter")
-    assert cbctl("deploy", "local", "--plan-out", file).exit == 7
+    told = cbctl("deploy", "local", "--plan-out", file)
+    assert told.exit == 7 and "--force" not in told.err
     assert file.read_text() == "a letter"
     assert cbctl("deploy", "local", "--plan-file", file).exit == 64
 
@@ -116,7 +132,9 @@ def test_a_plan_of_another_time_is_refused(place: Place, cbctl: Cbctl, tmp_path:
     cbctl("deploy", "local", "--plan-out", file)
     saved = json.loads(file.read_text())
     for at, words in (("2020-01-01T00:00:00.000Z", "two hours"), ("2099-01-01", "future")):
-        file.write_text(json.dumps({**saved, "at": at}))
+        moved = msgspec.convert({**saved, "at": at, "seal": ""}, Saved)
+        sealed = msgspec.structs.replace(moved, seal=moved.own_seal)
+        file.write_bytes(msgspec.json.encode(sealed))
         told = cbctl("deploy", "local", "--plan-file", file)
         assert told.exit == 7 and words in told.err, told
     assert place.runs == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.unit.engine.world import Disk, Machine, Process, deploy, job, machine
 
 from cbctl.engine import saved_plan
 from cbctl.engine.job import Job
+from cbctl.engine.plan import hash_of
 from cbctl.engine.saved_plan import Saved
 from cbctl.errors import CbctlError, Exit
 
@@ -134,6 +136,9 @@ def test_many_differences_are_counted(desk: Desk) -> None:
         lambda p: p["planned_from"].update(runbook="two"),
         lambda p: p["planned_from"]["selection"].update(skip=["a"]),
         lambda p: p.update(hash="0" * 64),
+        lambda p: p.update(who="somebody else"),
+        lambda p: p.update(at="2099-01-01T00:00:00.000Z"),
+        lambda p: p["steps"][0].update(summary="Change nothing"),
     ],
 )
 def test_changed_by_hand(desk: Desk, change: Callable[[dict[str, Any]], object]) -> None:
@@ -146,6 +151,34 @@ def test_of_another_schema(desk: Desk) -> None:
     value = json.loads(desk.file())
     value["schema"] = "2.0"
     refused(lambda: read(json.dumps(value).encode()), "schema 2.0")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p["steps"][0].pop("id"),
+        lambda p: p["steps"][0].pop("verdict"),
+        lambda p: p["steps"][0].update(verdict=[]),
+        lambda p: p["steps"][0]["verdict"].update(changes=[7]),
+        lambda p: p["planned_from"]["selection"].update(only=5),
+        lambda p: p["planned_from"].pop("selection"),
+        lambda p: p.pop("seal"),
+    ],
+)
+def test_what_no_cbctl_wrote(desk: Desk, change: Callable[[dict[str, Any]], object]) -> None:
+    """Also with a hash that fits."""
+    value = json.loads(desk.file())
+    change(value)
+    steps = [{k: v for k, v in s.items() if k != "summary"} for s in value["steps"]]
+    value["hash"] = hash_of(value["planned_from"], steps)
+    refused(lambda: read(json.dumps(value).encode()), "no saved plan", exit=Exit.USAGE)
+
+
+def test_other_sources_are_another_plan(desk: Desk) -> None:
+    """What a step looks at only later is pinned too."""
+    saved = read(desk.file(replace(desk.job(), sources={"api.source": "a" * 64})))
+    other = replace(desk.job(), sources={"api.source": "b" * 64})
+    refused(lambda: desk.same(saved, other), "changed since", "the api.source")
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"\xff\xfe", b'{"is": "x"}', b"[" * 100_000])

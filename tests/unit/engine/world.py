@@ -316,7 +316,7 @@ def deploy(on: Machine, job: Job, since: run.Moment | None = None) -> Ended:
 def resume(on: Machine, job: Job, id: str | None = None, since: run.Moment | None = None) -> Ended:
     since = since or run.moment(on.store)
     id = id or on.disk.runs()[-1]
-    run.require_resumable(journal.read(on.store, RUNS + id), id, job.identity)
+    run.require_resumable(journal.read(on.store, RUNS + id), id, job.pinned)
     return run.resume(on.world, job, planned(on, job), id, since)
 
 
