@@ -73,6 +73,7 @@ async def _run(state: StateFolder, port: int, slot_ms: int) -> None:
     commit = GroupCommit(ledger, fatal)
     reserve = SlotReserve(state, slot_ms)
     bank = Bank(ledger, SlotClock(reserve.first_slot(ledger), slot_ms), commit.soon)
+    bank.rpc_port = port
     reserve.extend(bank.slot)
     log.info(
         "%s chain %s at slot %d, %d transactions, ready in %.2f s on http://%s:%d",

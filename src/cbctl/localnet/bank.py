@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
@@ -21,10 +22,17 @@ from solders.transaction import VersionedTransaction
 
 from cbctl.localnet.blockhash import BlockhashQueue
 from cbctl.localnet.errors import EXIT_FAILED, Stop, VmPanic
+from cbctl.localnet.fees import PriorityFees
 from cbctl.localnet.history import History, Landed
 from cbctl.localnet.ledger import Entry, Ledger
 from cbctl.localnet.slots import SlotClock
-from cbctl.localnet.vm import Simulation, Vm, panics_named
+from cbctl.localnet.transactions import (
+    LAMPORTS_PER_SIGNATURE,
+    AnyMessage,
+    budget_of,
+    writable_keys,
+)
+from cbctl.localnet.vm import Outcome, Simulation, Vm, panics_named
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -44,6 +52,7 @@ class Bank:
     """Construction runs the whole log.
 
     on_append  called after each record, so that somebody puts it on disk soon
+    rpc_port   where it is served, once it is
     """
 
     def __init__(
@@ -55,6 +64,7 @@ class Bank:
     ) -> None:
         self.genesis = ledger.genesis
         self.clock = clock
+        self.rpc_port: int | None = None
         self._ledger = ledger
         self._on_append = on_append
         self._wall = wall
@@ -63,6 +73,9 @@ class Bank:
         )
         self._faucet = Keypair.from_seed(bytes.fromhex(self.genesis.faucet_seed))
         self._airdrops = 0
+        self.fees = PriorityFees()
+        # Slots of which not all was on disk when last looked, and how long the log must be for it.
+        self._waiting: deque[list[int]] = deque()
         self.slot = -1
         self.unix_time = self.genesis.unix_time
         self.vm, self.history = self._run_log()
@@ -135,8 +148,12 @@ class Bank:
                 self._rebuild()
             raise
 
-    def submit(self, transaction: VersionedTransaction) -> Landed | Refused:
+    def submit(
+        self, transaction: VersionedTransaction, *, verified: bool = False
+    ) -> Landed | Refused:
         """Runs a transaction, appends it to the log, and remembers it.
+
+        verified  the caller has checked the signatures, which takes half of the time
 
         VmPanic when the VM broke on it: nothing of it is kept, and the VM is a fresh one.
         """
@@ -146,7 +163,7 @@ class Bank:
             return Refused("AlreadyProcessed")
         if not self.hashes.is_valid(str(transaction.message.recent_blockhash)):
             return Refused("BlockhashNotFound")
-        if not all(transaction.verify_with_results()):
+        if not verified and not all(transaction.verify_with_results()):
             return Refused("SignatureFailure")
         outcome = self.mended(lambda: self.vm.execute(transaction))
         if not outcome.landed:
@@ -158,18 +175,31 @@ class Bank:
             # The VM already holds the change and the log does not: going on would confirm
             # something that a restart loses.
             raise Stop(f"cannot write the ledger: {error}", EXIT_FAILED) from None
-        self.history.add(signature, self.slot, self.unix_time, place, outcome)
+        landed = self.history.add(signature, self.slot, self.unix_time, place, outcome)
+        self._note_price(transaction.message, outcome)
+        if not self._waiting or self._waiting[-1][0] != self.slot:
+            self._waiting.append([self.slot, 0])
+        self._waiting[-1][1] = place.end
         self._on_append()
-        landed = self.history.get(signature)
-        assert landed is not None
         return landed
 
+    def would_succeed(self, transaction: VersionedTransaction) -> bool:
+        """Whether it would if it ran now; VmPanic as in `submit`."""
+        self.tick()
+        return self.mended(lambda: self.vm.would_succeed(transaction))
+
     def simulate(self, transaction: VersionedTransaction) -> Simulation:
-        """VmPanic as in `submit`."""
+        """All that it would do if it ran now; VmPanic as in `submit`."""
         self.tick()
         return self.mended(lambda: self.vm.simulate(transaction))
 
-    def airdrop(self, to: Pubkey, lamports: int) -> str:
+    def _note_price(self, message: AnyMessage, outcome: Outcome) -> None:
+        # Most offer nothing, and looking at every instruction takes longer than all the rest.
+        base = message.header.num_required_signatures * LAMPORTS_PER_SIGNATURE
+        price = budget_of(message).unit_price if outcome.fee > base else 0
+        self.fees.add(self.slot, price, writable_keys(message, outcome.keys, outcome.loaded))
+
+    def airdrop(self, to: Pubkey, lamports: int, blockhash: Hash | None = None) -> str:
         """Transfers from the faucet; the signature, whether the transfer succeeds or not."""
         self.tick()
         # Equal airdrops of one slot would be one transaction: a unit limit that counts up makes
@@ -181,11 +211,29 @@ class Bank:
                 transfer(TransferParams(from_pubkey=self.faucet, to_pubkey=to, lamports=lamports)),
             ],
             self.faucet,
-            self.hashes.at(self.slot),
+            blockhash or self.hashes.at(self.slot),
         )
         transaction = VersionedTransaction(message, [self._faucet])
         self.submit(transaction)
         return str(transaction.signatures[0])
+
+    def slot_at(self, commitment: str) -> int:
+        """The newest slot that is processed, confirmed or finalized, with all that landed in it."""
+        if commitment == "processed":
+            return self.slot
+        behind = CONFIRMED_AFTER if commitment == "confirmed" else FINALIZED_AFTER
+        slot = self.slot - behind
+        while self._waiting and self._waiting[0][1] <= self._ledger.synced:
+            self._waiting.popleft()
+        if self._waiting:
+            slot = min(slot, self._waiting[0][0] - 1)
+        return max(slot, self.genesis.first_slot)
+
+    def balances(self) -> dict[Pubkey, int]:
+        """Lamports of every account there is: whatever ever changed was named by a transaction."""
+        known = self.vm.given_accounts().union(self.history.addresses())
+        balance = self.vm.balance
+        return {key: lamports for key in known if (lamports := balance(key))}
 
     def commitment(self, landed: Landed) -> str:
         """How sure a transaction is; never more than "processed" before it is on disk."""

@@ -6,6 +6,7 @@ The signed bytes stay in the ledger; here is what only running a transaction tel
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from solders.pubkey import Pubkey
@@ -36,14 +37,16 @@ class History:
 
     def add(
         self, signature: str, slot: int, unix_time: int, place: Place, outcome: Outcome
-    ) -> None:
+    ) -> Landed:
         """Appends; slots never go back."""
         index = len(self._all)
-        self._all.append(Landed(signature, index, slot, unix_time, place, outcome))
+        landed = Landed(signature, index, slot, unix_time, place, outcome)
+        self._all.append(landed)
         self._slots.append(slot)
         self._by_signature[signature] = index
         for key in outcome.keys:
             self._by_address.setdefault(key, []).append(index)
+        return landed
 
     def get(self, signature: str) -> Landed | None:
         """By signature."""
@@ -54,9 +57,22 @@ class History:
         """Newest first."""
         return [self._all[i] for i in reversed(self._by_address.get(address, []))]
 
+    def index_in_slot(self, landed: Landed) -> int:
+        """How many landed in its slot before it."""
+        return landed.number - self.count_until(landed.slot - 1)
+
     def in_slot(self, slot: int) -> list[Landed]:
         """In the order in which they ran."""
         return self._all[bisect_left(self._slots, slot) : bisect_right(self._slots, slot)]
+
+    def count_until(self, slot: int) -> int:
+        """How many transactions there are in the chain up to a slot."""
+        newest = self.at_or_before(slot)
+        return 0 if newest is None else newest.number + 1
+
+    def addresses(self) -> Iterable[Pubkey]:
+        """Every address that a transaction named."""
+        return self._by_address
 
     def at_or_before(self, slot: int) -> Landed | None:
         """The newest transaction that is not after a slot."""

@@ -12,7 +12,7 @@ Account layouts: solana-loader-v3-interface, UpgradeableLoaderState.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Protocol
 
 from solders.account import Account
@@ -23,6 +23,12 @@ UPGRADEABLE_LOADER = Pubkey.from_string("BPFLoaderUpgradeab1e1111111111111111111
 _PROGRAM = (2).to_bytes(4, "little")
 _PROGRAMDATA = (3).to_bytes(4, "little")
 _NOBODY = Account(0, b"", Pubkey.default())
+
+
+def code_address(program: Account) -> Pubkey | None:
+    """Where the code of a program account is; None for any other account of the loader."""
+    data = program.data[:36]
+    return Pubkey.from_bytes(data[4:]) if data[:4] == _PROGRAM and len(data) == 36 else None
 
 
 class AccountStore(Protocol):
@@ -48,29 +54,28 @@ class ProgramVisibility:
                 self._vm.set_account(program, account)
         self._hidden.clear()
 
-    def after_transaction(self, keys: Iterable[Pubkey], slot: int) -> None:
+    def after_transaction(self, keys: Sequence[Pubkey], slot: int) -> bool:
         """Hides what a transaction that could reach the loader has changed in this slot.
 
         Every transaction that changes code names the program account, so its keys are enough. A
         transaction that merely names a hidden program makes the VM store it again, hence the test
-        on the hidden set.
+        on the hidden set. False when no code can have changed.
         """
-        keys = list(keys)
         if UPGRADEABLE_LOADER not in keys and self._hidden.isdisjoint(keys):
-            return
+            return False
         for key in keys:
             account = self._vm.get_account(key)
             if account is None or account.owner != UPGRADEABLE_LOADER:
                 continue
-            data = bytes(account.data[:36])
-            if data[:4] != _PROGRAM:
+            address = code_address(account)
+            if address is None:
                 continue
-            code_address = Pubkey.from_bytes(data[4:36])
-            code = self._vm.get_account(code_address)
+            code = self._vm.get_account(address)
             if code is None or code.data[:4] != _PROGRAMDATA:
                 self._vm.set_account(key, account)  # closed: drops the compiled code
             elif int.from_bytes(code.data[4:12], "little") == slot:
-                self._vm.set_account(code_address, _NOBODY)
+                self._vm.set_account(address, _NOBODY)
                 self._vm.set_account(key, account)
-                self._vm.set_account(code_address, code)
+                self._vm.set_account(address, code)
                 self._hidden.add(key)
+        return True

@@ -49,12 +49,12 @@ def test_kill_9_keeps_every_confirmed_transaction(start: Start) -> None:
     net.confirm(sent[-1])
     shown = [net.call("getTransaction", s, FINAL) for s in sent]
     left = net.balance(payer.pubkey())
-    slot = net.call("getSlot")
+    slot = net.slot()
     net.stop(signal.SIGKILL)
 
     again = start()
     assert again.call("getGenesisHash") == genesis
-    assert again.call("getSlot") > slot
+    assert again.slot() > slot
     assert [again.balance(to) for to in receivers] == [SOL + n for n in range(20)]
     assert again.balance(payer.pubkey()) == left
     again.next_slot()
@@ -254,6 +254,6 @@ def test_a_stopped_process_reserves_before_it_shows_later_slots(start: Start) ->
     os.kill(net.process.pid, signal.SIGSTOP)
     time.sleep(4)  # longer than what was reserved
     os.kill(net.process.pid, signal.SIGCONT)
-    seen = net.call("getSlot")
+    seen = net.slot()
     net.stop(signal.SIGKILL)
-    assert start(slot_ms=1).call("getSlot") > seen
+    assert start(slot_ms=1).slot() > seen

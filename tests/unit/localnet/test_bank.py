@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,52 +16,17 @@ from solders.message import Message, MessageV0, MessageV1, TransactionConfig
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
+from tests.unit.localnet.support import Time
 
 from cbctl.localnet.bank import Bank, Refused
 from cbctl.localnet.errors import VmPanic
 from cbctl.localnet.history import Landed
-from cbctl.localnet.ledger import Genesis, Ledger, create
 from cbctl.localnet.rpc.dispatch import answer
-from cbctl.localnet.slots import FIRST_SLOT, SlotClock
+from cbctl.localnet.slots import FIRST_SLOT
 
 SOL = 1_000_000_000
 CLOCK = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
 TABLES = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
-
-
-class Time:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def slots(self, count: int) -> None:
-        self.now += 0.2 * count
-
-
-@pytest.fixture
-def time() -> Time:
-    return Time()
-
-
-@pytest.fixture
-def open_bank(tmp_path: Path, time: Time) -> Iterator[Callable[[], Bank]]:
-    """A function that opens the same state again, as a restart does."""
-    path = tmp_path / "ledger"
-    create(path, Genesis("01" * 32, "02" * 32, "03" * 32, 10**17, FIRST_SLOT, 1_790_000_000, "vm"))
-    ledgers: list[Ledger] = []
-
-    def opener() -> Bank:
-        if ledgers:
-            ledgers.pop().close()
-        ledger = Ledger(path)
-        ledgers.append(ledger)
-        clock = SlotClock(max(FIRST_SLOT, ledger.last_slot + 1), 200, monotonic=lambda: time.now)
-        return Bank(ledger, clock, wall=lambda: 1_790_000_000 + time.now)
-
-    yield opener
-    for ledger in ledgers:
-        ledger.close()
 
 
 def _pay(bank: Bank, payer: Keypair, to: Pubkey, lamports: int) -> VersionedTransaction:
