@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tests.integration.localnet.shapes import Map, either, or_null
+from tests.integration.localnet.support import PROCESSED
 
 
 class Documented(NamedTuple):
@@ -25,7 +26,6 @@ class Documented(NamedTuple):
 BASE64 = {"encoding": "base64"}
 PARSED = {"encoding": "jsonParsed"}
 CONFIRMED = {"commitment": "confirmed"}
-PROCESSED = {"commitment": "processed"}
 READABLE = {"maxSupportedTransactionVersion": 0}
 
 CONTEXT = {"apiVersion?": str, "slot": int}

@@ -24,7 +24,14 @@ from tests.integration.localnet.loader import (
     memo_elf,
     upload,
 )
-from tests.integration.localnet.support import SOL, Localnet, RpcFailure, Start, free_port
+from tests.integration.localnet.support import (
+    PROCESSED,
+    SOL,
+    Localnet,
+    RpcFailure,
+    Start,
+    free_port,
+)
 
 FINAL = {"commitment": "confirmed", "maxSupportedTransactionVersion": 1}
 
@@ -230,7 +237,7 @@ def test_a_taken_port_is_said(start: Start, tmp_path: Path) -> None:
 def test_two_states_are_two_chains(start: Start, tmp_path: Path) -> None:
     one, two = start(tmp_path / "one"), start(tmp_path / "two")
     assert one.call("getGenesisHash") != two.call("getGenesisHash")
-    assert not two.call("isBlockhashValid", str(one.blockhash()))["value"]
+    assert not two.call("isBlockhashValid", str(one.blockhash()), PROCESSED)["value"]
 
 
 def test_a_copied_state_starts_elsewhere(start: Start, tmp_path: Path) -> None:
