@@ -74,14 +74,17 @@ def test_a_panic_costs_the_transaction_that_caused_it_and_no_other(
     net.confirm(sent[-1])
     plain = (str(Pubkey.default()), {"encoding": "base64"})
     shown = [net.call("getTransaction", s, FINAL) for s in sent]
-    accounts, count = net.call("getProgramAccounts", *plain), net.call("getTransactionCount")
+    accounts, count = (
+        net.call("getProgramAccounts", *plain),
+        net.call("getTransactionCount", PROCESSED),
+    )
     slot, signed = net.slot(), net.blockhash()
 
     panics(net, payer, poison)
     assert any("was rebuilt from the log" in line for line in net.lines)
     assert net.call("getProgramAccounts", *plain) == accounts
     assert [net.call("getTransaction", s, FINAL) for s in sent] == shown
-    assert net.call("getTransactionCount") == count
+    assert net.call("getTransactionCount", PROCESSED) == count
     assert net.call("getGenesisHash") == genesis
     assert net.slot() >= slot
     assert net.call("isBlockhashValid", str(signed), PROCESSED)["value"] is True
@@ -92,7 +95,7 @@ def test_a_panic_costs_the_transaction_that_caused_it_and_no_other(
     net.stop(signal.SIGKILL)
     again = rigged(0)
     assert again.balance(to) == 6 * SOL + 10
-    assert again.call("getTransactionCount") == count + 1
+    assert again.call("getTransactionCount", PROCESSED) == count + 1
 
 
 def test_panics_among_many_clients(rigged: Rigged, poison: Keypair) -> None:
