@@ -13,6 +13,7 @@ from typing import NamedTuple
 _SECONDS_PER_YEAR = 60 * 60 * 24 * 365.24
 _BASIS_POINTS = 10_000
 _LARGEST_POWER = 19  # of ten that is a u64
+_I64 = range(-(2**63), 2**63)
 
 
 class Interest(NamedTuple):
@@ -23,11 +24,12 @@ class Interest(NamedTuple):
     updated: int
     rate: int
 
-    def scale(self, now: int) -> float:
-        """What an amount has grown by."""
-        return _growth(self.average_rate, self.updated - self.since) * _growth(
-            self.rate, now - self.updated
-        )
+    def growth(self, now: int) -> float | None:
+        """What an amount has grown by; None when a span of time is no number of the program's."""
+        before, after = self.updated - self.since, now - self.updated
+        if not (_I64.start <= before < _I64.stop and _I64.start <= after < _I64.stop):
+            return None
+        return _grown(self.average_rate, before) * _grown(self.rate, after)
 
 
 class Scale(NamedTuple):
@@ -50,7 +52,7 @@ class MintTerms(NamedTuple):
     scale: Scale | None = None
 
 
-def _growth(rate: int, seconds: int) -> float:
+def _grown(rate: int, seconds: int) -> float:
     try:
         return math.exp(rate * seconds / _SECONDS_PER_YEAR / _BASIS_POINTS)
     except OverflowError:
@@ -62,12 +64,15 @@ def ui_amount(amount: int, terms: MintTerms, now: int) -> dict[str, object]:
     decimals = terms.decimals
     number: float | None
     if terms.interest is not None:
-        text = _trim(f"{amount * terms.interest.scale(now) / 10.0**decimals:.{decimals}f}")
-        number = float(text)
+        growth = terms.interest.growth(now)
+        text, number = "", None
+        if growth is not None:
+            text = _written(amount * (growth / _power_of_ten(decimals)), decimals)
+            number = float(text)
     elif terms.scale is not None:
         scaled = amount * terms.scale.at(now)
-        whole = math.trunc(scaled) if math.isfinite(scaled) else scaled
-        text = _trim(f"{whole / 10.0**decimals:.{decimals}f}")
+        whole = float(math.trunc(scaled)) if math.isfinite(scaled) else scaled
+        text = _written(whole / _power_of_ten(decimals), decimals)
         number = float(text)
     else:
         text = _shifted(amount, decimals)
@@ -79,6 +84,21 @@ def ui_amount(amount: int, terms: MintTerms, now: int) -> dict[str, object]:
         "uiAmount": number,
         "uiAmountString": text,
     }
+
+
+def _power_of_ten(exponent: int) -> float:
+    """By squaring, as the program does it: the last digits of large powers differ otherwise."""
+    power, square = 1.0, 10.0
+    while exponent:
+        if exponent & 1:
+            power *= square
+        exponent >>= 1
+        square *= square
+    return power
+
+
+def _written(number: float, decimals: int) -> str:
+    return "NaN" if math.isnan(number) else _trim(f"{number:.{decimals}f}")
 
 
 def _shifted(amount: int, decimals: int) -> str:
