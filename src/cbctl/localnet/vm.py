@@ -263,7 +263,11 @@ class Vm:
             fee = meta.fee() + _priority_fee(message) if ran else None
             after, tokens_after = list(found.before), found.tokens
             if error is None:
-                after = [_lamports(accounts.get(key)) for key in found.keys]
+                # Built-in programs are not among what it leaves behind.
+                after = [
+                    lamports if (left := accounts.get(key)) is None else left.lamports
+                    for key, lamports in zip(found.keys, found.before, strict=True)
+                ]
                 after[0] -= _priority_fee(message)  # which the VM does not know
                 tokens_after = _tokens(found.keys, lambda k: accounts.get(k) or self.account(k))
             elif fee is not None:
@@ -372,10 +376,6 @@ class Vm:
 
 def _error_of(failed: FailedTransactionMetadata) -> object:
     return json.loads(failed.to_json())["err"]
-
-
-def _lamports(account: Account | None) -> int:
-    return 0 if account is None else account.lamports
 
 
 def _priority_fee(message: AnyMessage) -> int:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import copy
+import json
+import random
 from typing import Any
 
 import pytest
@@ -102,6 +105,55 @@ def test_an_error_has_the_code_of_the_documentation(
     with pytest.raises(RpcFailure) as failure:
         net.call(method, *(_filled(item, names) for item in params))
     assert failure.value.code == code
+
+
+ODD: list[Any] = [
+    None, True, -1, 0, 2**63, 2**64, 2**70, 1.5, 1e308, "", "\u0000", "é" * 50, "1" * 2_000,
+    "z" * 88, [], {}, [[]], {"a": 1}, [None], "AQ==", "\ud83d\ude00", "jsonParsed", "base58",
+]  # fmt: skip
+
+
+def _with_something_odd(params: list[Any], dice: random.Random) -> list[Any]:
+    """The parameters with one value, at any depth, replaced, left out or added."""
+    changed = copy.deepcopy(params)
+    places: list[tuple[Any, Any]] = []
+    inside: list[Any] = [changed]
+    while inside:
+        holder = inside.pop()
+        keys = list(holder) if isinstance(holder, dict) else range(len(holder))
+        places += [(holder, key) for key in keys]
+        inside += [holder[key] for key in keys if isinstance(holder[key], dict | list)]
+    if not places or dice.random() < 0.1:
+        return [*changed, dice.choice(ODD)]
+    holder, key = dice.choice(places)
+    if dice.random() < 0.2:
+        del holder[key]
+    else:
+        holder[key] = dice.choice(ODD)
+    return changed
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=str)
+def test_something_odd_in_a_documented_request_is_no_fault_of_the_node(
+    net: Localnet, names: dict[str, object], request_: Documented
+) -> None:
+    dice = random.Random(str(request_))
+    right = [_filled(item, names) for item in request_.params]
+    calls = [
+        {
+            "jsonrpc": "2.0",
+            "id": number,
+            "method": request_.method,
+            "params": _with_something_odd(right, dice),
+        }
+        for number in range(40)
+    ]
+    body, headers = json.dumps(calls), {"Content-Type": "application/json"}
+    answers = net.http.post(net.url, content=body, headers=headers).json()
+    codes = {answer["error"]["code"] for answer in answers if "error" in answer}
+    assert len(answers) == len(calls)
+    assert -32603 not in codes, net.lines[-20:]
+    assert codes, "nothing was refused"
 
 
 @pytest.mark.parametrize(
