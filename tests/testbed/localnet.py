@@ -24,6 +24,7 @@ from tests.testbed.waiting import wait_for
 
 SOL = 1_000_000_000
 BATCH = 90  # a request may hold 100 calls and 50 KiB
+PROCESSED = {"commitment": "processed"}
 
 
 class RpcFailure(Exception):
@@ -111,12 +112,18 @@ class Localnet:
             raise RpcFailure(answer["error"])
         return answer["result"]
 
+    def slot(self) -> int:
+        """The newest."""
+        return int(self.call("getSlot", PROCESSED))
+
     def blockhash(self) -> Hash:
-        return Hash.from_string(self.call("getLatestBlockhash")["value"]["blockhash"])
+        """The newest."""
+        return Hash.from_string(self.call("getLatestBlockhash", PROCESSED)["value"]["blockhash"])
 
     def send(self, transaction: VersionedTransaction, **config: object) -> str:
         text = base64.b64encode(bytes(transaction)).decode()
-        signature = self.call("sendTransaction", text, {"encoding": "base64", **config})
+        options = {"encoding": "base64", "preflightCommitment": "processed", **config}
+        signature = self.call("sendTransaction", text, options)
         assert isinstance(signature, str)
         return signature
 
@@ -136,8 +143,8 @@ class Localnet:
         )
 
     def next_slot(self) -> int:
-        slot = self.call("getSlot")
-        return int(wait_for(lambda: now if (now := self.call("getSlot")) > slot else None, 15))
+        slot = self.slot()
+        return wait_for(lambda: now if (now := self.slot()) > slot else None, 15)
 
     def funded(self, sol: int = 100) -> Keypair:
         """A new keypair with money, confirmed."""

@@ -163,6 +163,7 @@ async def _run(state: StateFolder, host: str, port: int, access: Access, options
         saves.soon()
 
     bank.on_append = on_append
+    bank.rpc_port = port
     log.info(
         "%s chain %s at slot %d, %d transactions, ready in %.2f s on %s and %s",
         "new" if new else "known",

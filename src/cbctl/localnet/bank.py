@@ -14,34 +14,36 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 from solders.account import Account
-from solders.compute_budget import set_compute_unit_limit
 from solders.hash import Hash
-from solders.keypair import Keypair
-from solders.message import Message
 from solders.pubkey import Pubkey
-from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from cbctl.localnet.chain import HISTORY_BYTES, Chain
+from cbctl.localnet.commitment import Commitments
 from cbctl.localnet.errors import EXIT_FAILED, SnapshotError, Stop, VmPanic
+from cbctl.localnet.faucet import Faucet
+from cbctl.localnet.fees import PriorityFees
 from cbctl.localnet.genesis import Wanted, check
 from cbctl.localnet.history import History, Landed, pack_details
 from cbctl.localnet.ledger import Place
 from cbctl.localnet.nonce import lasts
+from cbctl.localnet.outcome import Outcome, Simulation
+from cbctl.localnet.panics import panics_named
 from cbctl.localnet.records import Entry, Moment, pack
 from cbctl.localnet.replay import hashes_of, replay, vm_of
 from cbctl.localnet.saving import Saving
 from cbctl.localnet.slots import MAX_SLOT, MAX_UNIX_TIME, SlotClock, epoch_of
 from cbctl.localnet.store import Head, shared_transactions
-from cbctl.localnet.transactions import AnyMessage, writable_keys
-from cbctl.localnet.vm import Outcome, Simulation, Vm, panics_named
+from cbctl.localnet.transactions import (
+    LAMPORTS_PER_SIGNATURE,
+    AnyMessage,
+    budget_of,
+    writable_keys,
+)
+from cbctl.localnet.vm import Vm
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-# Slots behind the newest after which a transaction is confirmed and finalized.
-CONFIRMED_AFTER = 1
-FINALIZED_AFTER = 32
 
 
 class Refused(NamedTuple):
@@ -56,6 +58,7 @@ class Bank:
     cover      called before a slot is shown: no restart may begin before it
     on_append  called after each record, so that somebody puts it on disk soon
     wanted     what the chain has to have started with, also one that is restored
+    rpc_port   where it is served, once it is
     """
 
     def __init__(
@@ -67,11 +70,13 @@ class Bank:
     ) -> None:
         self.chain = chain
         self.clock = clock
+        self.rpc_port: int | None = None
         self.on_append: Callable[[], object] = lambda: None
         self._cover = cover
         self._wall = wall
         self.wanted = Wanted()
-        self._airdrops = 0
+        self.fees = PriorityFees()
+        self._commitments = Commitments(chain.ledger)
         # Told of each transaction that lands from now on; the ledger is not told again.
         self.on_landed: Callable[[VersionedTransaction, Landed], None] = lambda _t, _l: None
         # Told when what happened since a snapshot is undone.
@@ -89,7 +94,7 @@ class Bank:
         """Begins where the store stands."""
         self.genesis = head.genesis
         self.hashes = hashes_of(self.genesis)
-        self._faucet = Keypair.from_seed(bytes.fromhex(self.genesis.faucet_seed))
+        self._faucet = Faucet(self.genesis.faucet_seed)
         self.history = History(self.chain.ledger, self.chain.store)
         self._moment = head.moment
 
@@ -111,7 +116,7 @@ class Bank:
     @property
     def faucet(self) -> Pubkey:
         """The account that airdrops come from."""
-        return self._faucet.pubkey()
+        return self._faucet.address
 
     def tick(self) -> int:
         """Brings slot, blockhashes and the VM's clock to this moment; returns the slot."""
@@ -147,19 +152,20 @@ class Bank:
                 self._rebuild()
             raise
 
-    def may_land(self, message: AnyMessage) -> bool:
-        """Whether a message names a recent blockhash or a usable nonce."""
-        return self._by_nonce(message) is not None
+    def may_land(self, message: AnyMessage, slot: int | None = None) -> bool:
+        """Whether a message names a usable nonce, or a blockhash that is recent at a slot (the
+        newest, if none is said)."""
+        return self._by_nonce(message, slot) is not None
 
-    def _by_nonce(self, message: AnyMessage) -> bool | None:
+    def _by_nonce(self, message: AnyMessage, slot: int | None = None) -> bool | None:
         """How a message says that it is not old: by a blockhash, by a nonce, or not at all."""
-        if self.hashes.is_valid(str(message.recent_blockhash)):
+        if self.hashes.is_valid(str(message.recent_blockhash), slot):
             return False
         return True if lasts(message, self.vm.account, self.hashes.at(self.slot)) else None
 
-    def refusal(self, transaction: VersionedTransaction) -> str | None:
-        """Why a transaction does not even run."""
-        if self._by_nonce(transaction.message) is None:
+    def refusal(self, transaction: VersionedTransaction, slot: int) -> str | None:
+        """Why a transaction does not even run, by the blockhashes that are known at a slot."""
+        if not self.may_land(transaction.message, slot):
             return "BlockhashNotFound"
         known = self.history.find(transaction.signatures[0])
         return None if known is None else "AlreadyProcessed"
@@ -205,10 +211,12 @@ class Bank:
         entry = Entry(self.slot, self.unix_time, succeeded, by_nonce, raw, details)
         place = self._append(entry)
         number = self.history.add(signature, self.slot, place, outcome.keys)
+        message = transaction.message
+        writable = writable_keys(message, outcome.keys, outcome.loaded)
         # A failed transaction has changed its payer and its nonce, which are writable too.
-        self._saving.changed.update(
-            writable_keys(transaction.message, outcome.keys, outcome.loaded)
-        )
+        self._saving.changed.update(writable)
+        self.fees.add(self.slot, _unit_price(message, outcome), writable)
+        self._commitments.landed(self.slot, place.end)
         return Landed(str(signature), number, self.slot, self.unix_time, place, outcome, raw)
 
     def _append(self, record: Entry | Moment) -> Place:
@@ -221,35 +229,36 @@ class Bank:
         self.on_append()
         return place
 
+    def would_succeed(self, transaction: VersionedTransaction) -> bool:
+        """Whether it would if it ran now; VmPanic as in `submit`."""
+        self.tick()
+        return self.mended(lambda: self.vm.would_succeed(transaction))
+
     def simulate(self, transaction: VersionedTransaction) -> Simulation:
-        """VmPanic as in `submit`."""
+        """All that it would do if it ran now; VmPanic as in `submit`."""
         self.tick()
         return self.mended(lambda: self.vm.simulate(transaction))
 
-    def airdrop(self, to: Pubkey, lamports: int) -> str:
+    def airdrop(self, to: Pubkey, lamports: int, blockhash: Hash | None = None) -> str:
         """Transfers from the faucet; the signature, whether the transfer succeeds or not."""
         self.tick()
-        # Equal airdrops of one slot would be one transaction: a unit limit that counts up makes
-        # them different.
-        self._airdrops = (self._airdrops + 1) % 1_000_000
-        message = Message.new_with_blockhash(
-            [
-                set_compute_unit_limit(10_000 + self._airdrops),
-                transfer(TransferParams(from_pubkey=self.faucet, to_pubkey=to, lamports=lamports)),
-            ],
-            self.faucet,
-            self.hashes.at(self.slot),
-        )
-        transaction = VersionedTransaction(message, [self._faucet])
+        transaction = self._faucet.airdrop(to, lamports, blockhash or self.hashes.at(self.slot))
         self.submit(transaction)
         return str(transaction.signatures[0])
 
+    def slot_at(self, commitment: str) -> int:
+        """The newest slot that is processed, confirmed or finalized, with all that landed in it."""
+        return max(self._commitments.slot(commitment, self.slot), self.genesis.first_slot)
+
+    def balances(self) -> dict[Pubkey, int]:
+        """Lamports of every account there is."""
+        known = self.vm.given_accounts().union(self.chain.store.addresses(), self._saving.unsaved())
+        balance = self.vm.balance
+        return {key: lamports for key in known if (lamports := balance(key))}
+
     def commitment(self, landed: Landed) -> str:
-        """How sure a transaction is; never more than "processed" before it is on disk."""
-        age = self.slot - landed.slot
-        if age < CONFIRMED_AFTER or self.chain.ledger.synced < landed.place.end:
-            return "processed"
-        return "finalized" if age >= FINALIZED_AFTER else "confirmed"
+        """How sure a transaction is."""
+        return self._commitments.of(self.slot - landed.slot, landed.place.end)
 
     def time_of(self, slot: int) -> int:
         """Unix time of a slot of the past: recorded where something landed, estimated elsewhere."""
@@ -282,6 +291,11 @@ class Bank:
             self.chain.ledger.sync()
         except OSError as error:
             raise Stop(f"cannot write the ledger: {error}", EXIT_FAILED) from None
+
+    @property
+    def first_block(self) -> int:
+        """The oldest slot of which everything that landed is still known."""
+        return max(self.genesis.first_slot, self.history.first_slot)
 
     @property
     def unsaved(self) -> int:
@@ -348,6 +362,8 @@ class Bank:
         store.replace(restored, accounts(), shared)
         ledger.drop(restored.first)
         self._saving.changed.clear()
+        self._commitments.forget()
+        self.fees = PriorityFees()
         self._take_up(restored)
         self.vm = vm
         self.clock.restart(moment.slot, genesis.slot_ms)
@@ -370,6 +386,12 @@ class Bank:
         """Ends the thread and closes the files, without a save."""
         self._saving.close()
         self.chain.close()
+
+
+def _unit_price(message: AnyMessage, outcome: Outcome) -> int:
+    # Most offer nothing, and looking at every instruction takes longer than all the rest.
+    base = message.header.num_required_signatures * LAMPORTS_PER_SIGNATURE
+    return budget_of(message).unit_price if outcome.fee > base else 0
 
 
 def _later(before: Moment, slot: int, unix_time: int, slot_ms: int) -> Moment:

@@ -14,6 +14,9 @@ from solders.hash import Hash
 # solana-clock MAX_PROCESSING_AGE: a transaction lands while its blockhash is at most this old.
 MAX_AGE = 150
 
+# Hashes are known for longer, because a client may look at the chain as it was finalized.
+_KEPT = MAX_AGE + 64
+
 
 class BlockhashQueue:
     """The hashes that a transaction may name at the current slot."""
@@ -30,19 +33,21 @@ class BlockhashQueue:
 
     def advance(self, slot: int) -> None:
         """Moves to `slot`: adds what is new, forgets what is too old."""
-        for new in range(max(self._slot + 1, slot - MAX_AGE, self._first), slot + 1):
+        for new in range(max(self._slot + 1, slot - _KEPT, self._first), slot + 1):
             self._slots[str(self.at(new))] = new
         self._slot = slot
         # Insertion order is slot order, so the old ones are in front.
         while self._slots:
             oldest = next(iter(self._slots))
-            if self._slots[oldest] >= slot - MAX_AGE:
+            if self._slots[oldest] >= slot - _KEPT:
                 break
             del self._slots[oldest]
 
-    def is_valid(self, blockhash: str) -> bool:
-        """Whether a transaction may still name this blockhash."""
-        return blockhash in self._slots
+    def is_valid(self, blockhash: str, slot: int | None = None) -> bool:
+        """Whether a transaction may name this blockhash at a slot (the newest, if none is said)."""
+        at = self._slot if slot is None else slot
+        made = self._slots.get(blockhash)
+        return made is not None and at - MAX_AGE <= made <= at
 
     def __len__(self) -> int:
         return len(self._slots)

@@ -70,5 +70,13 @@ def account_data(data: bytes, encoding: str) -> object:
     """
     if encoding in ("base64", "jsonParsed"):
         return [b64encode(data), "base64"]
+    if encoding == "base64+zstd":
+        return [b64encode(_zstd(data)), encoding]
     text = b58encode(data)
     return text if encoding == "binary" else [text, "base58"]
+
+
+def _zstd(data: bytes) -> bytes:
+    import zstandard  # few ask for it, and everybody would wait for it
+
+    return zstandard.compress(data)

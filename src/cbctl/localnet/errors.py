@@ -10,12 +10,14 @@ INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 
 # Solana's own codes (agave, rpc-client-api/src/custom_error.rs).
+BLOCK_CLEANED_UP = -32001
 PREFLIGHT_FAILURE = -32002
-SIGNATURE_VERIFICATION_FAILURE = -32003
 BLOCK_NOT_AVAILABLE = -32004
+NO_SNAPSHOT = -32008
 ANSWER_TOO_LONG = -32012  # a scan whose results are over the limit
 UNSUPPORTED_TRANSACTION_VERSION = -32015
 MIN_CONTEXT_SLOT_NOT_REACHED = -32016
+FILTER_TRANSACTION_NOT_FOUND = -32020
 
 # Exit codes of the process; the numbers are those of every cbctl command.
 EXIT_FAILED = 1
@@ -42,8 +44,8 @@ class RpcError(Exception):
 
 
 def invalid_params(message: str) -> RpcError:
-    """An error -32602 with the prefix that validators use."""
-    return RpcError(INVALID_PARAMS, f"Invalid param: {message}")
+    """An error -32602."""
+    return RpcError(INVALID_PARAMS, message)
 
 
 class Stop(Exception):

@@ -7,7 +7,7 @@ and the ledger everything else.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -17,10 +17,11 @@ from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import TransactionMetadata
 
 from cbctl.localnet.ledger import Ledger, Place
+from cbctl.localnet.outcome import Outcome
 from cbctl.localnet.records import Entry, unpack
 from cbctl.localnet.store import Row, Store
+from cbctl.localnet.tokens import TokenBalance
 from cbctl.localnet.transactions import Loaded
-from cbctl.localnet.vm import Outcome
 
 
 class Landed(NamedTuple):
@@ -35,8 +36,13 @@ class Landed(NamedTuple):
     raw: bytes
 
 
+# A TokenBalance with its three addresses one after the other: place, addresses, amount, decimals.
+_Tokens = list[tuple[int, bytes, int, int]]
+
+
 class _Details(msgspec.Struct, array_like=True):
-    """An Outcome without what the signed bytes tell; addresses one after the other."""
+    """An Outcome without what the signed bytes tell; addresses one after the other. Ledgers from
+    before token balances were kept end with `after`."""
 
     error: object
     fee: int
@@ -45,6 +51,9 @@ class _Details(msgspec.Struct, array_like=True):
     readonly: bytes
     before: list[int]
     after: list[int]
+    tokens_before: _Tokens = []
+    tokens_after: _Tokens = []
+    loaded_bytes: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -62,8 +71,26 @@ def pack_details(outcome: Outcome) -> bytes:
             b"".join(map(bytes, outcome.loaded.readonly)),
             outcome.before,
             outcome.after,
+            _packed(outcome.tokens_before),
+            _packed(outcome.tokens_after),
+            outcome.loaded_bytes,
         )
     )
+
+
+def _packed(balances: Sequence[TokenBalance]) -> _Tokens:
+    return [
+        (place, bytes(mint) + bytes(owner) + bytes(program), amount, decimals)
+        for place, mint, owner, program, amount, decimals in balances
+    ]
+
+
+def _unpacked(tokens: _Tokens) -> list[TokenBalance]:
+    balances = []
+    for place, joined, amount, decimals in tokens:
+        mint, owner, program = _addresses(joined)
+        balances.append(TokenBalance(place, mint, owner, program, amount, decimals))
+    return balances
 
 
 def _addresses(joined: bytes) -> list[Pubkey]:
@@ -170,6 +197,10 @@ class History:
         for number, place in self._store.naming(address, min(limit, self._stored), above):
             yield self._load(number, place)
 
+    def index_in_slot(self, landed: Landed) -> int:
+        """How many landed in its slot before it."""
+        return landed.number - self.count_until(landed.slot - 1)
+
     def in_slot(self, slot: int) -> list[Landed]:
         """In the order in which they ran."""
         found = [item for item in self._store.in_slot(slot) if item[0] < self._stored]
@@ -178,14 +209,37 @@ class History:
             found += [(row.number, row.place) for row in rows]
         return [self._load(number, place) for number, place in found]
 
+    def count_until(self, slot: int) -> int:
+        """How many transactions there are in the chain up to a slot."""
+        newest = self._newest(slot)
+        return self._oldest[0] if newest is None else newest[0] + 1
+
+    @property
+    def first_slot(self) -> int:
+        """The oldest slot of which nothing is forgotten, 0 if nothing ever was."""
+        number, slot = self._oldest
+        return slot + 1 if number else 0
+
+    @property
+    def _oldest(self) -> tuple[int, int]:
+        """Number and slot of the oldest transaction that is kept."""
+        stored = self._store.oldest()
+        if stored is not None:
+            return stored
+        row = next((fresh.rows[0] for fresh in reversed([*self._in_memory()]) if fresh.rows), None)
+        return (len(self), 0) if row is None else (row.number, row.slot)
+
     def at_or_before(self, slot: int) -> Landed | None:
         """The newest transaction that is not after a slot."""
+        newest = self._newest(slot)
+        return None if newest is None else self._load(*newest)
+
+    def _newest(self, slot: int) -> tuple[int, Place] | None:
         for fresh in self._in_memory():
             if count := fresh.until(slot):
                 row = fresh.rows[count - 1]
-                return self._load(row.number, row.place)
-        stored = self._store.at_or_before(slot)
-        return None if stored is None else self._load(*stored)
+                return row.number, row.place
+        return self._store.at_or_before(slot)
 
     def _load(self, number: int, place: Place) -> Landed:
         entry = unpack(self._ledger.read(place))
@@ -202,6 +256,9 @@ class History:
             loaded=loaded,
             before=details.before,
             after=details.after,
+            tokens_before=_unpacked(details.tokens_before),
+            tokens_after=_unpacked(details.tokens_after),
+            loaded_bytes=details.loaded_bytes,
         )
         return Landed(
             str(transaction.signatures[0]),

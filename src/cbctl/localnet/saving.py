@@ -55,6 +55,10 @@ class Saving:
         self._chain.ledger.sync()
         self._chain.store.save(batch)
 
+    def unsaved(self) -> set[Pubkey]:
+        """Accounts that may not be in the store yet."""
+        return self.changed if self._under_way is None else self.changed | self._under_way.changed
+
     def settle(self) -> OSError | None:
         """Waits for a save that is under way. When the disk refused it, nothing is lost: the ledger
         has it all, and the next save takes it in too."""

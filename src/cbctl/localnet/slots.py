@@ -17,12 +17,23 @@ MAX_UNIX_TIME = 253_402_300_799
 SLOTS_PER_EPOCH = 432_000
 FIRST_NORMAL_EPOCH = 14
 FIRST_NORMAL_SLOT = 524_256
+_SHORTEST_EPOCH = 32
 
 
 def epoch_of(slot: int) -> tuple[int, int]:
-    """Epoch and index in it of a slot at or after `FIRST_SLOT`."""
+    """Epoch and index in it of a slot."""
+    if slot < FIRST_NORMAL_SLOT:
+        epoch = ((slot + _SHORTEST_EPOCH) // _SHORTEST_EPOCH).bit_length() - 1
+        return epoch, slot - first_slot_of(epoch)
     epochs, index = divmod(slot - FIRST_NORMAL_SLOT, SLOTS_PER_EPOCH)
     return FIRST_NORMAL_EPOCH + epochs, index
+
+
+def first_slot_of(epoch: int) -> int:
+    """The first slot of an epoch, of those before the normal ones too."""
+    if epoch < FIRST_NORMAL_EPOCH:
+        return ((1 << epoch) - 1) * _SHORTEST_EPOCH
+    return FIRST_NORMAL_SLOT + (epoch - FIRST_NORMAL_EPOCH) * SLOTS_PER_EPOCH
 
 
 class SlotClock:

@@ -168,6 +168,10 @@ class Store:
             for address, value in rows:
                 yield Pubkey(address), unpack_account(value)
 
+    def addresses(self) -> Iterator[Pubkey]:
+        """Of all accounts."""
+        return (Pubkey(key) for (key,) in self._reader.execute("select address from account"))
+
     def count_accounts(self) -> int:
         """How many there are."""
         (count,) = self._reader.execute("select count(*) from account").fetchone()
@@ -200,6 +204,13 @@ class Store:
             (slot,),
         ).fetchone()
         return None if row is None else (row[0], Place(row[1], row[2]))
+
+    def oldest(self) -> tuple[int, int] | None:
+        """Number and slot of the first transaction that is kept."""
+        row: tuple[int, int] | None = self._reader.execute(
+            "select number, slot from landed order by number limit 1"
+        ).fetchone()
+        return row
 
     def naming(self, address: Pubkey, below: int, above: int) -> Iterator[tuple[int, Place]]:
         """Transactions with an address, newest first, with numbers between two others."""

@@ -24,8 +24,8 @@ _MAX_UNITS = 1_400_000
 _UNITS_PER_INSTRUCTION = 200_000
 _UNITS_PER_BUILTIN = 3_000  # SIMD-0170
 
-_TABLE_PROGRAM = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
 SLOT_HASHES = Pubkey.from_string("SysvarS1otHashes111111111111111111111111111")
+_TABLE_PROGRAM = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
 _SLOT_HASHES_READERS = {_TABLE_PROGRAM, SLOT_HASHES}
 _TABLE_META_BYTES = 56  # address-lookup-table-interface, LOOKUP_TABLE_META_SIZE
 
@@ -40,11 +40,12 @@ _BUILTINS = {
     Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111"),
     Pubkey.from_string("LoaderV411111111111111111111111111111111111"),
 }
-# Precompiles: each signature that they check costs as much as one of the transaction's own.
-_PRECOMPILES = {
-    Pubkey.from_string("Ed25519SigVerify111111111111111111111111111"),
-    Pubkey.from_string("KeccakSecp256k11111111111111111111111111111"),
-    Pubkey.from_string("Secp256r1SigVerify1111111111111111111111111"),
+# Each signature that a precompile checks costs as many lamports as one of the transaction's own,
+# and so many units of a block.
+PRECOMPILES = {
+    Pubkey.from_string("Ed25519SigVerify111111111111111111111111111"): 2_400,
+    Pubkey.from_string("KeccakSecp256k11111111111111111111111111111"): 6_690,
+    Pubkey.from_string("Secp256r1SigVerify1111111111111111111111111"): 4_800,
 }
 
 AnyMessage = Message | MessageV0 | MessageV1
@@ -166,8 +167,31 @@ def uses_slot_hashes(message: AnyMessage, keys: Sequence[Pubkey]) -> bool:
     return bool(tables) or not _SLOT_HASHES_READERS.isdisjoint(keys)
 
 
-def fee_of(message: AnyMessage) -> int:
-    """Lamports that landing costs: signatures and priority (agave, fee and compute-budget)."""
+class Budget(NamedTuple):
+    """What a message asks for and offers.
+
+    signatures   that it pays for, those checked by precompiles included
+    unit_limit   compute units at most
+    priority     lamports above the fee for its signatures
+    """
+
+    signatures: int
+    unit_limit: int
+    priority: int
+
+    @property
+    def fee(self) -> int:
+        """Lamports that landing costs."""
+        return self.signatures * LAMPORTS_PER_SIGNATURE + self.priority
+
+    @property
+    def unit_price(self) -> int:
+        """Micro-lamports for each compute unit, as paid."""
+        return self.priority * 1_000_000 // self.unit_limit if self.unit_limit else 0
+
+
+def budget_of(message: AnyMessage) -> Budget:
+    """Signatures, limit and priority of a message (agave, fee and compute-budget)."""
     keys = message.account_keys
     signatures = message.header.num_required_signatures
     price = 0
@@ -176,7 +200,7 @@ def fee_of(message: AnyMessage) -> int:
     for instruction in message.instructions:
         program = keys[instruction.program_id_index]
         data = bytes(instruction.data)
-        if program in _PRECOMPILES:
+        if program in PRECOMPILES:
             signatures += data[0] if data else 0
         elif program == COMPUTE_BUDGET and len(data) >= 5 and data[0] == 2:
             limit = int.from_bytes(data[1:5], "little")
@@ -184,8 +208,7 @@ def fee_of(message: AnyMessage) -> int:
             price = int.from_bytes(data[1:9], "little")
         default_limit += _UNITS_PER_BUILTIN if program in _BUILTINS else _UNITS_PER_INSTRUCTION
     if isinstance(message, MessageV1):
-        priority = message.config.priority_fee or 0
-    else:
-        units = min(default_limit if limit is None else limit, _MAX_UNITS)
-        priority = -(-price * units // 1_000_000)
-    return signatures * LAMPORTS_PER_SIGNATURE + priority
+        config = message.config
+        return Budget(signatures, config.compute_unit_limit or 0, config.priority_fee or 0)
+    units = min(default_limit if limit is None else limit, _MAX_UNITS)
+    return Budget(signatures, units, -(-price * units // 1_000_000))

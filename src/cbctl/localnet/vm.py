@@ -7,28 +7,32 @@ checking them once is what makes running a long log again fast.
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from solders.account import Account
 from solders.clock import Clock
 from solders.hash import Hash
-from solders.message import MessageV0, MessageV1
+from solders.message import MessageAddressTableLookup, MessageV0, MessageV1
 from solders.pubkey import Pubkey
 from solders.solders import FeatureSet, LiteSVM  # solders.litesvm lacks set_precompiles
 from solders.transaction import VersionedTransaction
-from solders.transaction_metadata import (
-    FailedTransactionMetadata,
-    SimulatedTransactionInfo,
-    TransactionMetadata,
-)
+from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo
 
-from cbctl.localnet.blockhash import MAX_AGE
-from cbctl.localnet.errors import VmPanic
+from cbctl.localnet.hash_sysvars import HashSysvars
+from cbctl.localnet.loaded import ACCOUNT_BYTES, TABLE_BYTES, CodeSizes
 from cbctl.localnet.nonce import RECENT_BLOCKHASHES, SYSVARS, advanced, nonce_address
+from cbctl.localnet.outcome import Found, Outcome, Simulation
+from cbctl.localnet.panics import panics_named
 from cbctl.localnet.programs import UPGRADEABLE_LOADER, ProgramVisibility
 from cbctl.localnet.slots import epoch_of
+from cbctl.localnet.tokens import (
+    NATIVE_MINT,
+    TOKEN,
+    TOKEN_PROGRAMS,
+    TokenBalance,
+    native_mint,
+    token_balances,
+)
 from cbctl.localnet.transactions import (
     LAMPORTS_PER_SIGNATURE,
     SLOT_HASHES,
@@ -39,56 +43,28 @@ from cbctl.localnet.transactions import (
     with_blockhash,
 )
 
-SLOT_HASHES_LENGTH = 512  # solana-slot-hashes MAX_ENTRIES
 _GONE = Account(0, b"", Pubkey.default())
 
+_NATIVE_MINT_LAMPORTS = 1_000_000_000
 
-class Outcome(NamedTuple):
-    """What running a transaction did.
+# Whose accounts a new VM has: loaders, built-in programs, sysvars, features, the stake config.
+_OWNERS_OF_GENESIS = tuple(
+    map(
+        Pubkey.from_string,
+        (
+            "NativeLoader1111111111111111111111111111111",
+            "BPFLoader1111111111111111111111111111111111",
+            "BPFLoader2111111111111111111111111111111111",
+            "BPFLoaderUpgradeab1e11111111111111111111111",
+            "Sysvar1111111111111111111111111111111111111",
+            "Feature111111111111111111111111111111111111",
+            "Config1111111111111111111111111111111111111",
+        ),
+    )
+)
 
-    error     the TransactionError in serde's JSON form, None when it succeeded
-    landed    whether the fee was taken; if not, nothing changed
-    fee       lamports
-    balances  lamports of `keys` before and after
-    """
-
-    error: object
-    landed: bool
-    fee: int
-    meta: TransactionMetadata
-    keys: list[Pubkey]
-    loaded: Loaded
-    before: list[int]
-    after: list[int]
-
-
-class Simulation(NamedTuple):
-    """What running a transaction would do; `accounts` are those it would leave behind."""
-
-    error: object
-    meta: TransactionMetadata
-    accounts: dict[Pubkey, Account]
-
-
-class PanicsNamed:
-    """Turns pyo3's PanicException, which is no Exception, into VmPanic.
-
-    A class, because it wraps every transaction and contextlib's generator costs three times more.
-    """
-
-    __slots__ = ()
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: object
-    ) -> None:
-        if kind is not None and kind.__name__ == "PanicException":
-            raise VmPanic(str(error)) from None
-
-
-panics_named = PanicsNamed()
+# One for all transactions without tables: a history has many.
+_NOTHING_LOADED = Loaded([], [])
 
 
 def features(activated: Iterable[str] = (), deactivated: Iterable[str] = ()) -> FeatureSet:
@@ -122,6 +98,7 @@ def _new_vm(feature_set: FeatureSet) -> LiteSVM:
     vm.set_sigverify(False)
     vm.set_blockhash_check(False)
     vm.set_transaction_history(0)
+    vm.set_account(NATIVE_MINT, Account(_NATIVE_MINT_LAMPORTS, native_mint(), TOKEN))
     return vm
 
 
@@ -149,12 +126,12 @@ class Vm:
         self._blockhash_at = blockhash_at
         with panics_named:
             self._svm = _new_vm(feature_set or features())
+        self._sysvars = HashSysvars(self._svm, blockhash_at)
         self._programs = ProgramVisibility(self._svm)
+        self._code_sizes = CodeSizes(self._svm)
         self._built_in = {key for key, _ in self._svm.get_program_accounts(UPGRADEABLE_LOADER)}
         self._slot = -1
         self._unix_time = -1
-        self._hashes_slot = -1
-        self._blockhashes_slot = -1
 
     def enter(self, slot: int, unix_time: int, epoch_start: int) -> None:
         """Sets the clock; code that was deployed in an earlier slot becomes callable."""
@@ -163,6 +140,7 @@ class Vm:
         with panics_named:
             self._svm.set_clock(_clock(slot, unix_time, epoch_start))
             if slot != self._slot:
+                self._sysvars.enter(slot)
                 self._programs.enter_slot()
         self._slot, self._unix_time = slot, unix_time
 
@@ -188,42 +166,84 @@ class Vm:
             message = transaction.message
             static = message.account_keys
             transaction = self._prepared(transaction, message, static)
-            loaded = self._loaded(message)
-            keys = [*static, *loaded.writable, *loaded.readonly]
+            found = self._find(message, static)
+            keys, before = found.keys, found.before
             balance = self._svm.get_balance
-            before = [balance(key) or 0 for key in keys]
             priority = self._take_priority_fee(message, keys[0], before[0])
             result = self._svm.send_transaction(transaction)
             if priority and balance(keys[0]) == before[0] - priority:
                 self._set_lamports(keys[0], before[0])  # not even the base fee was taken
             after = [balance(key) or 0 for key in keys]
+            tokens_after = found.tokens
             if isinstance(result, FailedTransactionMetadata):
                 meta, error = result.meta(), _error_of(result)
             else:
                 meta, error = result, None
-                self._programs.after_transaction(keys, self._slot)
+                tokens_after = _tokens(keys, self._svm.get_account)
+                if self._programs.after_transaction(keys, self._slot):
+                    self._code_sizes.forget()
             landed = error is None or after[0] != before[0]
             if by_nonce and landed and error is not None:
                 self._use_nonce(message)
-            fee = meta.fee() + priority
-            return Outcome(error, landed, fee, meta, keys, loaded, before, after)
+            return Outcome(
+                error,
+                landed,
+                meta.fee() + priority,
+                meta,
+                keys,
+                found.loaded,
+                before,
+                after,
+                found.tokens,
+                tokens_after,
+                found.size,
+            )
+
+    def would_succeed(self, transaction: VersionedTransaction) -> bool:
+        """Runs a transaction without a trace, and looks at nothing else."""
+        with panics_named:
+            message = transaction.message
+            transaction = self._prepared(transaction, message, message.account_keys)
+            result = self._svm.simulate_transaction(transaction)
+            return isinstance(result, SimulatedTransactionInfo)
 
     def simulate(self, transaction: VersionedTransaction) -> Simulation:
         """Runs a transaction without a trace."""
         with panics_named:
             message = transaction.message
-            transaction = self._prepared(transaction, message, message.account_keys)
+            static = message.account_keys
+            transaction = self._prepared(transaction, message, static)
+            found = self._find(message, static)
             result = self._svm.simulate_transaction(transaction)
+            meta, error, accounts = result.meta(), None, {}
             if isinstance(result, SimulatedTransactionInfo):
-                return Simulation(None, result.meta(), dict(result.post_accounts()))
-            return Simulation(_error_of(result), result.meta(), {})
+                accounts = dict(result.post_accounts())
+            else:
+                error = _error_of(result)
+            # Whatever is run says so in the log.
+            ran = error is None or bool(meta.logs())
+            fee = meta.fee() + _priority_fee(message) if ran else None
+            after, tokens_after = list(found.before), found.tokens
+            if error is None:
+                # Built-in programs are not among what it leaves behind.
+                after = [
+                    lamports if (left := accounts.get(key)) is None else left.lamports
+                    for key, lamports in zip(found.keys, found.before, strict=True)
+                ]
+                after[0] -= _priority_fee(message)  # which the VM does not know
+                tokens_after = _tokens(found.keys, lambda k: accounts.get(k) or self.account(k))
+            elif fee is not None:
+                after[0] -= fee
+            return Simulation(error, fee, meta, found, after, tokens_after, accounts)
+
+    def find(self, message: AnyMessage) -> Found:
+        """What a message would find if it ran now."""
+        with panics_named:
+            return self._find(message, message.account_keys)
 
     def account(self, address: Pubkey) -> Account | None:
         """None also for an account without lamports, which does not exist on a cluster."""
-        if address == SLOT_HASHES:
-            self._provide_slot_hashes()
-        elif address == RECENT_BLOCKHASHES:
-            self._provide_blockhashes()
+        self._sysvars.provide(address)
         account = self._svm.get_account(address)
         return account if account is not None and account.lamports else None
 
@@ -240,8 +260,8 @@ class Vm:
     def program_accounts(self, program: Pubkey) -> list[tuple[Pubkey, Account]]:
         """Every account that a program owns, in order of address."""
         if program == SYSVARS:
-            self._provide_slot_hashes()
-            self._provide_blockhashes()
+            self._sysvars.provide(SLOT_HASHES)
+            self._sysvars.provide(RECENT_BLOCKHASHES)
         accounts = self._svm.get_program_accounts(program)
         return sorted((item for item in accounts if item[1].lamports), key=lambda i: bytes(i[0]))
 
@@ -249,14 +269,37 @@ class Vm:
         """Lamports."""
         return self._svm.minimum_balance_for_rent_exemption(data_length)
 
+    def given_accounts(self) -> set[Pubkey]:
+        """Accounts that a VM begins with."""
+        given = {NATIVE_MINT}
+        for owner in _OWNERS_OF_GENESIS:
+            given.update(key for key, _ in self._svm.get_program_accounts(owner))
+        return given
+
+    def _find(self, message: AnyMessage, static: list[Pubkey]) -> Found:
+        tables = message.address_table_lookups if isinstance(message, MessageV0) else []
+        loaded = self._from_tables(tables) if tables else _NOTHING_LOADED
+        keys = [*static, *loaded.writable, *loaded.readonly] if tables else static
+        get_account = self._svm.get_account
+        before, size = [], len(tables) * TABLE_BYTES
+        for key in keys:
+            account = get_account(key)
+            if account is None:
+                before.append(0)
+                continue
+            before.append(account.lamports)
+            size += ACCOUNT_BYTES + len(account.data)
+            if account.executable:
+                size += self._code_sizes.of(key, account, keys)
+        return Found(keys, loaded, before, _tokens(keys, get_account), size)
+
     def _take_priority_fee(self, message: AnyMessage, payer: Pubkey, lamports: int) -> int:
         """Takes what a version 1 header offers, which the VM does not; returns what was taken.
 
         Leaves a lamport to a payer who cannot pay: the VM then says InsufficientFundsForFee, while
         an empty account would not exist at all.
         """
-        priority = message.config.priority_fee or 0 if isinstance(message, MessageV1) else 0
-        priority = max(0, min(priority, lamports - 1))
+        priority = max(0, min(_priority_fee(message), lamports - 1))
         if priority:
             self._set_lamports(payer, lamports - priority)
         return priority
@@ -272,32 +315,14 @@ class Vm:
     def _prepared(
         self, transaction: VersionedTransaction, message: AnyMessage, keys: Sequence[Pubkey]
     ) -> VersionedTransaction:
-        """Fills the sysvars that change with every slot for those who read them: 512 hashes per
-        slot are too many for everyone. The transaction as the VM must see it: the VM takes the
+        """The transaction as the VM must see it, with the sysvars that it reads: the VM takes the
         next value of a nonce from the transaction's blockhash, a validator from its newest one."""
         if uses_slot_hashes(message, keys):
-            self._provide_slot_hashes()
+            self._sysvars.provide(SLOT_HASHES)
         if RECENT_BLOCKHASHES not in keys:
             return transaction
-        self._provide_blockhashes()
+        self._sysvars.provide(RECENT_BLOCKHASHES)
         return with_blockhash(transaction, self._blockhash_at(self._slot))
-
-    def _provide_slot_hashes(self) -> None:
-        if self._hashes_slot != self._slot:
-            newest = self._slot - 1
-            slots = range(newest, newest - SLOT_HASHES_LENGTH, -1)
-            self._svm.set_slot_hashes([(s, self._blockhash_at(s)) for s in slots])
-            self._hashes_slot = self._slot
-
-    def _provide_blockhashes(self) -> None:
-        """RecentBlockhashes: u64 length, then hash and u64 fee, newest first."""
-        if self._blockhashes_slot != self._slot:
-            slots = range(self._slot, self._slot - MAX_AGE, -1)
-            fee = struct.pack("<Q", LAMPORTS_PER_SIGNATURE)
-            entries = b"".join(bytes(self._blockhash_at(slot)) + fee for slot in slots)
-            data = struct.pack("<Q", MAX_AGE) + entries
-            self._svm.set_account(RECENT_BLOCKHASHES, Account(1, data, SYSVARS))
-            self._blockhashes_slot = self._slot
 
     def _use_nonce(self, message: AnyMessage) -> None:
         address = nonce_address(message)
@@ -307,17 +332,28 @@ class Vm:
             used = advanced(account, newest, LAMPORTS_PER_SIGNATURE)
             self._svm.set_account(address, used)
 
-    def _loaded(self, message: AnyMessage) -> Loaded:
+    def _from_tables(self, lookups: Sequence[MessageAddressTableLookup]) -> Loaded:
         loaded = Loaded([], [])
-        if isinstance(message, MessageV0):
-            for lookup in message.address_table_lookups:
-                table = self._svm.get_account(lookup.account_key)
-                if table is not None:
-                    data = bytes(table.data)
-                    loaded.writable.extend(table_lookup(data, bytes(lookup.writable_indexes)))
-                    loaded.readonly.extend(table_lookup(data, bytes(lookup.readonly_indexes)))
+        for lookup in lookups:
+            table = self._svm.get_account(lookup.account_key)
+            if table is not None:
+                data = table.data
+                loaded.writable.extend(table_lookup(data, bytes(lookup.writable_indexes)))
+                loaded.readonly.extend(table_lookup(data, bytes(lookup.readonly_indexes)))
         return loaded
 
 
 def _error_of(failed: FailedTransactionMetadata) -> object:
     return json.loads(failed.to_json())["err"]
+
+
+def _priority_fee(message: AnyMessage) -> int:
+    """What a version 1 header offers."""
+    return message.config.priority_fee or 0 if isinstance(message, MessageV1) else 0
+
+
+def _tokens(
+    keys: list[Pubkey], account_of: Callable[[Pubkey], Account | None]
+) -> Sequence[TokenBalance]:
+    """Nothing can have changed a token account that does not name its program."""
+    return () if TOKEN_PROGRAMS.isdisjoint(keys) else token_balances(keys, account_of)

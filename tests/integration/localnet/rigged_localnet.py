@@ -22,7 +22,8 @@ from solders.pubkey import Pubkey  # noqa: E402
 from solders.transaction import VersionedTransaction  # noqa: E402
 
 from cbctl.localnet.__main__ import main  # noqa: E402
-from cbctl.localnet.vm import Outcome, Vm  # noqa: E402
+from cbctl.localnet.outcome import Outcome  # noqa: E402
+from cbctl.localnet.vm import Vm  # noqa: E402
 
 execute = Vm.execute
 

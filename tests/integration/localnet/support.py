@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.testbed.localnet import PROCESSED as PROCESSED
 from tests.testbed.localnet import SOL as SOL
 from tests.testbed.localnet import Localnet as Localnet
 from tests.testbed.localnet import RpcFailure as RpcFailure

@@ -25,6 +25,7 @@ from tests.integration.localnet.loader import (
     upload,
 )
 from tests.integration.localnet.support import (
+    PROCESSED,
     SOL,
     Localnet,
     RpcFailure,
@@ -56,12 +57,12 @@ def test_kill_9_keeps_every_confirmed_transaction(start: Start) -> None:
     net.confirm(sent[-1])
     shown = [net.call("getTransaction", s, FINAL) for s in sent]
     left = net.balance(payer.pubkey())
-    slot = net.call("getSlot")
+    slot = net.slot()
     net.stop(signal.SIGKILL)
 
     again = start()
     assert again.call("getGenesisHash") == genesis
-    assert again.call("getSlot") > slot
+    assert again.slot() > slot
     assert [again.balance(to) for to in receivers] == [SOL + n for n in range(20)]
     assert again.balance(payer.pubkey()) == left
     again.next_slot()
@@ -237,7 +238,7 @@ def test_a_taken_port_is_said(start: Start, tmp_path: Path) -> None:
 def test_two_states_are_two_chains(start: Start, tmp_path: Path) -> None:
     one, two = start(tmp_path / "one"), start(tmp_path / "two")
     assert one.call("getGenesisHash") != two.call("getGenesisHash")
-    assert not two.call("isBlockhashValid", str(one.blockhash()))["value"]
+    assert not two.call("isBlockhashValid", str(one.blockhash()), PROCESSED)["value"]
 
 
 def test_a_copied_state_starts_elsewhere(start: Start, tmp_path: Path) -> None:
@@ -261,6 +262,6 @@ def test_a_stopped_process_reserves_before_it_shows_later_slots(start: Start) ->
     os.kill(net.process.pid, signal.SIGSTOP)
     time.sleep(4)  # longer than what was reserved
     os.kill(net.process.pid, signal.SIGCONT)
-    seen = net.call("getSlot")
+    seen = net.slot()
     net.stop(signal.SIGKILL)
-    assert start(slot_ms=1).call("getSlot") > seen
+    assert start(slot_ms=1).slot() > seen

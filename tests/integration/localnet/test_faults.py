@@ -16,7 +16,7 @@ from tests.integration.localnet.loader import (
     memo_elf,
     upload,
 )
-from tests.integration.localnet.support import SOL, Localnet, RpcFailure, free_port
+from tests.integration.localnet.support import PROCESSED, SOL, Localnet, RpcFailure, free_port
 
 RIGGED = Path(__file__).with_name("rigged_localnet.py")
 FINAL = {"commitment": "confirmed", "maxSupportedTransactionVersion": 1}
@@ -74,17 +74,20 @@ def test_a_panic_costs_the_transaction_that_caused_it_and_no_other(
     net.confirm(sent[-1])
     plain = (str(Pubkey.default()), {"encoding": "base64"})
     shown = [net.call("getTransaction", s, FINAL) for s in sent]
-    accounts, count = net.call("getProgramAccounts", *plain), net.call("getTransactionCount")
-    slot, signed = net.call("getSlot"), net.blockhash()
+    accounts, count = (
+        net.call("getProgramAccounts", *plain),
+        net.call("getTransactionCount", PROCESSED),
+    )
+    slot, signed = net.slot(), net.blockhash()
 
     panics(net, payer, poison)
     assert any("was rebuilt from the store" in line for line in net.lines)
     assert net.call("getProgramAccounts", *plain) == accounts
     assert [net.call("getTransaction", s, FINAL) for s in sent] == shown
-    assert net.call("getTransactionCount") == count
+    assert net.call("getTransactionCount", PROCESSED) == count
     assert net.call("getGenesisHash") == genesis
-    assert net.call("getSlot") >= slot
-    assert net.call("isBlockhashValid", str(signed))["value"] is True
+    assert net.slot() >= slot
+    assert net.call("isBlockhashValid", str(signed), PROCESSED)["value"] is True
     # It goes on, and what comes afterwards is kept as well.
     net.confirm(net.pay(payer, to, SOL))
     panics(net, payer, poison)
@@ -92,7 +95,7 @@ def test_a_panic_costs_the_transaction_that_caused_it_and_no_other(
     net.stop(signal.SIGKILL)
     again = rigged(0)
     assert again.balance(to) == 6 * SOL + 10
-    assert again.call("getTransactionCount") == count + 1
+    assert again.call("getTransactionCount", PROCESSED) == count + 1
 
 
 def test_panics_among_many_clients(rigged: Rigged, poison: Keypair) -> None:
@@ -120,22 +123,22 @@ def test_a_clock_that_is_set_back_changes_nothing_that_grows(
     payer, to = net.funded(), Pubkey.new_unique()
     first = net.pay(payer, to, SOL)
     net.confirm(first)
-    seen, signed = net.call("getSlot"), net.blockhash()
+    seen, signed = net.slot(), net.blockhash()
 
     (tmp_path / "clock").write_text(str(-HOUR))
     slots = [net.next_slot() for _ in range(3)]
     assert slots == sorted(set(slots)) and slots[0] > seen
     assert net.blockhash() != signed
-    assert net.call("isBlockhashValid", str(signed))["value"] is True
+    assert net.call("isBlockhashValid", str(signed), PROCESSED)["value"] is True
     second = net.pay(payer, to, SOL)
     net.confirm(second)
     times = [net.call("getTransaction", s, FINAL)["blockTime"] for s in (first, second)]
     assert times[0] <= times[1], "time of the chain went back"
-    seen = net.call("getSlot")
+    seen = net.slot()
     net.stop(signal.SIGKILL)
 
     again = rigged(-HOUR)
-    assert again.call("getSlot") > seen
+    assert again.slot() > seen
     third = again.pay(payer, to, SOL)
     again.confirm(third)
     assert again.balance(to) == 3 * SOL

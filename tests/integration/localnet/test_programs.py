@@ -45,7 +45,7 @@ def _same_slot(net: Localnet, first: str, program: Keypair, caller: Keypair) -> 
     """Reachable in the slot in which `first` landed? None when the slot was over too early."""
     landed = net.status(first)["slot"]
     reached = _reaches_code(net, program, caller)
-    return reached if net.call("getSlot") == landed else None
+    return reached if net.slot() == landed else None
 
 
 def test_new_code_is_callable_from_the_next_slot(start: Start, elf: bytes) -> None:

@@ -174,7 +174,7 @@ def test_transactions_that_are_none(net: Localnet) -> None:
     refused(bytes(outside), "failed to deserialize")
     broken = bytearray(raw)
     broken[5] ^= 1
-    refused(bytes(broken), "signature verification failure", -32003)
+    refused(bytes(broken), "did not pass signature verification", -32002)
     with pytest.raises(RpcFailure, match="base58"):
         net.call("sendTransaction", "0OIl")
     with pytest.raises(RpcFailure, match="base64"):

@@ -22,10 +22,23 @@ def test_a_long_pause_leaves_the_newest_and_no_more() -> None:
     queue = BlockhashQueue(SEED, first_slot=0)
     queue.advance(10)
     queue.advance(1_000_000)
-    assert len(queue) == MAX_AGE + 1
+    assert len(queue) < 2 * MAX_AGE
     assert queue.is_valid(str(queue.at(1_000_000)))
     assert queue.is_valid(str(queue.at(1_000_000 - MAX_AGE)))
     assert not queue.is_valid(str(queue.at(10)))
+
+
+def test_an_older_slot_knows_older_hashes_and_no_newer_ones() -> None:
+    queue = BlockhashQueue(SEED, first_slot=0)
+    for slot in range(400):
+        queue.advance(slot)
+    finalized = 399 - 32
+    assert queue.is_valid(str(queue.at(finalized)), finalized)
+    assert not queue.is_valid(str(queue.at(finalized + 1)), finalized)
+    oldest = finalized - MAX_AGE
+    assert queue.is_valid(str(queue.at(oldest)), finalized)
+    assert not queue.is_valid(str(queue.at(oldest - 1)), finalized)
+    assert not queue.is_valid(str(queue.at(oldest)))
 
 
 def test_blockhashes_of_the_future_and_of_before_the_chain_are_not_valid() -> None:

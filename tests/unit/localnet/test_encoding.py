@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 from solders.pubkey import Pubkey
@@ -46,6 +47,15 @@ def test_other_characters_are_no_base58(text: str) -> None:
 def test_base64_is_strict(text: str) -> None:
     with pytest.raises(ValueError, match="base64"):
         b64decode(text)
+
+
+@given(st.binary(max_size=3_000))
+def test_compressed_account_data_comes_back(data: bytes) -> None:
+    shown = account_data(data, "base64+zstd")
+    assert isinstance(shown, list)
+    text, encoding = shown
+    assert encoding == "base64+zstd"
+    assert zstandard.decompress(base64.b64decode(text), 4_000) == data
 
 
 def test_account_data_names_its_encoding_except_the_oldest() -> None:

@@ -10,12 +10,11 @@ from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
-from solders.account import Account
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from cbctl.localnet.bank import Bank
-from cbctl.localnet.errors import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, invalid_params
+from cbctl.localnet.errors import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
 from cbctl.localnet.pubsub.notifier import Notifier
 from cbctl.localnet.pubsub.subscriptions import Listener
 from cbctl.localnet.pubsub.topics import (
@@ -29,22 +28,19 @@ from cbctl.localnet.pubsub.topics import (
     SlotTopic,
     Topic,
 )
-from cbctl.localnet.rpc.accounts import (
-    AccountConfig,
-    Matcher,
-    ProgramAccountsConfig,
-    ui_account,
-)
+from cbctl.localnet.rpc.accounts import ProgramAccountsConfig
 from cbctl.localnet.rpc.cluster import get_version
+from cbctl.localnet.rpc.filters import Matcher
 from cbctl.localnet.rpc.ledger import BlockConfig, Version
 from cbctl.localnet.rpc.params import (
     U64,
-    AccountEncoding,
     Commitment,
     Params,
     TransactionEncoding,
+    at_least_confirmed,
+    convert,
 )
-from cbctl.localnet.rpc.room import Room
+from cbctl.localnet.rpc.shown import AccountConfig
 
 T = TypeVar("T")
 
@@ -97,50 +93,43 @@ def _pubkey(text: str, thing: str = "pubkey") -> Pubkey:
         raise _invalid_request(f"Invalid {thing} provided") from None
 
 
-def _encoding(asked: AccountEncoding | None) -> AccountEncoding:
-    """RpcError for one in which accounts are not shown."""
-    encoding = asked or "binary"
-    ui_account(Account(0, b"", Pubkey.default()), encoding, Room())
-    return encoding
-
-
 def _account(params: Params) -> Topic:
     """dataSlice and minContextSlot are read and have no effect, as on a validator."""
-    params.at_most(2)
-    key = _pubkey(params.required(0, "pubkey", str))
+    params.expect(1, 2)
+    key = _pubkey(params.required(0, str))
     config = params.config(1, AccountConfig)
-    return AccountTopic(key, _encoding(config.encoding), config.commitment or _DEFAULT)
+    return AccountTopic(key, config.encoding or "binary", config.commitment or _DEFAULT)
 
 
 def _program(params: Params) -> Topic:
-    params.at_most(2)
-    key = _pubkey(params.required(0, "pubkey", str))
+    params.expect(1, 2)
+    key = _pubkey(params.required(0, str))
     config = params.config(1, ProgramAccountsConfig)
     filters = config.filters or []
     Matcher(filters)  # refuses what cannot be matched
     return ProgramTopic(
         key,
-        _encoding(config.encoding),
+        config.encoding or "binary",
         config.commitment or _DEFAULT,
         msgspec.json.encode(filters),
     )
 
 
 def _logs(params: Params) -> Topic:
-    params.at_most(2)
-    wanted: object = params.required(0, "filter", object)
+    params.expect(1, 2)
+    wanted: object = params.required(0, object)
     commitment = params.config(1, CommitmentConfig).commitment or _DEFAULT
     if wanted in ("all", "allWithVotes"):
         return LogsTopic(None, wanted == "allWithVotes", commitment)
-    keys = params.convert(wanted, "filter", Mentions).mentions
+    keys = convert(wanted, Mentions).mentions
     if len(keys) != 1:
         raise _invalid_request("Only 1 address supported")
     return LogsTopic(_pubkey(keys[0], "mentions"), True, commitment)
 
 
 def _signature(params: Params) -> Topic:
-    params.at_most(2)
-    text = params.required(0, "signature", str)
+    params.expect(1, 2)
+    text = params.required(0, str)
     config = params.config(1, SignatureConfig)
     try:
         signature = str(Signature.from_string(text))
@@ -151,32 +140,30 @@ def _signature(params: Params) -> Topic:
 
 
 def _block(params: Params) -> Topic:
-    params.at_most(2)
-    wanted: object = params.required(0, "filter", object)
+    params.expect(1, 2)
+    wanted: object = params.required(0, object)
     config = params.config(1, BlockSubscribeConfig)
-    if config.commitment == "processed":
-        raise invalid_params("Method does not support commitment below `confirmed`")
+    commitment = at_least_confirmed(config.commitment)
     mentions = None
     if wanted != "all":
-        text = params.convert(wanted, "filter", MentionsAccount).mentions_account_or_program
+        text = convert(wanted, MentionsAccount).mentions_account_or_program
         mentions = _pubkey(text, "mentions_account_or_program")
     # Through JSON, so that getBlock's own rules say which values there are.
-    shown = params.convert(
+    shown = convert(
         {
             "encoding": config.encoding or "base64",
             "transactionDetails": config.transaction_details or "full",
             "rewards": bool(config.show_rewards),
             "maxSupportedTransactionVersion": config.max_supported_transaction_version,
         },
-        "config",
         BlockConfig,
     )
-    return BlockTopic(mentions, shown, config.commitment or _DEFAULT)
+    return BlockTopic(mentions, shown, commitment)
 
 
 def _nothing(topic: Topic) -> Callable[[Params], Topic]:
     def parse(params: Params) -> Topic:
-        params.at_most(0)
+        params.expect(0, 0)
         return topic
 
     return parse
@@ -216,8 +203,8 @@ class Calls:
         raise RpcError(METHOD_NOT_FOUND, "Method not found")
 
     def _unsubscribe(self, params: Params) -> bool:
-        params.at_most(1)
-        number = params.required(0, "id", U64)
+        params.expect(1, 1)
+        number = params.required(0, U64)
         if not self._notifier.unsubscribe(self._listener, number):
             raise RpcError(INVALID_PARAMS, "Invalid subscription id.")
         return True

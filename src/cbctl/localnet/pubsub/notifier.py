@@ -19,7 +19,8 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from cbctl.localnet.bank import FINALIZED_AFTER, Bank
+from cbctl.localnet.bank import Bank
+from cbctl.localnet.commitment import FINALIZED_AFTER
 from cbctl.localnet.errors import Stop, VmPanic
 from cbctl.localnet.history import Landed
 from cbctl.localnet.pubsub import values

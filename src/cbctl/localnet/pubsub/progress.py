@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cbctl.localnet.bank import CONFIRMED_AFTER, FINALIZED_AFTER, Bank
+from cbctl.localnet.bank import Bank
+from cbctl.localnet.commitment import CONFIRMED_AFTER, FINALIZED_AFTER
 
 AFTER = {"confirmed": CONFIRMED_AFTER, "finalized": FINALIZED_AFTER}
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 from solders.pubkey import Pubkey
 
 from cbctl.localnet.rpc.ledger import BlockConfig
+from cbctl.localnet.rpc.params import AccountEncoding
 
 
 class AccountTopic(Struct, frozen=True):
@@ -16,7 +17,7 @@ class AccountTopic(Struct, frozen=True):
     method: ClassVar[str] = "accountNotification"
 
     key: Pubkey
-    encoding: str
+    encoding: AccountEncoding
     commitment: str
 
 
@@ -26,7 +27,7 @@ class ProgramTopic(Struct, frozen=True):
     method: ClassVar[str] = "programNotification"
 
     key: Pubkey
-    encoding: str
+    encoding: AccountEncoding
     commitment: str
     filters: bytes
 

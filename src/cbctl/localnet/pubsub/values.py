@@ -15,10 +15,11 @@ from cbctl.localnet.encoding import MAX_BASE58_BYTES
 from cbctl.localnet.errors import UNSUPPORTED_TRANSACTION_VERSION, RpcError
 from cbctl.localnet.history import Landed
 from cbctl.localnet.pubsub.subscriptions import MAX_OF_ALL
-from cbctl.localnet.rpc.accounts import Filter, Matcher, ui_account
+from cbctl.localnet.rpc.filters import AnyFilter, Matcher
 from cbctl.localnet.rpc.ledger import BlockConfig
 from cbctl.localnet.rpc.ledger import block as shown_block
-from cbctl.localnet.rpc.room import Room
+from cbctl.localnet.rpc.params import AccountEncoding
+from cbctl.localnet.rpc.shown import Shower
 from cbctl.localnet.transactions import VOTE_PROGRAM, is_simple_vote, version_of
 
 # A block is made in one go, so it may not be larger than the loop can spare the time for.
@@ -48,26 +49,21 @@ def logs(landed: Landed) -> object:
     return in_slot(landed.slot, value)
 
 
-def account(bank: Bank, key: Pubkey, shown: Account, encoding: str) -> object:
+def account(bank: Bank, key: Pubkey, shown: Account, encoding: AccountEncoding) -> object:
     """As getAccountInfo shows it; what base58 is too short for says so in the data, as on a
     validator."""
+    shower = Shower(bank, encoding)
     if encoding in ("binary", "base58") and len(shown.data) > MAX_BASE58_BYTES:
-        empty = ui_account(Account(0, b"", shown.owner), encoding, Room())
-        assert isinstance(empty, dict)
+        without = Account(shown.lamports, b"", shown.owner, shown.executable)
         data = _TOO_LARGE if encoding == "binary" else [_TOO_LARGE, "base58"]
-        about = {
-            "lamports": shown.lamports,
-            "data": data,
-            "executable": shown.executable,
-            "space": len(shown.data),
-        }
-        return {**empty, **about}
-    return ui_account(shown, encoding, Room())
+        about = shower.show(key, without) or {}
+        return {**about, "data": data, "space": len(shown.data)}
+    return shower.show(key, shown)
 
 
 @functools.lru_cache(maxsize=MAX_OF_ALL)
 def _matcher(filters: bytes) -> Matcher:
-    return Matcher(msgspec.json.decode(filters, type=list[Filter]))
+    return Matcher(msgspec.json.decode(filters, type=list[AnyFilter]))
 
 
 def passes(shown: Account, filters: bytes) -> bool:

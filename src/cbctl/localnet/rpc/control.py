@@ -29,7 +29,7 @@ class Advance(Struct, forbid_unknown_fields=True):
 
 def status(bank: Bank, params: Params) -> object:
     """What `cbctl localnet status` shows."""
-    params.at_most(0)
+    params.expect(0, 0)
     _save(bank)
     return summary(bank.chain.folder, bank.chain.store)
 
@@ -46,8 +46,8 @@ def _clock(bank: Bank) -> dict[str, object]:
 
 
 def advance_clock(bank: Bank, params: Params) -> object:
-    params.at_most(1)
-    by = params.required(0, "by", Advance)
+    params.expect(1, 1)
+    by = params.required(0, Advance)
     if (by.slots is None) == (by.seconds is None):
         raise invalid_params("by: {slots} or {seconds}")
     slot_ms = bank.genesis.slot_ms
@@ -57,8 +57,8 @@ def advance_clock(bank: Bank, params: Params) -> object:
 
 
 def set_clock(bank: Bank, params: Params) -> object:
-    params.at_most(1)
-    unix_time = params.required(0, "unixTime", U64)
+    params.expect(1, 1)
+    unix_time = params.required(0, U64)
     ahead = unix_time - bank.unix_time
     if ahead < 0:
         raise invalid_params(
@@ -77,8 +77,8 @@ def _advance(bank: Bank, slots: int) -> None:
 
 
 def take_snapshot(bank: Bank, params: Params) -> object:
-    params.at_most(1)
-    name = params.required(0, "name", str)
+    params.expect(1, 1)
+    name = params.required(0, str)
     try:
         path = Named(bank.chain.folder).place(name)
     except SnapshotError as error:
@@ -94,8 +94,8 @@ def take_snapshot(bank: Bank, params: Params) -> object:
 
 
 def restore_snapshot(bank: Bank, params: Params) -> object:
-    params.at_most(1)
-    name = params.required(0, "name", str)
+    params.expect(1, 1)
+    name = params.required(0, str)
     try:
         snapshot = snapshots.read(Named(bank.chain.folder).find(name))
         bank.restore(snapshot.head, snapshot.accounts)
@@ -107,13 +107,13 @@ def restore_snapshot(bank: Bank, params: Params) -> object:
 
 
 def list_snapshots(bank: Bank, params: Params) -> object:
-    params.at_most(0)
+    params.expect(0, 0)
     return Named(bank.chain.folder).names()
 
 
 def remove_snapshot(bank: Bank, params: Params) -> object:
-    params.at_most(1)
-    name = params.required(0, "name", str)
+    params.expect(1, 1)
+    name = params.required(0, str)
     try:
         Named(bank.chain.folder).find(name).unlink()
     except SnapshotError as error:

@@ -5,32 +5,48 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
 
-from cbctl.localnet.bank import FINALIZED_AFTER, Bank
-from cbctl.localnet.errors import BLOCK_NOT_AVAILABLE, RpcError, invalid_params
+from cbctl.localnet.bank import Bank
+from cbctl.localnet.commitment import FINALIZED_AFTER
+from cbctl.localnet.errors import (
+    BLOCK_NOT_AVAILABLE,
+    FILTER_TRANSACTION_NOT_FOUND,
+    RpcError,
+    invalid_params,
+)
 from cbctl.localnet.history import Landed
-from cbctl.localnet.rpc.cluster import with_context
-from cbctl.localnet.rpc.landed import status_of, transaction_with_meta
+from cbctl.localnet.parsed.instructions import MEMO_PROGRAMS, memo_of
+from cbctl.localnet.rpc.context import with_context
+from cbctl.localnet.rpc.landed import accounts_with_meta, status_of, transaction_with_meta
 from cbctl.localnet.rpc.params import (
     U64,
     Commitment,
     ContextConfig,
     Params,
     TransactionEncoding,
+    at_least_confirmed,
     check_context,
+    convert,
     to_signature,
+    too_many,
 )
+from cbctl.localnet.rpc.validators import cleaned_up
 
 MAX_STATUSES = 256
 MAX_SIGNATURES = 1_000
 MAX_BLOCK_RANGE = 500_000
+# Statuses of so many finalized slots are there without a search.
+_RECENT_SLOTS = 300
+_NO_PARENT = "1" * 32
 
 Version = Annotated[int, Meta(ge=0, le=255)]
-_RANK = {"processed": 0, "confirmed": 1, "finalized": 2}
+_MEMO_PROGRAMS = frozenset(map(Pubkey.from_string, MEMO_PROGRAMS))
 
 
 class StatusConfig(Struct, rename="camel"):
-    """Everything is searched in any case."""
+    """Whether to look beyond the recent ones."""
 
     search_transaction_history: bool = False
 
@@ -47,7 +63,7 @@ class BlockConfig(Struct, rename="camel", frozen=True):
     """How a block is to be returned."""
 
     encoding: TransactionEncoding | None = None
-    transaction_details: Literal["full", "signatures", "none"] = "full"
+    transaction_details: Literal["full", "accounts", "signatures", "none"] | None = None
     rewards: bool | None = None
     commitment: Commitment | None = None
     max_supported_transaction_version: Version | None = None
@@ -56,35 +72,28 @@ class BlockConfig(Struct, rename="camel", frozen=True):
 class SignaturesConfig(Struct, rename="camel"):
     """Which part of an address's history to return."""
 
-    limit: Annotated[int, Meta(ge=1, le=MAX_SIGNATURES)] | None = None
+    limit: U64 | None = None
     before: str | None = None
     until: str | None = None
     commitment: Commitment | None = None
     min_context_slot: U64 | None = None
 
 
-def _visible(bank: Bank, landed: Landed, commitment: str | None) -> bool:
-    """Whether a transaction is as sure as the client wants it (default: finalized)."""
-    return _RANK[bank.commitment(landed)] >= _RANK[commitment or "finalized"]
-
-
-def _no_processed(commitment: str | None) -> None:
-    if commitment == "processed":
-        raise invalid_params("Method does not support commitment below `confirmed`")
-
-
 def get_signature_statuses(bank: Bank, params: Params) -> object:
-    params.at_most(2)
-    texts = params.required(0, "signatures", list[str])
-    params.config(1, StatusConfig)
+    params.expect(1, 2)
+    texts = params.required(0, list[str])
     if len(texts) > MAX_STATUSES:
-        raise invalid_params(f"Too many inputs provided; max {MAX_STATUSES}")
-    return with_context(bank, [_status(bank, to_signature(text)) for text in texts])
+        raise too_many(MAX_STATUSES)
+    signatures = [to_signature(text) for text in texts]
+    oldest = bank.slot_at("finalized") - _RECENT_SLOTS
+    if params.config(1, StatusConfig).search_transaction_history:
+        oldest = bank.genesis.first_slot
+    return with_context(bank.slot, [_status(bank, item, oldest) for item in signatures])
 
 
-def _status(bank: Bank, signature: str) -> object:
+def _status(bank: Bank, signature: str, oldest: int) -> object:
     landed = bank.history.get(signature)
-    if landed is None:
+    if landed is None or landed.slot < oldest:
         return None
     commitment = bank.commitment(landed)
     error = landed.outcome.error
@@ -100,122 +109,154 @@ def _status(bank: Bank, signature: str) -> object:
 
 
 def get_transaction(bank: Bank, params: Params) -> object:
-    params.at_most(2)
-    signature = to_signature(params.required(0, "signature", str))
-    config = _encoding_or_config(params)
-    _no_processed(config.commitment)
+    params.expect(1, 2)
+    signature = to_signature(params.required(0, str))
+    config = params.encoding_or_config(1, TransactionConfig)
+    newest = bank.slot_at(at_least_confirmed(config.commitment))
     landed = bank.history.get(signature)
-    if landed is None or not _visible(bank, landed, config.commitment):
+    if landed is None or landed.slot > newest:
         return None
     return {
         "slot": landed.slot,
         "blockTime": landed.unix_time,
+        "transactionIndex": bank.history.index_in_slot(landed),
         **transaction_with_meta(
-            bank, landed, config.encoding or "json", config.max_supported_transaction_version
+            landed, config.encoding or "json", config.max_supported_transaction_version
         ),
     }
 
 
-def _encoding_or_config(params: Params) -> TransactionConfig:
-    """Older clients send the encoding as a bare string."""
-    encoding = params.optional(1, "config", object)
-    if isinstance(encoding, str):
-        return params.convert({"encoding": encoding}, "encoding", TransactionConfig)
-    return params.config(1, TransactionConfig)
-
-
 def get_signatures_for_address(bank: Bank, params: Params) -> object:
-    params.at_most(2)
-    address = params.pubkey(0, "address")
+    params.expect(1, 2)
+    address = params.pubkey(0)
     config = params.config(1, SignaturesConfig)
-    _no_processed(config.commitment)
-    check_context(bank.slot, config.min_context_slot)
-    before = _bound(bank, config.before)
-    until = _bound(bank, config.until)
-    found = []
+    limit = MAX_SIGNATURES if config.limit is None else config.limit
+    if not 1 <= limit <= MAX_SIGNATURES:
+        raise invalid_params(f"Invalid limit; max {MAX_SIGNATURES}")
+    newest = bank.slot_at(at_least_confirmed(config.commitment))
+    check_context(newest, config.min_context_slot)
+    before = _bound(bank, config.before, newest)
+    until = _bound(bank, config.until, newest)
+    found: list[object] = []
     below = None if before is None else before.number
     above = -1 if until is None else until.number
     for landed in bank.history.of_address(address, below, above):
-        if not _visible(bank, landed, config.commitment):
-            continue
-        found.append(
-            {
-                "signature": landed.signature,
-                "slot": landed.slot,
-                "err": landed.outcome.error,
-                "memo": None,
-                "blockTime": landed.unix_time,
-                "confirmationStatus": bank.commitment(landed),
-            }
-        )
-        if len(found) == (config.limit or MAX_SIGNATURES):
-            break
+        if landed.slot <= newest:
+            found.append(_listed(bank, landed))
+            if len(found) == limit:
+                break
     return found
 
 
-def _bound(bank: Bank, text: str | None) -> Landed | None:
-    return None if text is None else bank.history.get(to_signature(text))
+def _listed(bank: Bank, landed: Landed) -> dict[str, object]:
+    return {
+        "signature": landed.signature,
+        "slot": landed.slot,
+        "err": landed.outcome.error,
+        "memo": _memo(landed),
+        "blockTime": landed.unix_time,
+        "confirmationStatus": bank.commitment(landed),
+        "transactionIndex": bank.history.index_in_slot(landed),
+    }
 
 
-def get_block_time(bank: Bank, params: Params) -> object:
-    params.at_most(1)
-    return bank.time_of(_past_slot(bank, params.required(0, "slot", U64)))
+def _memo(landed: Landed) -> str | None:
+    keys = landed.outcome.keys
+    if _MEMO_PROGRAMS.isdisjoint(keys):
+        return None
+    message = VersionedTransaction.from_bytes(landed.raw).message
+    return memo_of(
+        [(str(keys[call.program_id_index]), bytes(call.data)) for call in message.instructions]
+    )
 
 
-def _past_slot(bank: Bank, slot: int) -> int:
-    if not bank.genesis.first_slot <= slot <= bank.slot:
+def _bound(bank: Bank, text: str | None, newest: int) -> Landed | None:
+    if text is None:
+        return None
+    signature = to_signature(text)
+    landed = bank.history.get(signature)
+    if landed is None or landed.slot > newest:
+        raise RpcError(FILTER_TRANSACTION_NOT_FOUND, f"Transaction {signature} not found")
+    return landed
+
+
+def _past_slot(bank: Bank, slot: int, newest: int) -> int:
+    if slot > newest:
         raise RpcError(BLOCK_NOT_AVAILABLE, f"Block not available for slot {slot}")
+    if slot < bank.first_block:
+        raise cleaned_up(slot, bank.first_block)
     return slot
 
 
+def get_block_time(bank: Bank, params: Params) -> object:
+    params.expect(1, 1)
+    return bank.time_of(_past_slot(bank, params.required(0, U64), bank.slot))
+
+
 def get_blocks(bank: Bank, params: Params) -> object:
-    params.at_most(3)
-    start = params.required(0, "startSlot", U64)
-    # The end may be left out with the configuration in its place.
-    second: object = params.optional(1, "endSlot", object)
+    """The end may be left out, with the configuration in its place."""
+    params.expect(1, 3)
+    start: int = params.required(0, U64)
+    second = params.optional(1, object)
+    end: int | None = None
     if isinstance(second, dict):
-        end, config = None, params.config(1, ContextConfig)
+        config = convert(second, ContextConfig)
     else:
-        end, config = params.optional(1, "endSlot", U64), params.config(2, ContextConfig)
-    _no_processed(config.commitment)
-    delay = 1 if config.commitment == "confirmed" else FINALIZED_AFTER
-    last = bank.slot - delay if end is None else min(end, bank.slot - delay)
+        end, config = params.optional(1, U64), params.config(2, ContextConfig)
+    newest = _newest_block(bank, config)
+    last = min(newest, start + MAX_BLOCK_RANGE if end is None else end)
     if last - start > MAX_BLOCK_RANGE:
         raise invalid_params(f"Slot range too large; max {MAX_BLOCK_RANGE}")
-    return list(range(max(start, bank.genesis.first_slot), last + 1))
+    return list(range(max(start, bank.first_block), last + 1))
+
+
+def get_blocks_with_limit(bank: Bank, params: Params) -> object:
+    params.expect(2, 3)
+    start: int = params.required(0, U64)
+    limit: int = params.required(1, U64)
+    newest = _newest_block(bank, params.config(2, ContextConfig))
+    if limit > MAX_BLOCK_RANGE:
+        raise invalid_params(f"Limit too large; max {MAX_BLOCK_RANGE}")
+    first = max(start, bank.first_block)
+    return list(range(first, min(newest, first + limit - 1) + 1))
+
+
+def _newest_block(bank: Bank, config: ContextConfig) -> int:
+    newest = bank.slot_at(at_least_confirmed(config.commitment))
+    check_context(newest, config.min_context_slot)
+    return newest
 
 
 def get_block(bank: Bank, params: Params) -> object:
-    params.at_most(2)
-    slot = params.required(0, "slot", U64)
-    config = params.config(1, BlockConfig)
-    _no_processed(config.commitment)
-    delay = 1 if config.commitment == "confirmed" else FINALIZED_AFTER
-    if slot > bank.slot - delay:
-        raise RpcError(BLOCK_NOT_AVAILABLE, f"Block not available for slot {slot}")
-    _past_slot(bank, slot)
-    inside = [item for item in bank.history.in_slot(slot) if _visible(bank, item, "confirmed")]
-    return block(bank, slot, inside, config)
+    params.expect(1, 2)
+    slot: int = params.required(0, U64)
+    config = params.encoding_or_config(1, BlockConfig)
+    _past_slot(bank, slot, bank.slot_at(at_least_confirmed(config.commitment)))
+    return block(bank, slot, bank.history.in_slot(slot), config)
 
 
 def block(bank: Bank, slot: int, inside: list[Landed], config: BlockConfig) -> dict[str, object]:
     """A slot with the transactions that are to be shown of it."""
+    first = slot == bank.genesis.first_slot
     shown: dict[str, object] = {
         "blockhash": str(bank.hashes.at(slot)),
-        "previousBlockhash": str(bank.hashes.at(slot - 1)),
+        "previousBlockhash": _NO_PARENT if first else str(bank.hashes.at(slot - 1)),
         "parentSlot": slot - 1,
         "blockHeight": slot,
         "blockTime": bank.time_of(slot),
     }
-    if config.rewards is not False:
+    rewards = config.rewards is not False
+    if rewards:
         shown["rewards"] = []
-    if config.transaction_details == "signatures":
+    version = config.max_supported_transaction_version
+    details = config.transaction_details or "full"
+    if details == "signatures":
         shown["signatures"] = [item.signature for item in inside]
-    elif config.transaction_details == "full":
+    elif details == "accounts":
+        shown["transactions"] = [accounts_with_meta(item, version, rewards) for item in inside]
+    elif details == "full":
+        encoding = config.encoding or "json"
         shown["transactions"] = [
-            transaction_with_meta(
-                bank, item, config.encoding or "json", config.max_supported_transaction_version
-            )
-            for item in inside
+            transaction_with_meta(item, encoding, version, rewards) for item in inside
         ]
     return shown

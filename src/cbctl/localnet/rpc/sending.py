@@ -1,45 +1,49 @@
-"""sendTransaction and simulateTransaction. Limits and messages: agave, rpc/src/rpc.rs."""
+"""sendTransaction and simulateTransaction. Limits and messages: agave, rpc/src/rpc.rs.
+
+Both run on the newest state, whatever commitment is asked for; whether a blockhash is known is
+judged at the commitment, as a validator does: one that is too new for it is not found.
+"""
 
 from __future__ import annotations
 
 from msgspec import Struct
 from solders.transaction import VersionedTransaction
-from solders.transaction_metadata import TransactionMetadata
 
 from cbctl.localnet.bank import Bank, Refused
-from cbctl.localnet.blockhash import MAX_AGE
-from cbctl.localnet.encoding import b58decode, b64decode, b64encode
-from cbctl.localnet.errors import (
-    PREFLIGHT_FAILURE,
-    SIGNATURE_VERIFICATION_FAILURE,
-    RpcError,
-    invalid_params,
-)
+from cbctl.localnet.encoding import b58decode, b64decode
+from cbctl.localnet.errors import PREFLIGHT_FAILURE, RpcError, invalid_params
+from cbctl.localnet.outcome import Simulation
 from cbctl.localnet.reasons import describe
-from cbctl.localnet.rpc.accounts import ui_account
-from cbctl.localnet.rpc.cluster import with_context
-from cbctl.localnet.rpc.landed import inner_instructions
+from cbctl.localnet.rpc.cluster import blockhash_at
+from cbctl.localnet.rpc.context import slot_of, with_context
+from cbctl.localnet.rpc.landed import (
+    inner_instructions,
+    loaded_addresses,
+    return_data,
+    token_balances,
+)
 from cbctl.localnet.rpc.params import (
     U64,
     AccountEncoding,
     Commitment,
+    ContextConfig,
     Params,
     WireEncoding,
-    check_context,
     to_pubkey,
 )
-from cbctl.localnet.rpc.room import Room
+from cbctl.localnet.rpc.shown import Shower
 from cbctl.localnet.transactions import (
+    MAX_LEGACY_BYTES,
     MAX_V1_BYTES,
-    fee_of,
     max_bytes,
     parse_transaction,
     with_blockhash,
 )
 
 _TYPE = "solana_transaction::versioned::VersionedTransaction"
-# What 4,096 bytes become: 4 characters for 3 bytes, or log(256)/log(58) for each.
-_MAX_TEXT = {"base64": -(-MAX_V1_BYTES // 3) * 4, "base58": MAX_V1_BYTES * 138 // 100 + 1}
+# What the largest transaction becomes in base64, and in base58, in which version 1 is not sent.
+_MAX_BASE64 = -(-MAX_V1_BYTES // 3) * 4
+_MAX_BASE58 = 1_683
 
 
 class SendConfig(Struct, rename="camel"):
@@ -72,15 +76,17 @@ class SimulateConfig(Struct, rename="camel"):
 
 
 def _decode(text: str, encoding: str) -> VersionedTransaction:
-    if len(text) > _MAX_TEXT[encoding]:
+    most = _MAX_BASE64 if encoding == "base64" else _MAX_BASE58
+    if len(text) > most:
+        raw_most = MAX_V1_BYTES if encoding == "base64" else MAX_LEGACY_BYTES
         raise invalid_params(
             f"{encoding} encoded {_TYPE} too large: {len(text)} bytes "
-            f"(max: encoded/raw {_MAX_TEXT[encoding]}/{MAX_V1_BYTES})"
+            f"(max: encoded/raw {most}/{raw_most})"
         )
     try:
         raw = b64decode(text) if encoding == "base64" else b58decode(text)
     except ValueError as error:
-        raise invalid_params(str(error)) from None
+        raise invalid_params(f"invalid {encoding} encoding: {error}") from None
     if len(raw) > max_bytes(raw):
         raise invalid_params(
             f"decoded {_TYPE} too large: {len(raw)} bytes (max: {max_bytes(raw)} bytes)"
@@ -91,16 +97,12 @@ def _decode(text: str, encoding: str) -> VersionedTransaction:
         raise invalid_params(f"failed to deserialize {_TYPE}: {error}") from None
 
 
-def _return_data(meta: TransactionMetadata) -> object:
-    """Null when the program set none; the VM then names the system program and no bytes."""
-    returned = meta.return_data()
-    if not returned.data:
-        return None
-    return {"programId": str(returned.program_id), "data": [b64encode(returned.data), "base64"]}
+def _wire(encoding: WireEncoding | None) -> str:
+    return "base64" if encoding == "base64" else "base58"
 
 
 def _not_run(error: object) -> dict[str, object]:
-    """The simulation value of a transaction that never came to the VM."""
+    """The value of a transaction of which nothing was looked at."""
     return {
         "err": error,
         "logs": [],
@@ -110,82 +112,122 @@ def _not_run(error: object) -> dict[str, object]:
         "returnData": None,
         "innerInstructions": None,
         "replacementBlockhash": None,
+        "fee": None,
+        "preBalances": None,
+        "postBalances": None,
+        "preTokenBalances": None,
+        "postTokenBalances": None,
+        "loadedAddresses": None,
     }
 
 
-def _simulate(bank: Bank, transaction: VersionedTransaction, config: SimulateConfig) -> object:
-    replacement: object = None
-    if config.replace_recent_blockhash:
-        transaction = with_blockhash(transaction, bank.hashes.at(bank.slot))
-        replacement = {
-            "blockhash": str(transaction.message.recent_blockhash),
-            "lastValidBlockHeight": bank.slot + MAX_AGE,
-        }
-    elif (refusal := bank.refusal(transaction)) is not None:
-        return _not_run(refusal)
-    addresses = [to_pubkey(a) for a in config.accounts.addresses] if config.accounts else []
-    if len(addresses) > len(transaction.message.account_keys) + 256:
-        raise invalid_params("Too many accounts provided")
-    done = bank.simulate(transaction)
-    accounts: object = None
-    if config.accounts is not None:
-        encoding = config.accounts.encoding or "base64"
-        if encoding in ("binary", "base58"):
-            raise invalid_params("base58 encoding not supported")
-        room = Room()
-        accounts = [
-            None
-            if done.error is not None
-            else ui_account(done.accounts.get(key) or bank.vm.account(key), encoding, room)
-            for key in addresses
-        ]
+def _ran(done: Simulation) -> dict[str, object]:
+    """What a preflight failure says of a simulation."""
     return {
         **_not_run(done.error),
         "logs": done.meta.logs(),
-        "accounts": accounts,
         "unitsConsumed": done.meta.compute_units_consumed(),
-        "fee": fee_of(transaction.message),
-        "returnData": _return_data(done.meta),
-        "innerInstructions": inner_instructions(done.meta) if config.inner_instructions else None,
-        "replacementBlockhash": replacement,
+        "loadedAccountsDataSize": done.found.size if done.fee is not None else 0,
+        "returnData": return_data(done.meta),
+        "fee": done.fee,
     }
 
 
+def _value(
+    bank: Bank, transaction: VersionedTransaction, config: SimulateConfig, error: str | None
+) -> dict[str, object]:
+    """error  why it is not run"""
+    if error is None:
+        done = bank.simulate(transaction)
+        value, found, after = _ran(done), done.found, done.after
+        tokens_after = done.tokens_after
+        if config.inner_instructions and done.error is None:
+            value["innerInstructions"] = inner_instructions(done.meta, found.keys)
+    else:
+        done, value = None, _not_run(error)
+        found = bank.vm.find(transaction.message)
+        after, tokens_after = found.before, found.tokens
+    return {
+        **value,
+        "accounts": _accounts(bank, len(found.keys), config.accounts, done),
+        "preBalances": found.before,
+        "postBalances": after,
+        "preTokenBalances": token_balances(found.tokens, stored=False),
+        "postTokenBalances": token_balances(tokens_after, stored=False),
+        "loadedAddresses": loaded_addresses(found.loaded),
+    }
+
+
+def _accounts(
+    bank: Bank, keys: int, wanted: SimulateAccounts | None, done: Simulation | None
+) -> object:
+    """The accounts that were asked for as they would be; null for each when it failed."""
+    if wanted is None:
+        return None
+    encoding = wanted.encoding or "base64"
+    if encoding in ("binary", "base58"):
+        raise invalid_params("base58 encoding not supported")
+    if len(wanted.addresses) > keys:
+        raise invalid_params(f"Too many accounts provided; max {keys}")
+    addresses = [to_pubkey(text) for text in wanted.addresses]
+    if done is None or done.error is not None:
+        return [None for _ in addresses]
+    left = done.accounts
+    shower = Shower(bank, encoding, account_of=lambda key: left.get(key) or bank.vm.account(key))
+    return [
+        shower.show(key, account if (account := left.get(key)) else bank.vm.account(key))
+        for key in addresses
+    ]
+
+
 def simulate_transaction(bank: Bank, params: Params) -> object:
-    params.at_most(2)
-    text = params.required(0, "transaction", str)
+    params.expect(1, 2)
+    text = params.required(0, str)
     config = params.config(1, SimulateConfig)
-    check_context(bank.slot, config.min_context_slot)
-    if config.sig_verify and config.replace_recent_blockhash:
-        raise invalid_params("sigVerify may not be used with replaceRecentBlockhash")
-    transaction = _decode(text, config.encoding or "base58")
-    if config.sig_verify and not all(transaction.verify_with_results()):
-        raise RpcError(SIGNATURE_VERIFICATION_FAILURE, "Transaction signature verification failure")
-    return with_context(bank, _simulate(bank, transaction, config))
+    transaction = _decode(text, _wire(config.encoding))
+    slot = slot_of(bank, ContextConfig(config.commitment, config.min_context_slot))
+    error: str | None = None
+    if config.replace_recent_blockhash:
+        if config.sig_verify:
+            raise invalid_params("sigVerify may not be used with replaceRecentBlockhash")
+        transaction = with_blockhash(transaction, bank.hashes.at(slot))
+    elif config.sig_verify and not all(transaction.verify_with_results()):
+        error = "SignatureFailure"
+    else:
+        error = bank.refusal(transaction, slot)
+    value = _value(bank, transaction, config, error)
+    if config.replace_recent_blockhash:
+        value["replacementBlockhash"] = blockhash_at(bank, slot)
+    return with_context(bank.slot, value)
 
 
 def send_transaction(bank: Bank, params: Params) -> object:
     """The first signature. Without preflight also for a transaction that never lands."""
-    params.at_most(2)
-    text = params.required(0, "transaction", str)
+    params.expect(1, 2)
+    text = params.required(0, str)
     config = params.config(1, SendConfig)
-    check_context(bank.slot, config.min_context_slot)
-    transaction = _decode(text, config.encoding or "base58")
-    signature = str(transaction.signatures[0])
-    if config.skip_preflight:
-        bank.submit(transaction)
-        return signature
-    if not all(transaction.verify_with_results()):
-        raise RpcError(SIGNATURE_VERIFICATION_FAILURE, "Transaction signature verification failure")
-    preflight = _simulate(bank, transaction, SimulateConfig())
-    assert isinstance(preflight, dict)
-    if preflight["err"] is not None:
-        raise _preflight_failure(preflight)
-    result = bank.submit(transaction, verified=True)
-    if isinstance(result, Refused):
+    transaction = _decode(text, _wire(config.encoding))
+    commitment = "processed" if config.skip_preflight else config.preflight_commitment
+    slot = slot_of(bank, ContextConfig(commitment, config.min_context_slot))
+    if not config.skip_preflight:
+        _preflight(bank, transaction, slot)
+    result = bank.submit(transaction, verified=not config.skip_preflight)
+    if isinstance(result, Refused) and not config.skip_preflight:
         # Only when the slot changed between preflight and landing, and with it the answer.
         raise _preflight_failure(_not_run(result.error))
-    return signature
+    return str(transaction.signatures[0])
+
+
+def _preflight(bank: Bank, transaction: VersionedTransaction, slot: int) -> None:
+    error: str | None = None
+    if not all(transaction.verify_with_results()):
+        error = "SignatureFailure"
+    else:
+        error = bank.refusal(transaction, slot)
+    if error is not None:
+        raise _preflight_failure(_not_run(error))
+    if not bank.would_succeed(transaction):
+        raise _preflight_failure(_ran(bank.simulate(transaction)))
 
 
 def _preflight_failure(simulation: dict[str, object]) -> RpcError:
