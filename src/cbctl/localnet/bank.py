@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from itertools import count
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -27,23 +28,19 @@ from cbctl.localnet.genesis import Wanted, check
 from cbctl.localnet.history import History, Landed, pack_details
 from cbctl.localnet.ledger import Place
 from cbctl.localnet.nonce import lasts
-from cbctl.localnet.outcome import Outcome, Simulation
+from cbctl.localnet.outcome import Outcome, Simulation, changed_keys
 from cbctl.localnet.panics import panics_named
 from cbctl.localnet.records import Entry, Moment, pack
 from cbctl.localnet.replay import hashes_of, replay, vm_of
 from cbctl.localnet.saving import Saving
 from cbctl.localnet.slots import MAX_SLOT, MAX_UNIX_TIME, SlotClock, epoch_of
 from cbctl.localnet.store import Head, shared_transactions
-from cbctl.localnet.transactions import (
-    LAMPORTS_PER_SIGNATURE,
-    AnyMessage,
-    budget_of,
-    writable_keys,
-)
+from cbctl.localnet.transactions import LAMPORTS_PER_SIGNATURE, AnyMessage, budget_of
 from cbctl.localnet.vm import Vm
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+OnLanded = Callable[[VersionedTransaction, Landed, Sequence[Pubkey]], None]
 
 
 class Refused(NamedTuple):
@@ -76,9 +73,11 @@ class Bank:
         self._wall = wall
         self.wanted = Wanted()
         self.fees = PriorityFees()
+        self._airdrops = count()
         self._commitments = Commitments(chain.ledger)
-        # Told of each transaction that lands from now on; the ledger is not told again.
-        self.on_landed: Callable[[VersionedTransaction, Landed], None] = lambda _t, _l: None
+        # Told of each transaction that lands from now on, and of the accounts that it may have
+        # changed; not of those that run again.
+        self.on_landed: OnLanded = lambda _transaction, _landed, _changed: None
         # Told when what happened since a snapshot is undone.
         self.on_restored: Callable[[], None] = lambda: None
         self._saving = Saving(chain)
@@ -87,7 +86,7 @@ class Bank:
         self.vm, self._moment = replayed.vm, replayed.moment
         for done in replayed.transactions:
             self.history.add(done.signature, done.slot, done.place, done.keys)
-            self._saving.changed.update(done.writable)
+            self._saving.changed.update(done.changed)
         self.tick()
 
     def _take_up(self, head: Head) -> None:
@@ -188,9 +187,11 @@ class Bank:
         if not verified and not all(transaction.verify_with_results()):
             return Refused("SignatureFailure")
         outcome = self.mended(lambda: self.vm.execute(transaction, by_nonce))
-        landed = self._land(transaction, outcome, by_nonce)
-        if isinstance(landed, Landed):
-            self.on_landed(transaction, landed)
+        if not outcome.landed:
+            return Refused(outcome.error)
+        changed = changed_keys(transaction.message, outcome, by_nonce)
+        landed = self._land(transaction, outcome, by_nonce, changed)
+        self.on_landed(transaction, landed, changed)
         return landed
 
     def run_again(self, transaction: VersionedTransaction, slot: int, unix_time: int) -> bool:
@@ -198,24 +199,27 @@ class Bank:
         landed."""
         self._moment = self._moment._replace(slot=slot, unix_time=unix_time)
         self._enter_vm(self.vm)
-        landed = self._land(transaction, self.vm.execute(transaction), by_nonce=False)
-        return isinstance(landed, Landed)
+        outcome = self.vm.execute(transaction)
+        if outcome.landed:
+            changed = changed_keys(transaction.message, outcome, by_nonce=False)
+            self._land(transaction, outcome, False, changed)
+        return outcome.landed
 
     def _land(
-        self, transaction: VersionedTransaction, outcome: Outcome, by_nonce: bool
-    ) -> Landed | Refused:
-        if not outcome.landed:
-            return Refused(outcome.error)
+        self,
+        transaction: VersionedTransaction,
+        outcome: Outcome,
+        by_nonce: bool,
+        changed: Sequence[Pubkey],
+    ) -> Landed:
         raw, signature = bytes(transaction), transaction.signatures[0]
         succeeded, details = outcome.error is None, pack_details(outcome)
         entry = Entry(self.slot, self.unix_time, succeeded, by_nonce, raw, details)
         place = self._append(entry)
         number = self.history.add(signature, self.slot, place, outcome.keys)
         message = transaction.message
-        writable = writable_keys(message, outcome.keys, outcome.loaded)
-        # A failed transaction has changed its payer and its nonce, which are writable too.
-        self._saving.changed.update(writable)
-        self.fees.add(self.slot, _unit_price(message, outcome), writable)
+        self._saving.changed.update(changed)
+        self.fees.add(self.slot, _unit_price(message, outcome), changed)
         self._commitments.landed(self.slot, place.end)
         return Landed(str(signature), number, self.slot, self.unix_time, place, outcome, raw)
 
@@ -242,7 +246,8 @@ class Bank:
     def airdrop(self, to: Pubkey, lamports: int, blockhash: Hash | None = None) -> str:
         """Transfers from the faucet; the signature, whether the transfer succeeds or not."""
         self.tick()
-        transaction = self._faucet.airdrop(to, lamports, blockhash or self.hashes.at(self.slot))
+        recent = blockhash or self.hashes.at(self.slot)
+        transaction = self._faucet.airdrop(to, lamports, recent, next(self._airdrops))
         self.submit(transaction)
         return str(transaction.signatures[0])
 

@@ -16,20 +16,20 @@ class Faucet:
 
     def __init__(self, seed: str) -> None:
         self._keypair = Keypair.from_seed(bytes.fromhex(seed))
-        self._airdrops = 0
 
     @property
     def address(self) -> Pubkey:
         """Of the account."""
         return self._keypair.pubkey()
 
-    def airdrop(self, to: Pubkey, lamports: int, blockhash: Hash) -> VersionedTransaction:
-        """A transfer; no two are the same transaction."""
-        # Equal airdrops of one slot would be: a unit limit that counts up makes them different.
-        self._airdrops = (self._airdrops + 1) % 1_000_000
+    def airdrop(
+        self, to: Pubkey, lamports: int, blockhash: Hash, number: int
+    ) -> VersionedTransaction:
+        """A transfer. Equal airdrops of one slot would be one transaction: as its unit limit, their
+        number makes them different."""
         pay = TransferParams(from_pubkey=self.address, to_pubkey=to, lamports=lamports)
         message = Message.new_with_blockhash(
-            [set_compute_unit_limit(10_000 + self._airdrops), transfer(pay)],
+            [set_compute_unit_limit(10_000 + number % 1_000_000), transfer(pay)],
             self.address,
             blockhash,
         )

@@ -9,8 +9,9 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 from solders.transaction_metadata import TransactionMetadata
 
+from cbctl.localnet.nonce import nonce_address
 from cbctl.localnet.tokens import TokenBalance
-from cbctl.localnet.transactions import Loaded
+from cbctl.localnet.transactions import AnyMessage, Loaded, writable_keys
 
 
 class Found(NamedTuple):
@@ -51,6 +52,16 @@ class Outcome(NamedTuple):
     tokens_before: Sequence[TokenBalance]
     tokens_after: Sequence[TokenBalance]
     loaded_bytes: int
+
+
+def changed_keys(message: AnyMessage, outcome: Outcome, by_nonce: bool) -> list[Pubkey]:
+    """The accounts that a transaction which landed may have changed."""
+    if outcome.error is None:
+        return writable_keys(message, outcome.keys, outcome.loaded)
+    # A failed one has paid its fee and used up its nonce.
+    payer = outcome.keys[0]
+    nonce = nonce_address(message) if by_nonce else None
+    return [payer] if nonce in (None, payer) else [payer, nonce]
 
 
 class Simulation(NamedTuple):

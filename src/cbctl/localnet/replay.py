@@ -14,8 +14,8 @@ from cbctl.localnet.chain import Chain
 from cbctl.localnet.errors import EXIT_FAILED, Stop, VmPanic
 from cbctl.localnet.genesis import Genesis
 from cbctl.localnet.ledger import Place
+from cbctl.localnet.outcome import changed_keys
 from cbctl.localnet.records import Entry, Moment
-from cbctl.localnet.transactions import writable_keys
 from cbctl.localnet.vm import Vm, features
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Again(NamedTuple):
     slot: int
     place: Place
     keys: list[Pubkey]
-    writable: list[Pubkey]
+    changed: list[Pubkey]
 
 
 class Replayed(NamedTuple):
@@ -69,8 +69,8 @@ def replay(chain: Chain) -> Replayed:
                 outcome = vm.execute(transaction, record.by_nonce)
                 differing += (outcome.error is None) != record.succeeded
                 signature, keys = transaction.signatures[0], outcome.keys
-                writable = writable_keys(transaction.message, keys, outcome.loaded)
-                transactions.append(Again(signature, record.slot, place, keys, writable))
+                changed = changed_keys(transaction.message, outcome, record.by_nonce)
+                transactions.append(Again(signature, record.slot, place, keys, changed))
     except (VmPanic, ValueError) as error:
         raise Stop(
             f"the chain cannot be taken up again ({error}); it was begun with {head.genesis.vm}: "

@@ -32,7 +32,6 @@ _SECONDS = 120.0
 _FIRST_SECONDS = 5.0
 _INVALID_PARAMS = -32602
 _METHOD_NOT_FOUND = -32601
-_PREFIX = "Invalid param: "
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ class Localnet:
                     where=error.where,
                 ) from None
             raise CbctlError(
-                error.said.removeprefix(_PREFIX),
+                error.said,
                 exit=refused if error.code == _INVALID_PARAMS else Exit.FAILED,
                 where=error.where,
             ) from None
@@ -216,7 +215,7 @@ def _offline(folder: Path, *words: str) -> dict[str, Any]:
     if done.returncode:
         exits = {int(code) for code in Exit}
         raise CbctlError(
-            (said[-1] if said else "it ended without a word").removeprefix(_PREFIX),
+            said[-1] if said else "it ended without a word",
             exit=Exit(done.returncode) if done.returncode in exits else Exit.FAILED,
             where=str(folder),
             fix="it runs and does not answer" if done.returncode == Exit.LOCKED else "",

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -37,7 +37,7 @@ from cbctl.localnet.pubsub.topics import (
     SlotTopic,
     Topic,
 )
-from cbctl.localnet.transactions import is_simple_vote, writable_keys
+from cbctl.localnet.transactions import is_simple_vote
 
 log = logging.getLogger(__name__)
 
@@ -198,25 +198,23 @@ class Notifier:
                 for slot in self._progress.advance(commitment):
                     yield from self._reached(commitment, slot)
 
-    def _landed(self, transaction: VersionedTransaction, landed: Landed) -> None:
+    def _landed(
+        self, transaction: VersionedTransaction, landed: Landed, changed: Sequence[Pubkey]
+    ) -> None:
         if not len(self._subscriptions):
             return
-        changes = self._changes(transaction, landed)
+        changes = self._changes(changed)
         size = sum(len(account.data) + _CLOSED_ACCOUNT_BYTES for _, account in changes)
         vote = is_simple_vote(transaction)
         self._events.append(_Event(landed, vote, changes, size))
         self._queued_bytes += size
         self._wake.set()
 
-    def _changes(self, transaction: VersionedTransaction, landed: Landed) -> Changes:
-        """The accounts that somebody listens to, as this transaction left them."""
-        find, outcome = self._subscriptions.find, landed.outcome
+    def _changes(self, keys: Sequence[Pubkey]) -> Changes:
+        """The accounts that somebody listens to, as a transaction left them."""
+        find = self._subscriptions.find
         if not self._subscriptions.has(AccountTopic, ProgramTopic):
             return []
-        if outcome.error is None:
-            keys = writable_keys(transaction.message, outcome.keys, outcome.loaded)
-        else:
-            keys = outcome.keys[:1]  # whoever pays the fee
         changes = []
         for key in keys:
             wanted = bool(find(AccountTopic, key))
@@ -258,12 +256,10 @@ class Notifier:
         if not account.lamports:
             return
         for subscription, program in self._subscriptions.find(ProgramTopic, account.owner):
-            if program.commitment == commitment and values.passes(account, program.filters):
-                shown = values.account(self._bank, key, account, program.encoding)
-                keyed = {"pubkey": str(key), "account": shown}
-                yield Note(subscription, values.in_slot(slot, keyed))
-            else:
-                yield None
+            keyed = None
+            if program.commitment == commitment:
+                keyed = values.of_program(self._bank, key, account, program)
+            yield None if keyed is None else Note(subscription, values.in_slot(slot, keyed))
 
     def _slots(self, slot: int) -> Notes:
         """Every slot that has begun; after a jump of the clock the last ones."""

@@ -15,6 +15,8 @@ from cbctl.localnet.encoding import MAX_BASE58_BYTES
 from cbctl.localnet.errors import UNSUPPORTED_TRANSACTION_VERSION, RpcError
 from cbctl.localnet.history import Landed
 from cbctl.localnet.pubsub.subscriptions import MAX_OF_ALL
+from cbctl.localnet.pubsub.topics import ProgramTopic
+from cbctl.localnet.rpc.accounts import only_readable
 from cbctl.localnet.rpc.filters import AnyFilter, Matcher
 from cbctl.localnet.rpc.ledger import BlockConfig
 from cbctl.localnet.rpc.ledger import block as shown_block
@@ -66,9 +68,12 @@ def _matcher(filters: bytes) -> Matcher:
     return Matcher(msgspec.json.decode(filters, type=list[AnyFilter]))
 
 
-def passes(shown: Account, filters: bytes) -> bool:
-    """Whether an account is one that the subscription is about."""
-    return _matcher(filters)(shown)
+def of_program(bank: Bank, key: Pubkey, shown: Account, topic: ProgramTopic) -> object:
+    """An account with its address; None when the subscription is not about it."""
+    if not _matcher(topic.filters)(shown):
+        return None
+    keyed = [{"pubkey": str(key), "account": account(bank, key, shown, topic.encoding)}]
+    return next(iter(only_readable(keyed, topic.key, topic.encoding)), None)
 
 
 def is_vote(landed: Landed) -> bool:

@@ -103,13 +103,17 @@ def get_program_accounts(bank: Bank, params: Params) -> object:
     matches = Matcher(config.filters or [])
     found = [item for item in bank.vm.program_accounts(program) if matches(item[1])]
     shown = Shower(bank, config.encoding or "binary", config.data_slice).keyed(found)
-    if config.encoding == "jsonParsed" and program in TOKEN_PROGRAMS:
-        shown = only_parsed(shown)
+    shown = only_readable(shown, program, config.encoding)
     return with_context(bank.slot, shown) if config.with_context else shown
 
 
-def only_parsed(shown: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Without token accounts that cannot be read, as validators have it."""
+def only_readable(
+    shown: list[dict[str, object]], program: Pubkey, encoding: AccountEncoding | None
+) -> list[dict[str, object]]:
+    """Without accounts of a token program that cannot be parsed although they should be, as
+    validators have it."""
+    if encoding != "jsonParsed" or program not in TOKEN_PROGRAMS:
+        return shown
     return [
         item
         for item in shown

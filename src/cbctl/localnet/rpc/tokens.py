@@ -11,7 +11,7 @@ from cbctl.localnet.errors import RpcError, invalid_params
 from cbctl.localnet.parsed.amounts import MintTerms, ui_amount
 from cbctl.localnet.parsed.reader import Unparsable
 from cbctl.localnet.parsed.token_state import mint_terms
-from cbctl.localnet.rpc.accounts import only_parsed
+from cbctl.localnet.rpc.accounts import only_readable
 from cbctl.localnet.rpc.context import with_context
 from cbctl.localnet.rpc.params import Commitment, Params, check_context, to_pubkey
 from cbctl.localnet.rpc.shown import AccountConfig, Shower
@@ -139,9 +139,7 @@ def _accounts_by(bank: Bank, params: Params, offset: int) -> object:
         raise invalid_params("Invalid params: expected `mint` or `programId`.")
     shower = Shower(bank, config.encoding or "binary", config.data_slice)
     shown = shower.keyed(_accounts(bank, program, at))
-    if config.encoding == "jsonParsed":
-        shown = only_parsed(shown)
-    return with_context(bank.slot, shown)
+    return with_context(bank.slot, only_readable(shown, program, config.encoding))
 
 
 def _accounts(

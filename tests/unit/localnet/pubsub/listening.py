@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,9 @@ from tests.unit.localnet.support import Time
 from cbctl.localnet.bank import Bank
 from cbctl.localnet.pubsub.methods import Calls
 from cbctl.localnet.pubsub.notifier import Notifier
+
+Work = Callable[["Station"], Coroutine[Any, Any, None]]
+Run = Callable[[Work], None]
 
 
 class Ear:

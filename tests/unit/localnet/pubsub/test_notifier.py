@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,7 @@ from solders.system_program import (
     transfer,
 )
 from solders.transaction import VersionedTransaction
-from tests.unit.localnet.pubsub.listening import Ear, Station, station
-from tests.unit.localnet.support import Time
+from tests.unit.localnet.pubsub.listening import Ear, Run, Station
 
 from cbctl.localnet import snapshots
 from cbctl.localnet.bank import Bank
@@ -34,21 +32,6 @@ from cbctl.localnet.transactions import VOTE_PROGRAM
 
 SOL = 1_000_000_000
 SYSTEM = "11111111111111111111111111111111"
-
-Work = Callable[[Station], Coroutine[Any, Any, None]]
-Run = Callable[[Work], None]
-
-
-@pytest.fixture
-def run(open_bank: Callable[[], Bank], time: Time) -> Run:
-    def runner(work: Work) -> None:
-        async def whole() -> None:
-            async with station(open_bank, time) as tuned:
-                await work(tuned)
-
-        asyncio.run(whole())
-
-    return runner
 
 
 def _send(bank: Bank, payer: Keypair, *instructions: Any, also: tuple[Keypair, ...] = ()) -> Landed:

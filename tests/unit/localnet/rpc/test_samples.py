@@ -7,12 +7,12 @@ from typing import Any
 
 from solders.pubkey import Pubkey
 from tests.unit.localnet.rpc.calls import SOL, call
-from tests.unit.localnet.support import Time
+from tests.unit.localnet.support import SLOT_SECONDS, Time
 
 from cbctl.localnet.bank import Bank
 from cbctl.localnet.slots import FIRST_SLOT
 
-MINUTE = 300  # slots of 200 ms
+MINUTE = int(60 / SLOT_SECONDS)
 
 
 def _sample(minute: int, transactions: int) -> dict[str, Any]:
