@@ -37,6 +37,7 @@ READS = 20_000
 BATCH = 100
 PROBES = 1_000
 PACED_PER_SECOND = 2_000
+PROCESSED = {"commitment": "processed"}
 
 
 class Net:
@@ -66,7 +67,7 @@ class Net:
             return json.loads(response.read())["result"]
 
     def blockhash(self) -> Hash:
-        return Hash.from_string(self.call("getLatestBlockhash")["value"]["blockhash"])
+        return Hash.from_string(self.call("getLatestBlockhash", PROCESSED)["value"]["blockhash"])
 
     def stop(self) -> None:
         self.process.terminate()
@@ -131,7 +132,8 @@ def _call(number: int, method: str, *params: object) -> dict[str, object]:
 
 def _sending(number: int, transaction: VersionedTransaction, skip: bool) -> dict[str, object]:
     text = base64.b64encode(bytes(transaction)).decode()
-    return _call(number, "sendTransaction", text, {"encoding": "base64", "skipPreflight": skip})
+    options = {"encoding": "base64", "skipPreflight": skip, "preflightCommitment": "processed"}
+    return _call(number, "sendTransaction", text, options)
 
 
 def _request(body: object) -> bytes:
@@ -209,8 +211,7 @@ async def _probe(net: Net, transactions: list[VersionedTransaction]) -> list[tup
     async with connect(f"ws://127.0.0.1:{net.port + 1}", compression=None, proxy=None) as websocket:
         for number, transaction in enumerate(transactions):
             signature = str(transaction.signatures[0])
-            processed = {"commitment": "processed"}
-            body = _call(number, "signatureSubscribe", signature, processed)
+            body = _call(number, "signatureSubscribe", signature, PROCESSED)
             await websocket.send(json.dumps(body))
             await websocket.recv()
             request = _request(_sending(number, transaction, True))
@@ -288,7 +289,7 @@ def main() -> None:
             measure("getAccountInfo", reads, READS)
         idle = asyncio.run(_probe(net, payers.transfers(PROBES)))
         loaded = asyncio.run(_probe_under_load(net, payers))
-        transactions = net.call("getTransactionCount")
+        transactions = net.call("getTransactionCount", PROCESSED)
         weight = pss([net.process.pid])
 
     print(f"{'':<52} {'median':>10} {'min':>10} {'max':>10}")

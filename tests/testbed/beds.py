@@ -58,6 +58,10 @@ def _small_disk() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stderr.strip()
 
 
+def _solana_cli() -> str:
+    return "" if shutil.which("solana") else "solana is not on PATH"
+
+
 BEDS: dict[str, Callable[[], str]] = {
     "cargo": _cargo,
     "login-ids": _login_ids,
@@ -65,6 +69,7 @@ BEDS: dict[str, Callable[[], str]] = {
     "ordinary-user": _ordinary_user,
     "postgres-15": _postgres_15,
     "small-disk": _small_disk,
+    "solana-cli": _solana_cli,
 }
 """name → why it cannot be used here, "" when it can"""
 
