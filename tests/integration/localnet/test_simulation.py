@@ -11,13 +11,14 @@ from solders.compute_budget import set_compute_unit_limit, set_compute_unit_pric
 from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
-from solders.message import Message
+from solders.message import Message, MessageV0, MessageV1, TransactionConfig
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 from spl.token import instructions as spl
 from tests.integration.localnet.support import PROCESSED, SOL, Localnet, RpcFailure
+from tests.integration.localnet.tables import make_table
 from tests.integration.localnet.tokens import TOKEN, Token, make_token
 
 from cbctl.localnet.encoding import b58encode
@@ -75,6 +76,39 @@ def test_balances_and_the_fee_are_those_that_landing_has(net: Localnet) -> None:
     for encoding in ({}, {"encoding": "base58"}):
         again = net.call("simulateTransaction", text, PROCESSED | encoding)["value"]
         assert again["err"] == "AlreadyProcessed"
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_newer_versions_are_simulated_as_they_land(net: Localnet, version: int) -> None:
+    payer, to = net.funded(), Pubkey.new_unique()
+    message: MessageV0 | MessageV1
+    if version == 0:
+        table = make_table(net, payer, [to])
+        pay = [_pay(payer, to, SOL)]
+        message = MessageV0.try_compile(payer.pubkey(), pay, [table], net.blockhash())
+        loaded, fee = {"writable": [str(to)], "readonly": []}, 5_000
+    else:
+        config = TransactionConfig(compute_unit_limit=900, priority_fee=70)
+        pay = [_pay(payer, to, SOL)]
+        message = MessageV1.try_compile(payer.pubkey(), pay, net.blockhash(), config)
+        loaded, fee = {"writable": [], "readonly": []}, 5_070
+    transaction = VersionedTransaction(message, [payer])
+    wanted = {"addresses": [str(to)], "encoding": "base64"}
+    told = _simulated(net, transaction, sigVerify=True, accounts=wanted)
+    assert (told["err"], told["fee"], told["loadedAddresses"]) == (None, fee, loaded)
+    assert told["accounts"][0]["lamports"] == SOL
+    replaced = _simulated(net, transaction, replaceRecentBlockhash=True)
+    assert (replaced["err"], replaced["fee"]) == (None, fee)
+    signature = net.send(transaction)
+    net.confirm(signature)
+    readable = {"commitment": "confirmed", "maxSupportedTransactionVersion": 1}
+    landed = net.call("getTransaction", signature, readable)
+    assert landed["version"] == version
+    for member in ("preBalances", "postBalances", "fee", "loadedAddresses"):
+        assert told[member] == landed["meta"][member]
+    block = net.call("getBlock", landed["slot"], readable)
+    inside = block["transactions"][landed["transactionIndex"]]
+    assert inside == {key: landed[key] for key in ("transaction", "meta", "version")}
 
 
 def test_calls_between_programs_and_token_balances(token: Token) -> None:

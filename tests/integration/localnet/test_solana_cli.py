@@ -1,4 +1,4 @@
-"""The command line of Solana itself against a localnet: money, and a program from deploy to close."""
+"""The command line of Solana itself against a localnet: money, and the life of a program."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from solders.keypair import Keypair
-from tests.integration.localnet.loader import MEMO, memo_elf
-from tests.integration.localnet.support import SOL, Localnet
+from tests.integration.localnet.loader import memo_elf
+from tests.integration.localnet.support import Localnet
 from tests.testbed.beds import need
 
 
@@ -91,7 +91,9 @@ def test_a_program_from_its_deploy_to_its_end(cli: Cli) -> None:
     payer = cli.run("address").strip()
     assert (shown["programId"], shown["authority"]) == (program, payer)
     assert shown["dataLen"] == len(memo_elf())
-    assert cli.net.call("getAccountInfo", program, {"encoding": "jsonParsed"})["value"]["executable"]
+    assert cli.net.call("getAccountInfo", program, {"encoding": "jsonParsed"})["value"][
+        "executable"
+    ]
 
     cli.json(*deploy, cli.file("program"))  # an upgrade
     upgraded = cli.json("program", "show", program)
