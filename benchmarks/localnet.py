@@ -1,4 +1,5 @@
-"""The localnet under load: start, transactions, reads, notifications, memory. Durability is on.
+"""The localnet under load: start, transactions, reads, notifications; then with many accounts:
+memory, restart, snapshots. Durability is on.
 
     python benchmarks/localnet.py [ROUNDS]
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import signal
 import socket
 import statistics
 import subprocess
@@ -36,6 +38,8 @@ TRANSACTIONS = 10_000
 READS = 20_000
 BATCH = 100
 PROBES = 1_000
+ACCOUNTS = 100_000
+SNAPSHOT_ACCOUNTS = 10_000
 PACED_PER_SECOND = 2_000
 PROCESSED = {"commitment": "processed"}
 
@@ -69,8 +73,8 @@ class Net:
     def blockhash(self) -> Hash:
         return Hash.from_string(self.call("getLatestBlockhash", PROCESSED)["value"]["blockhash"])
 
-    def stop(self) -> None:
-        self.process.terminate()
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        self.process.send_signal(how)
         self.process.wait(30)
 
 
@@ -242,6 +246,50 @@ async def _probe_under_load(net: Net, payers: Payers) -> list[tuple[float, float
     return waits
 
 
+def send_batches(net: Net, transactions: list[VersionedTransaction]) -> float:
+    """How many of them it takes in a second."""
+    calls = [_sending(number, item, True) for number, item in enumerate(transactions)]
+    batches: list[object] = [calls[at : at + BATCH] for at in range(0, len(calls), BATCH)]
+    return per_second(net, batches, len(calls))
+
+
+def fill(net: Net, accounts: int) -> None:
+    """Each transfer makes an account."""
+    payers = Payers(net)
+    for first in range(0, accounts, TRANSACTIONS):
+        send_batches(net, payers.transfers(min(TRANSACTIONS, accounts - first)))
+
+
+def many_accounts(rounds: int) -> tuple[float, list[float]]:
+    """Memory in MB, and milliseconds from a start after a kill to the first answer."""
+    restarts = []
+    with tempfile.TemporaryDirectory(prefix="cbctl-bench-") as state:
+        net = Net(Path(state), free_pair())
+        try:
+            fill(net, ACCOUNTS)
+            weight = pss([net.process.pid])
+            for _ in range(rounds):
+                net.stop(signal.SIGKILL)
+                net = Net(Path(state), free_pair())
+                restarts.append(net.start_ms)
+        finally:
+            net.stop()
+    return weight, restarts
+
+
+def snapshots(rounds: int) -> tuple[list[float], list[float]]:
+    """Milliseconds to write one and to go back to it."""
+    times: dict[str, list[float]] = {"take": [], "restore": []}
+    with running() as net:
+        fill(net, SNAPSHOT_ACCOUNTS)
+        for _ in range(rounds):
+            for what, all_times in times.items():
+                began = time.perf_counter()
+                net.call(f"localnet_{what}Snapshot", "bench")
+                all_times.append((time.perf_counter() - began) * 1000)
+    return times["take"], times["restore"]
+
+
 def row(name: str, values: list[float], unit: str) -> None:
     print(
         f"{name:<52} {statistics.median(values):10,.1f} {min(values):10,.1f} {max(values):10,.1f}"
@@ -277,10 +325,8 @@ def main() -> None:
                     _sending(n, item, skip) for n, item in enumerate(payers.transfers(TRANSACTIONS))
                 ]
                 measure(f"transactions, {'no ' if skip else ''}preflight", sent, TRANSACTIONS)
-            items = payers.transfers(2 * TRANSACTIONS)
-            calls = [_sending(n, item, True) for n, item in enumerate(items)]
-            batches: list[object] = [calls[at : at + BATCH] for at in range(0, len(calls), BATCH)]
-            measure(f"transactions, batches of {BATCH}", batches, len(calls))
+            in_batches = rates.setdefault(f"transactions, batches of {BATCH}", [])
+            in_batches.append(send_batches(net, payers.transfers(2 * TRANSACTIONS)))
             encoding = {"encoding": "base64"}
             reads: list[object] = [
                 _call(n, "getAccountInfo", str(payers.keys[n % CONNECTIONS]), encoding)
@@ -289,8 +335,8 @@ def main() -> None:
             measure("getAccountInfo", reads, READS)
         idle = asyncio.run(_probe(net, payers.transfers(PROBES)))
         loaded = asyncio.run(_probe_under_load(net, payers))
-        transactions = net.call("getTransactionCount", PROCESSED)
-        weight = pss([net.process.pid])
+    weight, restarts = many_accounts(2 * rounds)
+    taken, restored = snapshots(2 * rounds)
 
     print(f"{'':<52} {'median':>10} {'min':>10} {'max':>10}")
     row("start to first answer", starts, "ms")
@@ -300,7 +346,11 @@ def main() -> None:
     for when, waits in (("idle", idle), (f"at {PACED_PER_SECOND:,} tx/s", loaded)):
         quantiles(f"sent → told, {when}", [wait for wait, _ in waits])
         quantiles(f"answered → told, {when}", [wait for _, wait in waits])
-    print(f"\nmemory (PSS) after {transactions:,} transactions: {weight:.1f} MB")
+    print()
+    row(f"start after a kill with {ACCOUNTS:,} accounts", restarts, "ms")
+    row(f"snapshot of {SNAPSHOT_ACCOUNTS:,} accounts", taken, "ms")
+    row("going back to it", restored, "ms")
+    print(f"\nmemory (PSS) after {ACCOUNTS:,} transactions: {weight:.1f} MB")
 
 
 if __name__ == "__main__":
