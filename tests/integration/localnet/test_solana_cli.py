@@ -109,10 +109,10 @@ def test_a_program_from_its_deploy_to_its_end(cli: Cli) -> None:
     refused = cli.run(*deploy, cli.file("program"), fails=True)
     assert "authority" in refused.lower()
 
-    before = cli.net.balance(cli.key("receiver").pubkey())
+    receiver = cli.key("receiver").pubkey()
     cli.run(
         *("program", "close", program, "--bypass-warning"),
-        *("--authority", cli.file("other"), "--recipient", cli.file("receiver")),
+        *("--authority", cli.file("other"), "--recipient", str(receiver)),
     )
+    assert cli.net.balance(receiver) == cli.net.rent(45 + len(memo_elf()) + 10_240)
     assert "closed" in cli.run("program", "show", program, fails=True).lower()
-    del before
