@@ -10,10 +10,10 @@ from cbctl.localnet.__main__ import main
 
 HISTORY_BYTES = 600_000
 
-durability.SAVE_BYTES = 20_000
-durability.SAVE_SECONDS = 0.05
-ledger.SEGMENT_BYTES = 100_000
-bank.HISTORY_BYTES = HISTORY_BYTES  # type: ignore[attr-defined]
-
+# Only in a process of its own: tests import this file for the number above.
 if __name__ == "__main__":
+    durability.SAVE_BYTES = 20_000
+    durability.SAVE_SECONDS = 0.05
+    ledger.SEGMENT_BYTES = 100_000
+    bank.HISTORY_BYTES = HISTORY_BYTES  # type: ignore[attr-defined]
     sys.exit(main())
