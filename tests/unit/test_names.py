@@ -31,6 +31,8 @@ COMMON = {
     # of Solana, of Anchor, of everybody's YAML and Rust
     *("program", "program_data", "system_program", "authority", "wallet", "config", "sol", "bump"),
     *("token_program", "created_at", "Active", "Cancelled", "No", "Outcome", "Position"),
+    # members of what a validator shows parsed
+    *("programData", "systemProgram", "tokenProgram", "newAuthority"),
     *("Resolved", "Side", "Yes"),
     *("actor", "reserve", "scope", "sequence", "timestamp", "version", "None", "KEY", "NAME"),
     "UnsupportedVersion",  # of a transaction
