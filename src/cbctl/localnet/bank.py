@@ -35,7 +35,7 @@ from cbctl.localnet.replay import hashes_of, replay, vm_of
 from cbctl.localnet.saving import Saving
 from cbctl.localnet.slots import MAX_SLOT, MAX_UNIX_TIME, SlotClock, epoch_of
 from cbctl.localnet.store import Head, shared_transactions
-from cbctl.localnet.transactions import LAMPORTS_PER_SIGNATURE, AnyMessage, budget_of
+from cbctl.localnet.transactions import AnyMessage
 from cbctl.localnet.vm import Vm
 
 log = logging.getLogger(__name__)
@@ -72,9 +72,7 @@ class Bank:
         self._cover = cover
         self._wall = wall
         self.wanted = Wanted()
-        self.fees = PriorityFees()
         self._airdrops = count()
-        self._commitments = Commitments(chain.ledger)
         # Told of each transaction that lands from now on, and of the accounts that it may have
         # changed; not of those that run again.
         self.on_landed: OnLanded = lambda _transaction, _landed, _changed: None
@@ -95,6 +93,8 @@ class Bank:
         self.hashes = hashes_of(self.genesis)
         self._faucet = Faucet(self.genesis.faucet_seed)
         self.history = History(self.chain.ledger, self.chain.store)
+        self.fees = PriorityFees()
+        self._commitments = Commitments(self.chain.ledger)
         self._moment = head.moment
 
     @property
@@ -217,9 +217,8 @@ class Bank:
         entry = Entry(self.slot, self.unix_time, succeeded, by_nonce, raw, details)
         place = self._append(entry)
         number = self.history.add(signature, self.slot, place, outcome.keys)
-        message = transaction.message
         self._saving.changed.update(changed)
-        self.fees.add(self.slot, _unit_price(message, outcome), changed)
+        self.fees.landed(self.slot, transaction.message, outcome)
         self._commitments.landed(self.slot, place.end)
         return Landed(str(signature), number, self.slot, self.unix_time, place, outcome, raw)
 
@@ -367,8 +366,6 @@ class Bank:
         store.replace(restored, accounts(), shared)
         ledger.drop(restored.first)
         self._saving.changed.clear()
-        self._commitments.forget()
-        self.fees = PriorityFees()
         self._take_up(restored)
         self.vm = vm
         self.clock.restart(moment.slot, genesis.slot_ms)
@@ -391,12 +388,6 @@ class Bank:
         """Ends the thread and closes the files, without a save."""
         self._saving.close()
         self.chain.close()
-
-
-def _unit_price(message: AnyMessage, outcome: Outcome) -> int:
-    # Most offer nothing, and looking at every instruction takes longer than all the rest.
-    base = message.header.num_required_signatures * LAMPORTS_PER_SIGNATURE
-    return budget_of(message).unit_price if outcome.fee > base else 0
 
 
 def _later(before: Moment, slot: int, unix_time: int, slot_ms: int) -> Moment:

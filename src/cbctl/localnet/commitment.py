@@ -26,10 +26,6 @@ class Commitments:
             self._waiting.pop()
         self._waiting.append((slot, end))
 
-    def forget(self) -> None:
-        """What was landed is undone."""
-        self._waiting.clear()
-
     def of(self, age: int, end: int) -> str:
         """Of a transaction.
 

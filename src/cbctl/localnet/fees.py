@@ -6,6 +6,14 @@ from collections.abc import Sequence
 
 from solders.pubkey import Pubkey
 
+from cbctl.localnet.outcome import Outcome
+from cbctl.localnet.transactions import (
+    LAMPORTS_PER_SIGNATURE,
+    AnyMessage,
+    budget_of,
+    writable_keys,
+)
+
 # So many slots with transactions in them are remembered.
 MAX_SLOTS = 150
 
@@ -40,8 +48,15 @@ class PriorityFees:
         self._slots: dict[int, _Slot] = {}
         self._newest = -1
 
+    def landed(self, slot: int, message: AnyMessage, outcome: Outcome) -> None:
+        """Takes a transaction in, also one that failed: it has had its place."""
+        # Most offer nothing, and looking at every instruction takes longer than all the rest.
+        base = message.header.num_required_signatures * LAMPORTS_PER_SIGNATURE
+        price = budget_of(message).unit_price if outcome.fee > base else 0
+        self.add(slot, price, writable_keys(message, outcome.keys, outcome.loaded))
+
     def add(self, slot: int, price: int, writable: Sequence[Pubkey]) -> None:
-        """A transaction landed."""
+        """The same of a price and the accounts that were written to for it."""
         if slot != self._newest:
             if self._newest >= 0:
                 self._slots[self._newest].complete()

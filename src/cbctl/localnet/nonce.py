@@ -14,7 +14,7 @@ from solders.account import Account
 from solders.hash import Hash
 from solders.pubkey import Pubkey
 
-from cbctl.localnet.transactions import AnyMessage, is_writable_static
+from cbctl.localnet.transactions import AnyMessage, Loaded, writable_keys
 
 RECENT_BLOCKHASHES = Pubkey.from_string("SysvarRecentB1ockHashes11111111111111111111")
 SYSVARS = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
@@ -39,7 +39,9 @@ def nonce_address(message: AnyMessage) -> Pubkey | None:
     accounts = bytes(instructions[0].accounts)
     if bytes(instructions[0].data[:4]) != _ADVANCE or not accounts:
         return None
-    return keys[accounts[0]] if is_writable_static(message, accounts[0]) else None
+    # Not one of a lookup table, whose accounts come after the message's own.
+    address = keys[accounts[0]] if accounts[0] < len(keys) else None
+    return address if address in writable_keys(message, keys, Loaded([], [])) else None
 
 
 def lasts(

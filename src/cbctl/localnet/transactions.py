@@ -129,15 +129,6 @@ def table_lookup(table: bytes, indexes: bytes) -> list[Pubkey]:
     return keys
 
 
-def is_writable_static(message: AnyMessage, index: int) -> bool:
-    """Whether a transaction asks to write one of its own keys (not one of a lookup table)."""
-    header = message.header
-    signers = header.num_required_signatures
-    if index < signers:
-        return index < signers - header.num_readonly_signed_accounts
-    return index < len(message.account_keys) - header.num_readonly_unsigned_accounts
-
-
 def with_blockhash(transaction: VersionedTransaction, blockhash: Hash) -> VersionedTransaction:
     """The transaction with another blockhash; its signatures no longer fit."""
     old = transaction.message

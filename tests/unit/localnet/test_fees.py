@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-from solders.pubkey import Pubkey
+from collections.abc import Callable
 
+import pytest
+from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
+from solders.pubkey import Pubkey
+from tests.unit.localnet.rpc.calls import SOL, funded, payment, signed
+from tests.unit.localnet.support import Time
+
+from cbctl.localnet.bank import Bank
 from cbctl.localnet.fees import MAX_SLOTS, PriorityFees
 
 A, B, C = (Pubkey.new_unique() for _ in range(3))
@@ -47,6 +53,21 @@ def test_the_price_is_what_would_have_been_enough_for_all_accounts(
 def test_slots_after_the_asked_one_are_left_out(fees: PriorityFees) -> None:
     assert fees.until(11, []) == [(10, 300)]
     assert fees.until(9, []) == []
+
+
+def test_a_transaction_that_failed_has_paid_for_its_place_too(
+    open_bank: Callable[[], Bank], time: Time
+) -> None:
+    bank = open_bank()
+    payer, to = funded(bank), Pubkey.new_unique()
+    time.slots(1)
+    bank.tick()
+    offer = [set_compute_unit_limit(1_000), set_compute_unit_price(4_000_000)]
+    bank.submit(signed(bank, [*offer, payment(payer, to, 1_000 * SOL)], payer))
+    assert bank.vm.balance(to) == 0
+    assert bank.vm.balance(payer.pubkey()) == 100 * SOL - 5_000 - 4_000
+    for keys in ([], [to], [payer.pubkey()]):
+        assert bank.fees.until(bank.slot, keys)[-1] == (bank.slot, 4_000_000)
 
 
 def test_only_the_newest_slots_are_remembered() -> None:
