@@ -36,8 +36,8 @@ log = logging.getLogger("localnet")
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
+        # `cbctl localnet run` hands its options on: the usage of this module would be no help
+        self.exit(EXIT_USAGE, f"localnet: {message}\n")
 
 
 def _port(text: str) -> int:
