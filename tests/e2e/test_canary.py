@@ -51,12 +51,20 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "local restart": ("api",),
     "local down": ("",),
     "local reset": ("",),
+    "localnet run": ("--host :::", "--slot-ms 0"),
+    "localnet status": ("--env local",),
+    "localnet snapshot": ("saved.snapshot --env local --force",),
+    "localnet restore": ("saved.snapshot --env local", "saved.plan --env local"),
+    "localnet reset": ("--env local",),
+    "localnet clock advance": ("1m --env local",),
+    "localnet clock set": ("2020-01-01 --env local",),
     "config validate": ("", "local", "production"),
     "config show": ("local", "production"),
     "config schema": ("",),
     "completion": ("bash", "zsh"),
 }
-"""What follows each command of the table. `local reset` only asks here."""
+"""What follows each command of the table. `reset` only asks here, and `localnet run`, which goes on
+until it is stopped, is refused; the one that deploys run is looked at."""
 
 FAILING = (
     *("deploy local", "deploy local --events ndjson", "deploy local --plan --output json"),

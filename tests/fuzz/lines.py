@@ -69,6 +69,7 @@ def case(random: Random, name: str, commands: list[Command], run: str) -> Case:
     # An argument list has no NUL and ends somewhere: 128 KiB for one word.
     argv = tuple(word.replace("\0", "") for word in words)
     endless = any(word in _ENDLESS or word.startswith(("-wf", "-fw")) for word in argv)
+    endless = endless or {"localnet", "run"} <= set(argv)
     return Case(name, argv, _environment(random, run), endless or _bundled(argv))
 
 

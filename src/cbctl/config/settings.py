@@ -68,7 +68,12 @@ class Chain(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         Address | None, Meta(description="what the cluster must answer before anything is changed")
     ] = None
     slot_ms: Annotated[
-        int, Meta(ge=10, le=10_000, description="localnet only: milliseconds per slot")
+        int,
+        Meta(
+            ge=10,
+            le=10_000,
+            description="localnet only: milliseconds per slot; a chain keeps its own",
+        ),
     ] = 400
     port: Annotated[
         int, Meta(ge=1, le=65534, description="localnet only: RPC port; WebSocket is the next one")

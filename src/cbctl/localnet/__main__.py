@@ -36,8 +36,8 @@ log = logging.getLogger("localnet")
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
+        # not with the usage of this module: `cbctl localnet run` hands its options on
+        raise Stop(f"{message}; see `cbctl localnet run --help`", EXIT_USAGE)
 
 
 def _port(text: str) -> int:
@@ -202,14 +202,16 @@ async def _run(state: StateFolder, host: str, port: int, access: Access, options
 
 def main(argv: list[str] | None = None) -> int:
     """Runs until a signal comes; returns the exit code."""
-    arguments = _arguments(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="localnet: %(message)s")
     try:
+        arguments = _arguments(sys.argv[1:] if argv is None else argv)
+        options = _options(arguments)
+        options.wanted()  # refused before the folder is touched
         state = StateFolder(arguments.state)
         access = Access(frozenset(arguments.allow_host), frozenset(arguments.allow_origin))
-        asyncio.run(_run(state, arguments.host, arguments.port, access, _options(arguments)))
+        asyncio.run(_run(state, arguments.host, arguments.port, access, options))
     except Stop as stop:
-        log.error("%s", stop)
+        print(f"error: {stop}", file=sys.stderr)
         return stop.exit_code
     return 0
 

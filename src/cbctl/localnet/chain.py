@@ -48,8 +48,12 @@ class Options(NamedTuple):
     files: Sequence[StartFile] = ()
 
     def wanted(self) -> Wanted:
-        """The same, files by their content."""
-        loaded = (startup.read(file, lambda length: 0).loaded for file in self.files)
+        """The same, files by their content. Stop for what no chain can start with."""
+        try:
+            features(self.activated, self.deactivated)
+        except ValueError as error:
+            raise Stop(str(error), EXIT_USAGE) from None
+        loaded = [startup.read(file, lambda length: 0).loaded for file in self.files]
         return Wanted(
             self.slot_ms, tuple(self.activated), tuple(self.deactivated), tuple(sorted(loaded))
         )
@@ -147,10 +151,7 @@ def _initial(
     genesis: Genesis, files: Sequence[StartFile]
 ) -> tuple[tuple[Loaded, ...], dict[Pubkey, Account]]:
     """What the files of a start hold, tried in a VM with the features of the start."""
-    try:
-        vm = Vm(lambda slot: Hash.default(), features(genesis.activated, genesis.deactivated))
-    except ValueError as error:
-        raise Stop(str(error), EXIT_USAGE) from None
+    vm = Vm(lambda slot: Hash.default(), features(genesis.activated, genesis.deactivated))
     vm.enter(genesis.first_slot, genesis.unix_time, genesis.unix_time)
     accounts: dict[Pubkey, Account] = {}
     loaded = []

@@ -83,7 +83,7 @@ def features(activated: Iterable[str] = (), deactivated: Iterable[str] = ()) -> 
 
 def _require(feature: str, known: set[str], otherwise: str) -> None:
     if feature not in known:
-        raise ValueError(f"feature {feature} is {otherwise or 'none that this VM knows'}")
+        raise ValueError(f"feature '{feature}' is {otherwise or 'none that this VM knows'}")
 
 
 def _new_vm(feature_set: FeatureSet) -> LiteSVM:

@@ -151,8 +151,27 @@ def test_the_whole_platform(services: Services, at: dict[str, Any], api: api_ste
     assert isinstance(verdict, Verified), verdict
     assert set(verdict.evidence) == {"database", "cache", "chain", "api health", "api ready"}
     # A change of the settings restarts the chain, and it stays the same chain.
-    faster = bring(localnet_step.STEP, replace(net, slot_ms=50))
-    assert faster.genesis_hash == chained.genesis_hash
+    services.stop("localnet")
+    chain = Ports(services.state).reserve("test-chain-2", count=2)
+    net = replace(net, port=chain)
+    moved = bring(localnet_step.STEP, net)
+    assert moved.genesis_hash == chained.genesis_hash
+    looks = replace(looks, chain_port=chain)
+    # Its slots it keeps, running or not, until it is no more.
+    faster = replace(net, slot_ms=50)
+    for _ in range(2):
+        planned = localnet_step.STEP.plan(
+            faster, localnet_step.STEP.observe(FakeContext(), faster).facts
+        )
+        assert isinstance(planned, Blocked)
+        assert planned.why == "the slots of this chain take 100 ms, and slot_ms says 50"
+        assert "cbctl localnet reset --env local" in planned.fix
+        services.stop("localnet")
+    shutil.rmtree(services.state.path / "chain")
+    assert bring(localnet_step.STEP, faster).genesis_hash != chained.genesis_hash
+    services.stop("localnet")
+    shutil.rmtree(services.state.path / "chain")
+    chained = bring(localnet_step.STEP, net)
     right = replace(looks, genesis_hash=chained.genesis_hash)
     assert isinstance(verify_step.STEP.verify(FakeContext(), right), Verified)
     # Each thing that is wrong is told.

@@ -22,12 +22,14 @@ from cbctl.errors import CbctlError
 from cbctl.local import probes
 from cbctl.local.binaries import python
 from cbctl.local.ports import HOST, Ports
-from cbctl.local.spec import Ready, ServiceSpec
+from cbctl.local.spec import Ready, ServiceSpec, read_order
 from cbctl.local.state import State
 from cbctl.steps.local import _service
 
 NAME = "localnet"
 ADDRESS = "chain address"
+SLOT_MS = "--slot-ms"
+CHAIN_FILE = "chain/chain.db"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Facts:
-    """process, wanted  as of a service; blocked: who has the ports, fix: what helps
+    """process, wanted  as of a service; blocked: why it cannot run so, fix: what helps
     linked  `${state:rpc-url}` leads here
     """
 
@@ -76,6 +78,9 @@ class LocalLocalnet(_service.ServiceStep[Inputs, Facts, Outcome]):
         blocked = fix = ""
         if not process.answers:
             blocked, fix = _service.taken(services, NAME, inputs.port, 2)
+        if slots := _other_slots(state, inputs.slot_ms):
+            blocked = f"the slots of this chain take {slots} ms, and slot_ms says {inputs.slot_ms}"
+            fix = f"put slot_ms back, or start a new chain: cbctl localnet reset --env {inputs.env}"
         wanted = spec(state, inputs).sealed(state).hash
         linked = state.read_secret(_service.RPC_URL) == url(inputs)
         return Observation(Facts(process, wanted, linked, blocked, fix), evidence)
@@ -113,7 +118,7 @@ def url(inputs: Inputs) -> str:
 
 def spec(state: State, inputs: Inputs, *, release: str = "") -> ServiceSpec:
     chain = state.path / "chain"
-    options = {"--state": chain, "--port": inputs.port, "--slot-ms": inputs.slot_ms}
+    options = {"--state": chain, "--port": inputs.port, SLOT_MS: inputs.slot_ms}
     words = (str(word) for pair in options.items() for word in pair)
     return ServiceSpec(
         name=NAME,
@@ -129,6 +134,15 @@ def spec(state: State, inputs: Inputs, *, release: str = "") -> ServiceSpec:
         release=release,
         stop_seconds=20.0,
     )
+
+
+def _other_slots(state: State, slot_ms: int) -> str:
+    """What the slots of the chain take, if that is not slot_ms; a chain keeps its own."""
+    order = read_order(state, NAME)
+    if order is None or SLOT_MS not in order.spec.argv or not (state.path / CHAIN_FILE).exists():
+        return ""
+    took = order.spec.argv[order.spec.argv.index(SLOT_MS) + 1]
+    return took if took != str(slot_ms) else ""
 
 
 def _outcome(state: State, inputs: Inputs) -> Outcome:
