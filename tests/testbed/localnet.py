@@ -104,6 +104,14 @@ class Localnet:
         self.process.stderr.close()
         return code
 
+    def said(self, text: str) -> str:
+        """The line with a text, which may arrive after the answer that it belongs to."""
+        return wait_for(
+            lambda: next((line for line in self.lines if text in line), None),
+            15,
+            f"the line {text}",
+        )
+
     def call(self, method: str, *params: object) -> Any:
         """The result; RpcFailure for an error."""
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}

@@ -69,7 +69,7 @@ def test_another_address_is_served_when_told_and_said(tmp_path: Path) -> None:
         with connect(f"ws://127.0.0.2:{port + 1}", compression=None) as websocket:
             websocket.send('{"jsonrpc":"2.0","id":1,"method":"slotSubscribe"}')
             assert '"result":0' in str(websocket.recv(timeout=10))
-        assert any("open to the network" in line for line in net.lines)
+        net.said("open to the network")
     finally:
         assert net.stop() == 0
 
