@@ -29,6 +29,7 @@ from cbctl.localnet.rpc.params import (
     ContextConfig,
     Params,
     WireEncoding,
+    check_context,
     to_pubkey,
 )
 from cbctl.localnet.rpc.shown import Shower
@@ -207,10 +208,11 @@ def send_transaction(bank: Bank, params: Params) -> object:
     text = params.required(0, str)
     config = params.config(1, SendConfig)
     transaction = _decode(text, _wire(config.encoding))
-    commitment = "processed" if config.skip_preflight else config.preflight_commitment
-    slot = slot_of(bank, ContextConfig(commitment, config.min_context_slot))
-    if not config.skip_preflight:
-        _preflight(bank, transaction, slot)
+    if config.skip_preflight:
+        check_context(bank.slot, config.min_context_slot)
+    else:
+        wanted = ContextConfig(config.preflight_commitment, config.min_context_slot)
+        _preflight(bank, transaction, slot_of(bank, wanted))
     result = bank.submit(transaction, verified=not config.skip_preflight)
     if isinstance(result, Refused) and not config.skip_preflight:
         # Only when the slot changed between preflight and landing, and with it the answer.
