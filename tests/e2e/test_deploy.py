@@ -11,7 +11,7 @@ from solders.pubkey import Pubkey
 from tests.e2e.support import Platform, wait_until
 
 PARTS = ["postgres", "redis", "localnet", "program", "api"]
-STEPS = ["elf", "postgres", "redis", "localnet", "program", "mint", "api", "verify"]
+STEPS = ["elf", "postgres", "redis", "localnet", "program", "api", "verify"]
 
 
 def test_a_fresh_deploy_and_a_second_one(platform: Platform) -> None:
