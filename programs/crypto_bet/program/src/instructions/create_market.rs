@@ -74,8 +74,8 @@ pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[
     let (address, authority_key) = (checks::key(account), checks::key(authority));
     let id = wanted.market_id.to_le_bytes();
     let seeds = [seeds::MARKET, &id, &authority_key.0];
-    let bump = checks::canonical_bump(account, &seeds, program_id)?;
-    if account.owned_by(program_id) {
+    let bump = checks::canonical_bump(account, seeds, program_id)?;
+    if checks::is_owned_by(account, program_id) {
         return Err(own(CryptoBetError::InvalidParameters));
     }
     let yes_vault_bump = vault::canonical_bump(yes_vault, &address, Side::Yes, program_id)?;
