@@ -99,10 +99,11 @@ async def live(scene: dict[str, Any]) -> dict[str, Any]:
         },
         "authority",
     )
+    terms_version = (await program.account["Market"].fetch(market)).terms_version
     for name, chosen in (("yes", side.Yes()), ("no", side.No())):
         await send(
             "place_bet",
-            [chosen, scene["bets"][name], 0, 1],
+            [chosen, scene["bets"][name], 0, terms_version],
             {
                 "user": who[name],
                 "config": config,

@@ -45,22 +45,28 @@ def live(scene: Scene) -> dict[str, Any]:
     )
     market = created["market"]
     vaults = {"yes": created["yes_vault"], "no": created["no_vault"]}
+    account = net.rpc.account(market)
+    assert account is not None
+    terms = program.decode("Market", account.data)
+    window = terms["dispute_window"]
     for name, amount in BETS.items():
-        bet = {"side": name.capitalize(), "amount": amount, "min_payout": 0, "terms_version": 1}
+        bet = {
+            "side": name.capitalize(),
+            "amount": amount,
+            "min_payout": 0,
+            "terms_version": terms["terms_version"],
+        }
         given = {"user": who[name], "market": market, "vault": vaults[name]}
         send("place_bet", bet, {**given, **money(user_token=purse[name])}, keys[name])
     net.call("localnet_advanceClock", {"seconds": 3_700})
     resolver = {"resolver": stage.resolver.pubkey(), "market": market}
     send("resolve_market", {"result": "Yes"}, resolver, stage.resolver)
-    account = net.rpc.account(market)
-    assert account is not None
-    window = program.decode("Market", account.data)["dispute_window"]
     net.call("localnet_advanceClock", {"seconds": window})
     send("finalize_market", {}, {"user": who["no"], "market": market, **money()}, keys["no"])
     claim = {"user": who["yes"], "market": market, "vault": vaults["yes"]}
     claimed, signature = send("claim_winnings", {}, {**claim, **money(receiver_token=purse["yes"])})
 
-    found = {
+    found: dict[str, tuple[str, Pubkey]] = {
         "global_config": ("GlobalConfig", created["config"]),
         "market": ("Market", market),
         "position": ("Position", claimed["position"]),

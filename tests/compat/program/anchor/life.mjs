@@ -89,9 +89,10 @@ const { pubkeys } = await program.methods
   .rpcAndKeys();
 assert.ok(pubkeys.market.equals(market));
 
+const { termsVersion } = await program.account.market.fetch(market);
 for (const name of ["yes", "no"]) {
   await program.methods
-    .placeBet({ [name]: {} }, new BN(bets[name]), new BN(0), 1)
+    .placeBet({ [name]: {} }, new BN(bets[name]), new BN(0), termsVersion)
     .accounts({ user: who[name], market, vault: vaults[name], ...money({ userToken: tokens[name] }) })
     .signers([keys[name]])
     .rpc();

@@ -128,12 +128,13 @@ fn platform_mint<'a>(
     Ok(mint)
 }
 
-/// Counts the market, and its first event.
+/// Counts the market; its terms get their number; and its first event.
 fn take_effect(config: &mut GlobalConfig, market: &mut Market, address: Key) -> Checked {
     config.total_markets = config
         .total_markets
         .checked_add(1)
         .ok_or(own(CryptoBetError::NumberOverflow))?;
+    market.terms_version = terms::first_version(config.total_markets);
     global_config::require_invariants(config)?;
     let sequence = market::next_event(market)?;
     market::require_invariants(market)?;
