@@ -28,9 +28,10 @@ ANCHOR = Pubkey.from_string("CompareCompareCompareCompareCompareCompare1")
 USERS = 40
 BET = 10_000_000
 Costs = dict[str, list[int]]
+Paid = list[int]
 
 
-def ours() -> Costs:
+def ours() -> tuple[Costs, Paid]:
     house = House.build(same_chain())
     at = house.new()
     costs: Costs = {"initialize": [initialization()], "first bet": [], "bet": [], "claim": []}
@@ -42,10 +43,10 @@ def ours() -> Costs:
     house.resolve(at, Side.YES)
     for user in users[::2]:
         costs["claim"].append(house.claim(at, user.pubkey(), Side.YES).compute_units)
-    return costs
+    return costs, [house.position(at, user.pubkey()).paid for user in users[::2]]
 
 
-def anchors(elf: Path) -> Costs:
+def anchors(elf: Path) -> tuple[Costs, Paid]:
     chain = same_chain()
     chain.vm.add_program(ANCHOR, elf.read_bytes())
     owner = chain.funded()
@@ -99,11 +100,15 @@ def anchors(elf: Path) -> Costs:
             system,
         ]
         costs["claim"].append(call("claim", b"", accounts, user))
-    return costs
+    # behind the discriminator, two addresses and two numbers of shares
+    found = [struct.unpack_from("<Q", chain.data(position(user)), 88)[0] for user in users[::2]]
+    return costs, found
 
 
 def main(anchor: Path) -> None:
-    mine, theirs = ours(), anchors(anchor)
+    (mine, paid), (theirs, paid_too) = ours(), anchors(anchor)
+    if paid != paid_too:
+        raise SystemExit("the two do not pay the same: no figures")
     print(f"{'CU, median (least to most)':<14}{'crypto_bet':>28}{'plain Anchor':>28}")
     for name in mine:
         row = "".join(f"{shown(costs[name]):>28}" for costs in (mine, theirs))
