@@ -134,7 +134,7 @@ def _call(number: int, method: str, *params: object) -> dict[str, object]:
     return {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
 
 
-def _sending(number: int, transaction: VersionedTransaction, skip: bool) -> dict[str, object]:
+def sending(number: int, transaction: VersionedTransaction, skip: bool) -> dict[str, object]:
     text = base64.b64encode(bytes(transaction)).decode()
     options = {"encoding": "base64", "skipPreflight": skip, "preflightCommitment": "processed"}
     return _call(number, "sendTransaction", text, options)
@@ -191,21 +191,21 @@ class _Worker(asyncio.Protocol):
         asyncio.get_running_loop().call_later(wait, self._next)
 
 
-async def _load(net: Net, requests: list[bytes], pause: float = 0.0) -> float:
+async def _load(port: int, requests: list[bytes], pause: float = 0.0) -> float:
     """Seconds for all requests over all connections."""
     queue = iter(requests)
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
     workers = [
-        (await loop.create_connection(lambda: _Worker(queue, pause), "127.0.0.1", net.port))[1]
+        (await loop.create_connection(lambda: _Worker(queue, pause), "127.0.0.1", port))[1]
         for _ in range(CONNECTIONS)
     ]
     await asyncio.gather(*(worker.done for worker in workers))
     return time.perf_counter() - began
 
 
-def per_second(net: Net, bodies: list[object], calls: int) -> float:
-    return calls / asyncio.run(_load(net, [_request(body) for body in bodies]))
+def per_second(port: int, bodies: list[object], calls: int) -> float:
+    return calls / asyncio.run(_load(port, [_request(body) for body in bodies]))
 
 
 async def _probe(net: Net, transactions: list[VersionedTransaction]) -> list[tuple[float, float]]:
@@ -218,7 +218,7 @@ async def _probe(net: Net, transactions: list[VersionedTransaction]) -> list[tup
             body = _call(number, "signatureSubscribe", signature, PROCESSED)
             await websocket.send(json.dumps(body))
             await websocket.recv()
-            request = _request(_sending(number, transaction, True))
+            request = _request(sending(number, transaction, True))
             began = time.perf_counter()
             writer.write(request)
             told = asyncio.ensure_future(_arrival(websocket))
@@ -238,8 +238,8 @@ async def _arrival(websocket: Any) -> float:
 
 async def _probe_under_load(net: Net, payers: Payers) -> list[tuple[float, float]]:
     probes = payers.transfers(PROBES)
-    load = [_request(_sending(0, item, True)) for item in payers.transfers(5 * PACED_PER_SECOND)]
-    loading = asyncio.ensure_future(_load(net, load, CONNECTIONS / PACED_PER_SECOND))
+    load = [_request(sending(0, item, True)) for item in payers.transfers(5 * PACED_PER_SECOND)]
+    loading = asyncio.ensure_future(_load(net.port, load, CONNECTIONS / PACED_PER_SECOND))
     waits = await _probe(net, probes)
     loading.cancel()
     await asyncio.wait({loading})
@@ -248,7 +248,7 @@ async def _probe_under_load(net: Net, payers: Payers) -> list[tuple[float, float
 
 def send_batches(net: Net, transactions: list[VersionedTransaction]) -> float:
     """How many of them it takes in a second."""
-    calls = [_sending(number, item, True) for number, item in enumerate(transactions)]
+    calls = [sending(number, item, True) for number, item in enumerate(transactions)]
     batches: list[object] = [calls[at : at + BATCH] for at in range(0, len(calls), BATCH)]
     return per_second(net, batches, len(calls))
 
@@ -317,12 +317,12 @@ def main() -> None:
         time.sleep(0.5)
 
         def measure(name: str, bodies: list[object], calls: int) -> None:
-            rates.setdefault(name, []).append(per_second(net, bodies, calls))
+            rates.setdefault(name, []).append(per_second(net.port, bodies, calls))
 
         for _ in range(rounds):
             for skip in (True, False):
                 sent: list[object] = [
-                    _sending(n, item, skip) for n, item in enumerate(payers.transfers(TRANSACTIONS))
+                    sending(n, item, skip) for n, item in enumerate(payers.transfers(TRANSACTIONS))
                 ]
                 measure(f"transactions, {'no ' if skip else ''}preflight", sent, TRANSACTIONS)
             in_batches = rates.setdefault(f"transactions, batches of {BATCH}", [])

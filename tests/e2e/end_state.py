@@ -21,6 +21,7 @@ class End:
     migrations: list[tuple[Any, ...]]
     marker: list[tuple[Any, ...]]
     services: list[str]
+    token_supply: int
     lamports: int
 
     @classmethod
@@ -36,6 +37,7 @@ class End:
             platform.sql("SELECT version, checksum FROM schema_migrations ORDER BY version"),
             platform.sql("SELECT platform, environment, building FROM cbctl_marker"),
             sorted(platform.pids()),
+            int.from_bytes(platform.account(platform.address("usdc-mint"))[36:44], "little"),
             platform.balance(),
         )
 

@@ -37,6 +37,7 @@ PUBLIC = {
 
 PLACED = {
     "chain.rpc.*": "${env:RPC_URL}, the key is in its path",
+    "chain.mint.keypair": "${file:keys/mint.json}",
     "program.keypair": "${file:keys/program.json}",
     "program.wallet": "${file:keys/wallet.json}",
     "database.url": "${env:DATABASE_URL}, with a password",
@@ -242,9 +243,11 @@ def given(home: Path, seed: int) -> Iterator[Planted]:
         }
         made.write_variables()
         (folder / "keys").mkdir()
-        program, wallet = (canaries.keypair(n) for n in ("program.keypair", "program.wallet"))
+        names = ("program.keypair", "program.wallet", "chain.mint.keypair")
+        program, wallet, mint = (canaries.keypair(name) for name in names)
         _private(folder / "keys" / "program.json", program)
         _private(folder / "keys" / "wallet.json", wallet)
+        _private(folder / "keys" / "mint.json", mint)
         _private(folder / "partner.key", canaries.text("api.environment (file)", special=True))
         _name_them(made.platform, Keypair.from_json(program).pubkey())
         yield made
@@ -265,6 +268,7 @@ def own(home: Path, seed: int) -> Iterator[Planted]:
 def _name_them(platform: Platform, program_id: Pubkey) -> None:
     """Every secret setting becomes a reference to what was placed."""
     platform.edit("      slot_ms: 400\n", '      slot_ms: 400\n      rpc: ["${env:RPC_URL}"]\n')
+    platform.edit('"${key:usdc-mint}"', '"${file:keys/mint.json}"')
     platform.edit("keypair: ${key:program}", "keypair: ${file:keys/program.json}")
     platform.edit("wallet: ${key:wallet}", "wallet: ${file:keys/wallet.json}")
     platform.edit(

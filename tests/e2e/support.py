@@ -266,11 +266,15 @@ class Platform:
         at = Pubkey.from_bytes(self.account(program_id)[4:36])
         return hashlib.sha256(self.account(str(at))[45:].rstrip(b"\0")).hexdigest()
 
-    def balance(self, name: str = "wallet") -> int:
+    def address(self, name: str) -> str:
+        """The public key of a keypair of the state."""
         from solders.keypair import Keypair
 
         text = (self.state / "secrets" / f"keypair-{name}").read_text()
-        return int(self.rpc("getBalance", str(Keypair.from_json(text).pubkey()))["value"])
+        return str(Keypair.from_json(text).pubkey())
+
+    def balance(self, name: str = "wallet") -> int:
+        return int(self.rpc("getBalance", self.address(name))["value"])
 
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
         import psycopg

@@ -7,6 +7,7 @@ import os
 import signal
 
 import psutil
+from solders.pubkey import Pubkey
 from tests.e2e.support import Platform, wait_until
 
 PARTS = ["postgres", "redis", "localnet", "program", "api"]
@@ -37,6 +38,13 @@ def test_a_fresh_deploy_and_a_second_one(platform: Platform) -> None:
     assert platform.run("deploy", "local", "--plan").ended(0).out.startswith("Already right")
     assert [r["id"] for r in platform.releases()] == ["r1"]
 
+    # the token that Stable markets take: authority, all of the supply, six decimals, initialized
+    token = platform.account(platform.address("usdc-mint"))
+    assert token[4:46] == (
+        bytes(Pubkey.from_string(platform.address("wallet")))
+        + (10**12).to_bytes(8, "little")
+        + b"\6\1"
+    )
     status, body = platform.get("/v1/program")
     assert status == 200, body
     assert json.loads(body)["data"]

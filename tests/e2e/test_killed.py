@@ -16,7 +16,10 @@ from tests.e2e.rigged import Rigged
 from tests.e2e.support import Platform
 from tests.testbed.memory import memory_folder
 
-STEPS = ("keys", "elf", "postgres", "redis", "localnet", "migrate", "program", "initialize", "api")
+STEPS = (
+    *("keys", "elf", "postgres", "redis", "localnet", "migrate", "program", "mint", "initialize"),
+    "api",
+)
 """Those that change something in a first deploy."""
 
 RECORDS = (
@@ -111,7 +114,7 @@ def left_over(platform: Platform) -> list[Path]:
     return [path for path in inside if path.name.startswith((".", "data.new"))]
 
 
-# -- the sample of `make test`: twelve kills in three runs ------------------------------------
+# -- the sample of `make test`: thirteen kills in three runs ------------------------------------
 
 CHAINS: dict[str, tuple[str | tuple[str, float], ...]] = {
     # The database: known to be wanted, half made, made and not journalled.
@@ -121,11 +124,13 @@ CHAINS: dict[str, tuple[str | tuple[str, float], ...]] = {
         ("postgres", 0.5),
         "before:step.outcome:postgres",
     ),
-    # The chain: keys that must stay the same, a half sent program, money that is given once.
+    # The chain: keys that must stay the same, a half sent program, money and tokens that are given
+    # once.
     "chain": (
         ("keys", 0.5),
         "before:step.outcome:localnet",
         ("program", 0.6),
+        "before:step.outcome:mint",
         "before:step.outcome:initialize",
     ),
     # The end: a migration, the code of the API, the release beside its own record, the last word.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 from tests.testbed.beds import need
+from tests.testbed.cached import cached
 
 _MADE_OF = ("package.json", "package-lock.json", ".npmrc")
 _INSTALL_SECONDS = 180
@@ -18,19 +16,13 @@ _INSTALL_SECONDS = 180
 def installed(sources: Path) -> Path:
     """A folder with the `node_modules` that a folder's lock file names."""
     need("node")
-    files = [(sources / name).read_bytes() for name in _MADE_OF]
-    digest = hashlib.sha256(b"\0".join(files)).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "cbctl-tests" / f"node-{digest}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "done").exists():
-            for name in _MADE_OF:
-                shutil.copy(sources / name, folder / name)
-            need("node", _install(folder))
-            (folder / "done").touch()
-    return folder
+
+    def make(folder: Path) -> str:
+        for name in _MADE_OF:
+            shutil.copy(sources / name, folder / name)
+        return _install(folder)
+
+    return cached("node", [(sources / name).read_bytes() for name in _MADE_OF], make)
 
 
 def _install(folder: Path) -> str:

@@ -50,8 +50,11 @@ def _chain(env: Environment) -> Found:
             yield "chain.cluster", f"`on: local` is no {chain.cluster}; leave `cluster` out"
         if env.api.on == "local" and env.api.port in (chain.port, chain.port + 1):
             yield "api.port", f"the localnet uses {chain.port} and {chain.port + 1}"
-    elif not chain.rpc:
-        yield "chain.rpc", "`on: external` needs at least one RPC URL"
+    else:
+        if not chain.rpc:
+            yield "chain.rpc", "`on: external` needs at least one RPC URL"
+        if chain.mint is not None:
+            yield "chain.mint", "`on: external` has tokens of its own; only a localnet gets one"
     for index, url in enumerate(chain.rpc):
         if isinstance(url, Reference):
             continue

@@ -49,6 +49,16 @@ DnsLabel = Annotated[
 Address = Annotated[str, Meta(pattern=r"^[1-9A-HJ-NP-Za-km-z]{32,44}$", title="32 bytes in base58")]
 
 
+class Mint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A token of the SPL Token program, made on a localnet; the wallet decides over it."""
+
+    keypair: Annotated[Reference, Meta(description="keypair of its address: ${key:NAME}")]
+    decimals: Annotated[int, Meta(ge=0, le=9, description="how many of them a token has")]
+    supply: Annotated[
+        int, Meta(ge=0, le=2**64 - 1, description="base units in the program's wallet, at least")
+    ]
+
+
 class Chain(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The Solana cluster of the environment."""
 
@@ -78,6 +88,7 @@ class Chain(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     port: Annotated[
         int, Meta(ge=1, le=65534, description="localnet only: RPC port; WebSocket is the next one")
     ] = 8899
+    mint: Annotated[Mint | None, Meta(description="localnet only: a token to pay with")] = None
 
 
 class Initialize(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -16,6 +16,7 @@ STEPS: dict[str, str] = {
     "local.artifact": "Keep a file for this release",
     "local.keys": "Make the keypairs of this machine",
     "local.localnet": "Run a Solana localnet on this machine",
+    "local.mint": "Make a token on the cluster of this machine",
     "local.postgres": "Run Postgres on this machine",
     "local.redis": "Run Redis on this machine",
     "local.verify": "Ask every part of the local platform whether it works",

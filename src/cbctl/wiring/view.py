@@ -28,7 +28,12 @@ def view_of(work: Workplace) -> dict[str, Any]:
         **_fields(env.cache),
         "connection": _connection(env.cache.on, env.cache.url, "redis-url"),
     }
-    view["chain"] = {**_fields(env.chain), "url": env.chain.rpc[0] if env.chain.rpc else None}
+    view["chain"] = {
+        **_fields(env.chain),
+        "url": env.chain.rpc[0] if env.chain.rpc else None,
+        "mint": env.chain.mint
+        and {**_fields(env.chain.mint), "keypair": _keypair(env.chain.mint.keypair)},
+    }
     view["keypairs"] = sorted({r.name for r in references(env) if r.kind == "key"})
     view["is_local"] = env.is_local
     return view

@@ -278,7 +278,7 @@ def test_file_that_is_no_program(
     if damage == "truncated":
         del data[len(data) // 2 :]
     elif damage == "code":
-        data[5_000] ^= 0xFF
+        data[5_000:5_016] = b"\xff" * 16  # whatever was there, there is no such instruction
     elif damage == "version":
         data[48] = 0
     elif damage == "empty":

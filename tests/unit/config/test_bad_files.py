@@ -212,6 +212,17 @@ CASES: dict[str, tuple[str, str, list[str]]] = {
         "",
         ["37:7: environments.production.chain.rpc: `on: external` needs at least one RPC URL"],
     ),
+    "a token of one's own elsewhere": (
+        '      rpc: ["${env:RPC}"]\n',
+        '      rpc: ["${env:RPC}"]\n'
+        '      mint: { keypair: "${key:coin}", decimals: 6, supply: 1 }\n',
+        [
+            "40:13: environments.production.chain.mint: `on: external` has tokens of its own; only"
+            " a localnet gets one",
+            "40:24: environments.production.chain.mint.keypair: ${key:coin} exists only in a local"
+            " environment",
+        ],
+    ),
     "no database URL": (
         "      url: ${env:OWNER_URL}\n",
         "",

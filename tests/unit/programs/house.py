@@ -5,7 +5,7 @@ The same calls serve Degen and Stable markets: each person has a token account b
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from solders.account import Account
 from solders.clock import Clock
@@ -150,7 +150,7 @@ class House:
         self.markets_made += 1
         at = Addresses.of(self.program.id, self.markets_made, owner.pubkey(), kind)
         self.must(markets.create_market(at, self.markets_made, self.terms(), self.mint), owner)
-        return at
+        return replace(at, terms_version=self.market(at).terms_version)
 
     def market(self, at: Addresses) -> Market:
         return markets.read_market(self.chain.data(at.market))

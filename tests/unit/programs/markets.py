@@ -219,6 +219,8 @@ class Addresses:
     market: Pubkey
     authority: Pubkey
     kind: Kind = Kind.DEGEN
+    terms_version: int = 1
+    """which a bet names; that of the first market of all, unless it was read from the account"""
 
     @staticmethod
     def of(program: Pubkey, market_id: int, authority: Pubkey, kind: Kind) -> Addresses:
@@ -290,13 +292,14 @@ def place_bet(
     amount: int,
     *,
     min_payout: int = 0,
-    terms_version: int = 1,
+    terms_version: int | None = None,
     token: Pubkey | None = None,
 ) -> Instruction:
+    version = at.terms_version if terms_version is None else terms_version
     return call(
         at.program,
         "place_bet",
-        struct.pack("<BQQI", side, amount, min_payout, terms_version),
+        struct.pack("<BQQI", side, amount, min_payout, version),
         [
             signer(user, pays=True),
             readonly(at.config),

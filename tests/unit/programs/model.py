@@ -152,9 +152,13 @@ class Model:
     def cancel(self, now: int, *, by_authority: bool) -> bool:
         if self.state in FINAL:
             return False
-        waiting = {State.DISPUTED: self.since}.get(self.state, self.terms.resolution_time)
-        overdue = self.state != State.PROPOSED and now >= waiting + self.settings.resolution_window
-        if not (by_authority or overdue):
+        waiting = {
+            State.DISPUTED: self.since,
+            State.PROPOSED: self.since + self.settings.dispute_window,
+        }.get(self.state, self.terms.resolution_time)
+        overdue = now >= waiting + self.settings.resolution_window
+        stuck = self.state != State.PROPOSED or self.scope == Scope.ALL_BUT_CLAIMS
+        if not (by_authority or (overdue and stuck)):
             return False
         self._enter(State.CANCELLED, now)
         return True

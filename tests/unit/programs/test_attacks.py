@@ -7,6 +7,7 @@ this program, played through.
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
@@ -183,8 +184,33 @@ def test_closing_accounts_and_a_market_at_the_same_address(house: House) -> None
     house.must(markets.create_market(at, number, house.terms(), house.mint), owner)
     market = house.market(at)
     assert (market.total_pool(), market.open_positions, market.event_sequence) == (0, 0, 1)
-    house.bet(at, user, Side.NO)
+    house.bet(replace(at, terms_version=market.terms_version), user, Side.NO)
     assert house.position(at, user.pubkey()).yes_shares == 0
+
+
+def test_a_bet_in_flight_on_a_market_that_is_replaced(house: House) -> None:
+    """Cancelled, closed and created again in one transaction: same number, same address, and a bet
+    that was signed for the terms before."""
+    owner, user = house.person(), house.person()
+    at = house.new(authority=owner)
+    number = house.market(at).market_id
+    in_flight = markets.place_bet(at, user.pubkey(), Side.YES, BET)
+    other = house.terms().but(title="Will it not rain?")
+    swap = [
+        markets.cancel_market(at, owner.pubkey()),
+        markets.close_market(at),
+        markets.create_market(at, number, other, house.mint),
+    ]
+    house.chain.must(swap, owner)
+    assert house.market(at).title == "Will it not rain?"
+    assert house.send(in_flight, user).error == Error.TERMS_CHANGED
+    # and not by a change before that gives the old market the new one's number
+    house.must(markets.update_market(at, other), owner)
+    changed = markets.place_bet(
+        at, user.pubkey(), Side.YES, BET, terms_version=house.market(at).terms_version
+    )
+    house.chain.must(swap, owner)
+    assert house.send(changed, user).error == Error.TERMS_CHANGED
 
 
 def test_sysvar_address_checking(house: House) -> None:

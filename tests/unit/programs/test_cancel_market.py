@@ -93,6 +93,25 @@ def test_nobody_else_while_a_result_waits_to_be_final(house: House) -> None:
     house.finalize(at)
 
 
+def test_anybody_once_a_pause_keeps_a_result_from_becoming_final(house: House) -> None:
+    """A guardian's key alone must not lock money."""
+    at, yes, _ = with_bets(house, Kind.DEGEN)
+    house.propose(at, Side.YES)
+    house.pause(Scope.ALL_BUT_CLAIMS)
+    final = house.market(at).state_since + house.settings.dispute_window
+    deadline = final + house.settings.resolution_window
+    house.move_clock(deadline - 1)
+    assert cancel(house, at, house.anybody).error == Error.UNAUTHORIZED
+    house.move_clock(deadline)
+    finalize = markets.finalize_market(at, house.anybody.pubkey())
+    assert house.send(finalize).error == Error.PLATFORM_PAUSED
+    house.pause(Scope.NEW_BETS)
+    assert cancel(house, at, house.anybody).error == Error.UNAUTHORIZED, "it can become final"
+    house.pause(Scope.ALL_BUT_CLAIMS)
+    assert cancel(house, at, house.anybody).error is None
+    assert house.refund(at, yes.pubkey()).error is None
+
+
 @pytest.mark.parametrize("scope", [Scope.NEW_BETS, Scope.ALL_BUT_CLAIMS])
 def test_in_every_pause_scope(house: House, scope: Scope) -> None:
     at, yes, _ = with_bets(house, Kind.DEGEN)

@@ -65,6 +65,22 @@ def test_gifts_must_be_swept_first(house: House) -> None:
     assert close(house, at).error is None
 
 
+def test_gifts_after_the_sweep_keep_nothing_open(house: House, kind: Kind) -> None:
+    """A stranger sends units to a vault that was swept: a token account with them cannot close."""
+    at = finished(house, kind)
+    assert house.sweep(at).error is None
+    before = house.money(kind, house.treasury)
+    house.rob(at, Side.NO, -7)
+    if kind == Kind.STABLE:
+        assert close(house, at).error is not None
+    outcome = house.sweep(at)
+    assert outcome.error is None
+    assert the_event(outcome)["amount"] == 7
+    assert house.money(kind, house.treasury) == before + 7
+    assert house.sweep(at).error == Error.ALREADY_CLAIMED
+    assert close(house, at).error is None
+
+
 def test_not_with_an_open_position(house: House) -> None:
     at, yes, no = with_bets(house, Kind.DEGEN)
     house.resolve(at, Side.YES)

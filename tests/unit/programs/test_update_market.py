@@ -10,6 +10,9 @@ from tests.unit.programs.house import HOUR, House
 from tests.unit.programs.markets import Side
 from tests.unit.programs.svm import transfer
 
+SECOND = 1 << 24
+"""what a change adds to the number of the terms; the lower bits say which market it is"""
+
 
 def test_the_terms_are_replaced(house: House) -> None:
     at = house.new()
@@ -21,10 +24,14 @@ def test_the_terms_are_replaced(house: House) -> None:
     after = house.market(at)
     assert (after.title, after.description, after.category) == ("x", "", "y" * 32)
     assert after.betting_ends_at == house.now + HOUR
-    assert after.terms_version == before.terms_version + 1
+    assert (before.terms_version, after.terms_version) == (1, 1 + SECOND)
     assert (after.created_at, after.fee_bps) == (before.created_at, before.fee_bps)
     event = the_event(outcome)
-    assert (event["name"], event["sequence"], event["terms_version"]) == ("MarketUpdated", 2, 2)
+    assert (event["name"], event["sequence"], event["terms_version"]) == (
+        "MarketUpdated",
+        2,
+        1 + SECOND,
+    )
 
 
 def test_a_bet_for_the_terms_before_is_refused(house: House) -> None:
@@ -32,8 +39,16 @@ def test_a_bet_for_the_terms_before_is_refused(house: House) -> None:
     for_old_terms = markets.place_bet(at, user.pubkey(), Side.YES, 5_000_000, terms_version=1)
     house.must(markets.update_market(at, house.terms()))
     assert house.send(for_old_terms, user).error == Error.TERMS_CHANGED
-    bet = markets.place_bet(at, user.pubkey(), Side.YES, 5_000_000, terms_version=2)
+    bet = markets.place_bet(at, user.pubkey(), Side.YES, 5_000_000, terms_version=1 + SECOND)
     house.must(bet, user)
+
+
+def test_as_often_as_their_number_can_tell(house: House) -> None:
+    at = house.new()
+    house.forge(at.market, markets.MARKET_OFFSET["terms_version"], bytes([1, 0, 0, 254]))
+    house.must(markets.update_market(at, house.terms()))
+    assert house.market(at).terms_version == 1 + 255 * SECOND
+    assert house.send(markets.update_market(at, house.terms())).error == Error.NUMBER_OVERFLOW
 
 
 def test_not_after_the_first_bet(house: House) -> None:

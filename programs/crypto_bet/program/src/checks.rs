@@ -4,6 +4,7 @@ use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::seeds::UPGRADEABLE_LOADER;
 use crypto_bet_interface::spec::{Arguments, Demands};
 use crypto_bet_interface::wire::Key;
+use pinocchio::address::address_eq;
 use pinocchio::{AccountView, Address};
 
 use crate::errors::{Checked, Failure, framework, own};
@@ -39,7 +40,7 @@ pub fn flags(accounts: &[AccountView], demands: &[Demands]) -> Checked {
         if demand.writable() && !account.is_writable() {
             return Err(framework(FrameworkError::ConstraintMut));
         }
-        if demand.system_program() && account.address() != &SYSTEM_PROGRAM {
+        if demand.system_program() && !address_eq(account.address(), &SYSTEM_PROGRAM) {
             return Err(framework(FrameworkError::InvalidProgramId));
         }
     }
@@ -51,7 +52,7 @@ pub fn flags(accounts: &[AccountView], demands: &[Demands]) -> Checked {
 /// # Errors
 /// `AccountMismatch`.
 pub fn address(account: &AccountView, expected: &Key) -> Checked {
-    if account.address().as_array() == &expected.0 {
+    if key(account) == *expected {
         Ok(())
     } else {
         Err(own(CryptoBetError::AccountMismatch))
@@ -63,10 +64,15 @@ pub fn key(account: &AccountView) -> Key {
     Key(*account.address().as_array())
 }
 
+/// Whether the program owns the account.
+pub fn is_owned_by(account: &AccountView, owner: &Address) -> bool {
+    address_eq(&account.owner(), owner)
+}
+
 /// # Errors
 /// `AccountOwnedByWrongProgram`.
 pub fn owned_by(account: &AccountView, owner: &Address) -> Checked {
-    if account.owned_by(owner) {
+    if is_owned_by(account, owner) {
         Ok(())
     } else {
         Err(framework(FrameworkError::AccountOwnedByWrongProgram))
@@ -74,18 +80,18 @@ pub fn owned_by(account: &AccountView, owner: &Address) -> Checked {
 }
 
 /// The account is the PDA of `seeds` with its canonical bump, which is returned. Searches the
-/// bump: about 320 CU for each one tried.
+/// bump: about 270 CU for each one tried.
 ///
 /// # Errors
 /// `ConstraintSeeds`.
-#[inline(never)] // one copy of the code, whoever calls
-pub fn canonical_bump(
+#[inline(never)] // one copy of the code for each number of seeds
+pub fn canonical_bump<const N: usize>(
     account: &AccountView,
-    seeds: &[&[u8]],
+    seeds: [&[u8]; N],
     program_id: &Address,
 ) -> Result<u8, Failure> {
     match syscalls::find_program_address(seeds, program_id) {
-        Some((address, bump)) if account.address() == &address => Ok(bump),
+        Some((address, bump)) if address_eq(account.address(), &address) => Ok(bump),
         _ => Err(framework(FrameworkError::ConstraintSeeds)),
     }
 }
@@ -95,14 +101,15 @@ pub fn canonical_bump(
 ///
 /// # Errors
 /// `ConstraintSeeds`.
-#[inline(never)] // one copy of the code, whoever calls
-pub fn derived_address(
+#[inline(never)] // one copy of the code for each number of seeds
+pub fn derived_address<const N: usize>(
     address: &Address,
-    seeds: &[&[u8]],
+    seeds: [&[u8]; N],
     stored_bump: u8,
     program_id: &Address,
 ) -> Checked {
-    if address == &syscalls::derive_address(seeds, stored_bump, program_id) {
+    let derived = syscalls::derive_address(seeds, stored_bump, program_id);
+    if address_eq(address, &derived) {
         Ok(())
     } else {
         Err(framework(FrameworkError::ConstraintSeeds))
@@ -126,7 +133,7 @@ pub fn upgrade_authority(
     program_data: &AccountView,
     program_id: &Address,
 ) -> Checked {
-    canonical_bump(program_data, &[program_id.as_array()], &LOADER)?;
+    canonical_bump(program_data, [program_id.as_array()], &LOADER)?;
     owned_by(program_data, &LOADER)?;
 
     let data = program_data.try_borrow()?;

@@ -42,7 +42,7 @@ pub fn edit<'a>(
 ) -> Result<RefMut<'a, GlobalConfig>, Failure> {
     let address = *account.address();
     let config: RefMut<GlobalConfig> = stored::edit(account, program_id, VERSIONS)?;
-    checks::derived_address(&address, &[seeds::GLOBAL_CONFIG], config.bump, program_id)?;
+    checks::derived_address(&address, [seeds::GLOBAL_CONFIG], config.bump, program_id)?;
     Ok(config)
 }
 

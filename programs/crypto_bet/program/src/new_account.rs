@@ -1,5 +1,6 @@
 //! Creating and closing accounts.
 
+use pinocchio::address::address_eq;
 use pinocchio::cpi::{Seed, Signer};
 use pinocchio::sysvars::{Sysvar, rent::Rent};
 use pinocchio::{AccountView, Address};
@@ -89,7 +90,7 @@ pub fn move_lamports(from: &mut AccountView, to: &mut AccountView, amount: u64) 
 /// Those of [`move_lamports`]; `AccountBorrowFailed` when its content is borrowed.
 #[inline(never)] // one copy of the code, whoever calls
 pub fn close(account: &mut AccountView, receiver: &mut AccountView) -> Checked {
-    if account.address() == receiver.address() {
+    if address_eq(account.address(), receiver.address()) {
         return Err(own(CryptoBetError::AccountMismatch));
     }
     let lamports = account.lamports();

@@ -76,10 +76,15 @@ pub fn require_invariants(hold: bool) -> Checked {
 
 #[inline(never)] // one copy of the code, whoever calls
 fn require_owned(account: &AccountView, program_id: &Address) -> Checked {
-    if account.owned_by(&SYSTEM_PROGRAM) && account.lamports() == 0 {
-        return Err(framework(FrameworkError::AccountNotInitialized));
+    if checks::is_owned_by(account, program_id) {
+        return Ok(());
     }
-    checks::owned_by(account, program_id)
+    let absent = checks::is_owned_by(account, &SYSTEM_PROGRAM) && account.lamports() == 0;
+    Err(framework(if absent {
+        FrameworkError::AccountNotInitialized
+    } else {
+        FrameworkError::AccountOwnedByWrongProgram
+    }))
 }
 
 /// The version decides how the rest is read, also of an account with another length.

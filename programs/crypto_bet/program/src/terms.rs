@@ -7,7 +7,7 @@ use crypto_bet_interface::state::{
 };
 use crypto_bet_interface::wire::Key;
 
-use crate::errors::{Checked, own};
+use crate::errors::{Checked, Failure, own};
 
 /// The terms as they are asked for.
 pub struct Terms<'a> {
@@ -56,14 +56,31 @@ pub fn validate(config: &GlobalConfig, terms: &Terms, now: i64) -> Checked {
     }
 }
 
-/// Writes the terms, which were found valid, into the market under their next number.
+/// The number of the first terms of a market, which is the `market_number`th of all. It says so in its
+/// lower 24 bits: a closed market's address can be used again, and a bet that was signed for the
+/// terms that were there before must not be one on these.
+pub const fn first_version(market_number: u64) -> u32 {
+    let [a, b, c, ..] = market_number.to_le_bytes();
+    u32::from_le_bytes([a, b, c, 0])
+}
+
+/// The number of the terms after these: the upper 8 bits count the changes.
+///
+/// # Errors
+/// `NumberOverflow`: changed 255 times.
+pub fn next_version(version: u32) -> Result<u32, Failure> {
+    version
+        .checked_add(1 << 24)
+        .ok_or(own(CryptoBetError::NumberOverflow))
+}
+
+/// Writes the terms, which were found valid, into the market.
 ///
 /// # Errors
 /// `NumberOverflow`.
 #[inline(never)] // one copy of the code, whoever calls
 pub fn apply(market: &mut Market, terms: &Terms) -> Checked {
     let overflow = || own(CryptoBetError::NumberOverflow);
-    market.terms_version = market.terms_version.checked_add(1).ok_or_else(overflow)?;
     market.betting_ends_at = terms.betting_ends_at;
     market.resolution_time = terms.resolution_time;
     market.oracle = terms.oracle;

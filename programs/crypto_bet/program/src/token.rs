@@ -11,10 +11,12 @@
 use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::seeds::TOKEN_PROGRAM;
 use crypto_bet_interface::wire::Key;
+use pinocchio::address::address_eq;
 use pinocchio::cpi::{Signer, invoke, invoke_signed};
 use pinocchio::instruction::{InstructionAccount, InstructionView};
 use pinocchio::{AccountView, Address};
 
+use crate::checks;
 use crate::errors::{Checked, Failure, framework, own};
 
 /// Length of a token account.
@@ -44,7 +46,7 @@ pub fn account(rest: &[AccountView]) -> Result<&AccountView, Failure> {
 pub fn require_program(rest: &[AccountView]) -> Checked {
     match rest.first() {
         None => Err(framework(FrameworkError::AccountNotEnoughKeys)),
-        Some(account) if account.address() == &PROGRAM => Ok(()),
+        Some(account) if address_eq(account.address(), &PROGRAM) => Ok(()),
         Some(_) => Err(framework(FrameworkError::InvalidProgramId)),
     }
 }
@@ -54,7 +56,7 @@ pub fn require_program(rest: &[AccountView]) -> Checked {
 /// # Errors
 /// `UnsupportedMint`.
 pub fn require_mint(mint: &AccountView) -> Checked {
-    if !mint.owned_by(&PROGRAM) || mint.data_len() != MINT_LEN {
+    if !checks::is_owned_by(mint, &PROGRAM) || mint.data_len() != MINT_LEN {
         return Err(own(CryptoBetError::UnsupportedMint));
     }
     match mint.try_borrow()?.get(45) {
@@ -69,7 +71,7 @@ pub fn require_mint(mint: &AccountView) -> Checked {
 /// `AccountOwnedByWrongProgram`, `AccountMismatch`.
 #[inline(never)] // one copy of the code, whoever calls
 pub fn require_account(account: &AccountView, mint: &Key, owner: &Key) -> Checked {
-    if !account.owned_by(&PROGRAM) {
+    if !checks::is_owned_by(account, &PROGRAM) {
         return Err(framework(FrameworkError::AccountOwnedByWrongProgram));
     }
     let data = account.try_borrow()?;

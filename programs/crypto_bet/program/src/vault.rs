@@ -44,7 +44,7 @@ pub fn canonical_bump(
     side: Side,
     program_id: &Address,
 ) -> Result<u8, Failure> {
-    checks::canonical_bump(account, &[seed(side), &market.0], program_id)
+    checks::canonical_bump(account, [seed(side), &market.0], program_id)
 }
 
 impl Vaults {
@@ -96,7 +96,7 @@ impl Vaults {
     /// `ConstraintSeeds`.
     pub fn require(&self, account: &AccountView, side: Side, program_id: &Address) -> Checked {
         let seeds = [seed(side), &self.market.0[..]];
-        checks::derived_address(account.address(), &seeds, self.bump(side), program_id)
+        checks::derived_address(account.address(), seeds, self.bump(side), program_id)
     }
 
     /// Takes a user's money into the vault. `rest`: the user's token account and the token program.

@@ -149,7 +149,7 @@ tagged! {
         disputer: Key,
         /// Fee in basis points, as it was at the market's creation.
         fee_bps: u16,
-        /// Counts the changes of the terms; a bet names the terms it was made for.
+        /// Names the terms, also among those of other markets at this address; a bet names the terms it was made for.
         terms_version: u32,
         /// When the market was created.
         created_at: i64,

@@ -8,7 +8,8 @@
 //!
 //! The platform's authority can until the result is final; the market's authority while nobody has
 //! bet (later it could take back lost bets of its own); anybody when no result was proposed, or a
-//! dispute not decided, within the resolution window. It works in every pause scope, as refunds do.
+//! dispute not decided, within the resolution window, or when a pause of everything has kept a proposed
+//! result from becoming final for that long. It works in every pause scope, as refunds do.
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`
@@ -18,7 +19,7 @@
 
 use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::instructions::CancelMarket;
-use crypto_bet_interface::state::{GlobalConfig, Market, MarketState};
+use crypto_bet_interface::state::{GlobalConfig, Market, MarketState, PauseScope};
 use crypto_bet_interface::wire::Key;
 use pinocchio::{AccountView, Address};
 
@@ -47,7 +48,7 @@ fn validate(config: &GlobalConfig, market: &Market, actor: Key, now: i64) -> Che
     market::require_not_final(market)?;
     let may = actor == config.authority
         || (actor == market.authority && market.participants == 0)
-        || is_overdue(market, now)?;
+        || is_overdue(config, market, now)?;
     if may {
         Ok(())
     } else {
@@ -56,10 +57,14 @@ fn validate(config: &GlobalConfig, market: &Market, actor: Key, now: i64) -> Che
 }
 
 /// Whether those who had to decide did not.
-fn is_overdue(market: &Market, now: i64) -> Result<bool, Failure> {
+fn is_overdue(config: &GlobalConfig, market: &Market, now: i64) -> Result<bool, Failure> {
     let waiting_since = match market.state {
         MarketState::Active | MarketState::Paused => market.resolution_time,
         MarketState::Disputed => market.state_since,
+        // nobody can finalize it
+        MarketState::Proposed if config.pause_scope > PauseScope::NewBets => {
+            market::after(market.state_since, market.dispute_window)?
+        }
         // anybody can finalize it
         MarketState::Proposed | MarketState::Resolved | MarketState::Cancelled => return Ok(false),
     };

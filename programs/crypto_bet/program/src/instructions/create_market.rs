@@ -74,8 +74,8 @@ pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[
     let (address, authority_key) = (checks::key(account), checks::key(authority));
     let id = wanted.market_id.to_le_bytes();
     let seeds = [seeds::MARKET, &id, &authority_key.0];
-    let bump = checks::canonical_bump(account, &seeds, program_id)?;
-    if account.owned_by(program_id) {
+    let bump = checks::canonical_bump(account, seeds, program_id)?;
+    if checks::is_owned_by(account, program_id) {
         return Err(own(CryptoBetError::InvalidParameters));
     }
     let yes_vault_bump = vault::canonical_bump(yes_vault, &address, Side::Yes, program_id)?;
@@ -128,12 +128,13 @@ fn platform_mint<'a>(
     Ok(mint)
 }
 
-/// Counts the market, and its first event.
+/// Counts the market; its terms get their number; and its first event.
 fn take_effect(config: &mut GlobalConfig, market: &mut Market, address: Key) -> Checked {
     config.total_markets = config
         .total_markets
         .checked_add(1)
         .ok_or(own(CryptoBetError::NumberOverflow))?;
+    market.terms_version = terms::first_version(config.total_markets);
     global_config::require_invariants(config)?;
     let sequence = market::next_event(market)?;
     market::require_invariants(market)?;

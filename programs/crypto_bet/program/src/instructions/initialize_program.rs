@@ -59,8 +59,8 @@ fn validate(
     account: &AccountView,
     program_data: &AccountView,
 ) -> Result<u8, Failure> {
-    let bump = checks::canonical_bump(account, &[seeds::GLOBAL_CONFIG], program_id)?;
-    if account.owned_by(program_id) {
+    let bump = checks::canonical_bump(account, [seeds::GLOBAL_CONFIG], program_id)?;
+    if checks::is_owned_by(account, program_id) {
         return Err(own(CryptoBetError::AlreadyInitialized));
     }
     checks::upgrade_authority(authority, program_data, program_id)?;

@@ -68,7 +68,7 @@ pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[
     vaults.require(vault, bet.side, program_id)?;
     vaults.deposit(vault, user, rest, bet.amount)?;
     let user_key = checks::key(user);
-    let opened = position_account.owned_by(&SYSTEM_PROGRAM);
+    let opened = checks::is_owned_by(position_account, &SYSTEM_PROGRAM);
     if opened {
         open(program_id, user, position_account, user_key, address)?;
     }
@@ -129,7 +129,7 @@ fn open(
     market: Key,
 ) -> Checked {
     let seeds = [seeds::POSITION, &user_key.0, &market.0];
-    let bump = checks::canonical_bump(account, &seeds, program_id)?;
+    let bump = checks::canonical_bump(account, seeds, program_id)?;
     let bump_seed = [bump];
     let [prefix, user_seed, market_seed] = seeds;
     let seeds = [prefix, user_seed, market_seed, &bump_seed];

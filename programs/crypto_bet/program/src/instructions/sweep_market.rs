@@ -13,14 +13,14 @@
 //!
 //! Once every share was paid, what is left are remains of rounding and what strangers sent. Before
 //! that, users have the sweep delay to claim; the authority has to sign, because it may want to wait
-//! longer.
+//! longer. It can be repeated: what strangers send to a swept vault must not keep it from being closed.
 //!
 //! # Errors
 //! * `InstructionDidNotDeserialize`, `AccountNotEnoughKeys`, `AccountNotSigner`, `ConstraintMut`,
 //!   `InvalidProgramId`
 //! * those of [`global_config::edit`] and [`market::edit`]; `PlatformPaused`
 //! * `Unauthorized`: not the authority; `AccountMismatch`: not the treasury, or not its token account
-//! * `MarketStateInvalid`: the market has not ended; `AlreadyClaimed`: swept
+//! * `MarketStateInvalid`: the market has not ended; `AlreadyClaimed`: swept, and nothing there
 //! * `TooEarly`: somebody may still claim
 //! * `ConstraintSeeds`: other vaults
 
@@ -72,6 +72,9 @@ pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[
             .checked_add(left)
             .ok_or(own(CryptoBetError::NumberOverflow))?;
     }
+    if market.swept && amount == 0 {
+        return Err(own(CryptoBetError::AlreadyClaimed));
+    }
     fees::count_withdrawn(&mut config, &mut market)?;
     global_config::require_invariants(&config)?;
     market.swept = true;
@@ -93,9 +96,6 @@ fn validate(config: &GlobalConfig, market: &Market, actor: Key, now: i64) -> Che
     global_config::require_paused_at_most(config, PauseScope::NewBets)?;
     if !market.state.is_final() {
         return Err(own(CryptoBetError::MarketStateInvalid));
-    }
-    if market.swept {
-        return Err(own(CryptoBetError::AlreadyClaimed));
     }
     if !market.nothing_owed() && now < market::after(market.state_since, market.sweep_delay)? {
         return Err(own(CryptoBetError::TooEarly));

@@ -13,7 +13,7 @@
 //! * those of [`global_config::read`] and [`market::edit`]; `PlatformPaused`
 //! * `Unauthorized`: not the market's authority
 //! * `MarketAlreadyResolved`, `TermsFixed`: it ended, or somebody has bet
-//! * those of [`terms::validate`]
+//! * those of [`terms::validate`] and [`terms::next_version`]
 
 use crypto_bet_interface::errors::{CryptoBetError, FrameworkError};
 use crypto_bet_interface::events::MarketUpdated;
@@ -52,6 +52,7 @@ pub fn process(program_id: &Address, accounts: &mut [AccountView], arguments: &[
     terms::validate(&config, &terms, now)?;
 
     terms::apply(&mut market, &terms)?;
+    market.terms_version = terms::next_version(market.terms_version)?;
     let sequence = market::next_event(&mut market)?;
     market::require_invariants(&market)?;
     event_log::write(MarketUpdated {
