@@ -51,30 +51,6 @@ class Rpc(Endpoints):
     def account(self, key: Pubkey, *, since: int = 0) -> Account | None:
         return self.accounts([key], since=since)[1][0]
 
-    def program_accounts(
-        self, program: Pubkey, prefix: bytes, length: int
-    ) -> list[tuple[Pubkey, int]]:
-        """(address, lamports) of the program's accounts that begin with `prefix`; of their data
-        only `length` bytes are sent, which need not be looked at."""
-        method = "getProgramAccounts"
-        wanted = {"offset": 0, "bytes": base64.b64encode(prefix).decode(), "encoding": "base64"}
-        options = {
-            "encoding": "base64",
-            "filters": [{"memcmp": wanted}],
-            "dataSlice": {"offset": 0, "length": length},
-            **CONFIRMED,
-        }
-        answer = self.call(method, [str(program), options])
-        if not isinstance(answer, list):
-            raise self.unusable(method)
-        try:
-            return [
-                (Pubkey.from_string(one["pubkey"]), int(one["account"]["lamports"]))
-                for one in answer
-            ]
-        except (KeyError, TypeError, ValueError):
-            raise self.unusable(method) from None
-
     def balance(self, key: Pubkey) -> int:
         _, value = self._context("getBalance", self.call("getBalance", [str(key), CONFIRMED]))
         return self._number("getBalance", value)

@@ -13,7 +13,6 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from solders.instruction import Instruction
-from solders.keypair import Keypair
 
 from cbctl.clients.solana.failures import (
     RateLimited,
@@ -22,6 +21,7 @@ from cbctl.clients.solana.failures import (
     Unreachable,
 )
 from cbctl.clients.solana.rpc import Rpc
+from cbctl.clients.solana.signer import Signer
 from cbctl.clients.solana.transaction import Limits, sign
 from cbctl.clients.solana.types import Blockhash, Pace, Status
 from cbctl.errors import CbctlError, Exit
@@ -42,7 +42,7 @@ class Order:
 
     what: str
     instructions: tuple[Instruction, ...]
-    signers: tuple[Keypair, ...] = field(default=(), repr=False)  # their text is the secret
+    signers: tuple[Signer, ...] = field(default=(), repr=False)  # their text is the secret
     limits: Limits | None = None
 
 
@@ -58,7 +58,7 @@ class Sent:
 class Sender:
     """price: of a compute unit, in millionths of a lamport; paid where an order has limits."""
 
-    def __init__(self, rpc: Rpc, payer: Keypair, pace: Pace, price: int = 0) -> None:
+    def __init__(self, rpc: Rpc, payer: Signer, pace: Pace, price: int = 0) -> None:
         self._rpc, self._payer, self._pace, self._price = rpc, payer, pace, price
 
     def one(self, order: Order) -> Sent:
@@ -103,7 +103,7 @@ class _Work:
     def __init__(
         self,
         rpc: Rpc,
-        payer: Keypair,
+        payer: Signer,
         pace: Pace,
         price: int,
         orders: Sequence[Order],

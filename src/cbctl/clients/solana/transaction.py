@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
 from solders.hash import Hash
 from solders.instruction import Instruction
-from solders.keypair import Keypair
 from solders.message import Message, MessageV1, TransactionConfig, to_bytes_versioned
 from solders.pubkey import Pubkey
+from solders.signature import Signature
 from solders.transaction import VersionedTransaction
+
+from cbctl.clients.solana.signer import Signer
 
 LEGACY_SIZE = 1_232
 V1_SIZE = 4_096
@@ -27,12 +29,13 @@ class Limits:
     """What a transaction may use.
 
     units        compute units
-    loaded_data  bytes of all accounts together; without it the cluster charges for 64 MiB
+    loaded_data  bytes of all accounts together; without it the cluster charges for 64 MiB. Only
+                 in version 1: of a small legacy transaction it would take the room
     v1           as a transaction of version 1
     """
 
     units: int
-    loaded_data: int
+    loaded_data: int | None = None
     v1: bool = True
 
 
@@ -44,8 +47,8 @@ class Signed:
 
 def sign(
     instructions: Sequence[Instruction],
-    payer: Keypair,
-    signers: Sequence[Keypair],
+    payer: Signer,
+    signers: Sequence[Signer],
     blockhash: str,
     limits: Limits | None = None,
     price: int = 0,
@@ -55,8 +58,9 @@ def sign(
     message = compile_message(instructions, payer.pubkey(), blockhash, limits, price)
     needed = message.account_keys[: message.header.num_required_signatures]
     # only those the message asks for: a superfluous one is an error
-    chosen = [keys[key] for key in needed if key in keys]
-    transaction = VersionedTransaction(message, chosen)
+    signed = to_bytes_versioned(message)
+    signatures = [keys[key].sign_message(signed) for key in needed]
+    transaction = VersionedTransaction.populate(message, signatures)
     return Signed(str(transaction.signatures[0]), bytes(transaction))
 
 
@@ -99,6 +103,12 @@ def priority_fee(limits: Limits | None, price: int) -> int:
 def message_bytes(message: Message | MessageV1) -> bytes:
     """As it goes over the wire, with the version that it has."""
     return to_bytes_versioned(message)
+
+
+def unsigned(message: Message | MessageV1) -> bytes:
+    """With empty signatures, as a simulation takes it that checks none."""
+    empty = [Signature.default()] * message.header.num_required_signatures
+    return bytes(VersionedTransaction.populate(message, empty))
 
 
 def legacy_size(

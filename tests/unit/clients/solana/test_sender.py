@@ -176,7 +176,7 @@ def test_late_arrival_is_seen_by_the_last_look(chain: Chain) -> None:
 
 def test_without_the_last_look_nothing_is_signed_anew(chain: Chain) -> None:
     chain.outcomes = [LOST] * 100
-    chain.silent = [DOWN] * 2_000
+    chain.silent = [DOWN] * 9_000
     with pytest.raises(CbctlError) as caught:
         sender(chain).one(order())
     assert caught.value.exit == Exit.TIMEOUT
