@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from solders.keypair import Keypair
     from solders.pubkey import Pubkey
 
-    from cbctl.clients.solana.deployer import OnChain
     from cbctl.clients.solana.elf import Elf
     from cbctl.clients.solana.estimate import Estimate
+    from cbctl.clients.solana.onchain import OnChain
     from cbctl.clients.solana.rpc import Rpc
     from cbctl.clients.solana.signer import Signer
 
@@ -161,7 +161,28 @@ def _address(sources: Sources, program: Keypair | None) -> Pubkey | None:
     return address
 
 
+def unreadable(known: Path | None, new: Path | None) -> tuple[str, ...]:
+    """What a reader that was made for the IDL `known` could not read by the IDL `new`."""
+    if known is None or new is None:
+        return ()
+    from cbctl.clients.solana.idl.compare import breaks
+    from cbctl.clients.solana.idl.parse import parse
+
+    return tuple(breaks(parse(read_text(known)), parse(read_text(new))))
+
+
 # ---- the money
+
+
+def price(node: Rpc, keys: MadeKeys, fixed: int | None, ceiling: int) -> int:
+    """Of a compute unit, in millionths of a lamport."""
+    if fixed is not None:
+        return fixed
+    from cbctl.clients.solana.fees import recent_price
+    from cbctl.clients.solana.loader import programdata_address
+
+    written = [keys.payer.pubkey(), keys.address, programdata_address(keys.address)]
+    return recent_price(node, written, ceiling)
 
 
 def cost(
@@ -188,6 +209,7 @@ def cost(
         "returned": found.returned,
         "fees": found.fees,
         "transactions": found.transactions,
+        "price": price,
     }
     return found, balance, str(place.address) if place.elf is not None else None
 
