@@ -20,7 +20,7 @@ from tests.integration.program.support import (
     run,
     variant,
 )
-from tests.integration.program.unreliable import (
+from tests.testbed.unreliable import (
     Proxy,
     Rule,
     cut_in_half,

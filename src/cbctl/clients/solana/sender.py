@@ -33,6 +33,8 @@ LIMITED_LOOK = 3.0  # seconds between two looks where each request is dear and s
 THREADS = 12  # connections in use at once
 WINDOW = 48  # transactions handed over between two checks of the fence
 SIMULATION_FAILED = -32002
+# The node knows the transaction; it does not know its blockhash, not yet or no more.
+NO_REASON = ("AlreadyProcessed", "BlockhashNotFound")
 EXPIRY_MARGIN = 10  # blocks: of the nodes behind one address some are further than others
 
 
@@ -198,10 +200,9 @@ class _Work:
         err = data.get("err")
         if refusal.code != SIMULATION_FAILED or (self._preflight and err is None):
             raise refusal
-        if not self._preflight or err in ("AlreadyProcessed", "BlockhashNotFound"):
-            # A node that looks even where it was not asked to; one that knows the transaction; one
-            # that does not know its blockhash, not yet or no more. It is resent and in the end
-            # signed anew; a real failure is told by the statuses, or by `_rehearse`.
+        if not self._preflight or err in NO_REASON:
+            # Also a node that looks even where it was not asked to. It is resent and in the end
+            # signed anew; a real failure is told by the statuses, or by `_ask_why`.
             return
         raise self._failed(flight, err, data.get("logs") or ()) from None
 
@@ -229,6 +230,7 @@ class _Work:
         for one in late:
             one.due = True
         if len(self._sent.signatures) == before:
+            self._ask_why(late)
             return False
         self._confirmed(len(self._sent.signatures))
         return True
@@ -257,8 +259,6 @@ class _Work:
             # One that was carried out and is not confirmed yet must neither be forgotten nor
             # repeated: it stays in flight until it is confirmed, or dropped with its fork.
             gone = [one for one, status in zip(expired, statuses, strict=True) if status is None]
-            if gone:
-                self._rehearse(gone[0])
         except Unreachable:
             return  # unknown counts as still valid: nothing is signed anew on a guess
         self._block = None
@@ -267,11 +267,18 @@ class _Work:
             self._waiting.append(flight.index)
         self._sent.resent += len(gone)
 
-    def _rehearse(self, flight: _Flight) -> None:
-        """Asks why nothing arrived before it is all sent once more: the money may be gone."""
-        answer = self._rpc.simulate(flight.wire, signed=False)
-        if answer.err is not None and answer.err != "BlockhashNotFound":
-            raise self._failed(flight, answer.err, answer.logs)
+    def _ask_why(self, late: Sequence[_Flight]) -> None:
+        """Nothing arrives: a simulation tells why, before it is all sent again. The money may be
+        gone, which statuses never tell of a transaction that was not simulated."""
+        flying = [one for one in late if one.signature in self._flying]
+        if not flying:
+            return
+        try:
+            answer = self._rpc.simulate(flying[0].wire)
+        except Unreachable:
+            return
+        if answer.err is not None and answer.err not in NO_REASON:
+            raise self._failed(flying[0], answer.err, answer.logs)
 
     # ---- errors
 

@@ -99,12 +99,27 @@ class Writer:
             self._write(elf, held, rent)
             return
         except TransactionFailed:
-            account = self._rpc.account(self._place.address)
-            if held is not None and (account is None or not buffer.ours(account, authority, elf)):
-                raise self._gone() from None
+            self._explain(elf, held, rent)
             raise
         self.bytes_written += sum(plan.sizes)
         self.fees += self._rates.of(orders, payer)
+
+    def _explain(self, elf: Elf, held: bytes | None, rent: int) -> None:
+        """A transaction has failed: errors that say more than the cluster does."""
+        account = self._rpc.account(self._place.address)
+        if account is not None and buffer.ours(account, self._authority.pubkey(), elf):
+            return
+        if held is not None:
+            raise self._gone() from None
+        payer = self._payer.pubkey()
+        missing = rent - self._place.lamports - self._rpc.balance(payer)
+        if missing > 0:
+            raise CbctlError(
+                f"{payer} has {missing:,} lamports too little for the buffer by now",
+                where=self._rpc.host,
+                exit=Exit.NOT_UNDONE,
+                fix="send the wallet what is missing, and run it again",
+            ) from None
 
     def _gone(self) -> CbctlError:
         return CbctlError(
