@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from solders.instruction import Instruction
-from solders.keypair import Keypair
 
 from cbctl.clients.solana.failures import (
     RateLimited,
@@ -20,6 +19,7 @@ from cbctl.clients.solana.failures import (
     Unreachable,
 )
 from cbctl.clients.solana.rpc import Rpc
+from cbctl.clients.solana.signer import Signer
 from cbctl.clients.solana.transaction import Limits, Signed, sign
 from cbctl.clients.solana.types import Pace, Status
 from cbctl.errors import CbctlError, Exit
@@ -38,7 +38,7 @@ class Order:
 
     what: str
     instructions: tuple[Instruction, ...]
-    signers: tuple[Keypair, ...] = field(default=(), repr=False)  # their text is the secret
+    signers: tuple[Signer, ...] = field(default=(), repr=False)  # their text is the secret
     limits: Limits | None = None
 
 
@@ -52,7 +52,7 @@ class Sent:
 
 
 class Sender:
-    def __init__(self, rpc: Rpc, payer: Keypair, pace: Pace) -> None:
+    def __init__(self, rpc: Rpc, payer: Signer, pace: Pace) -> None:
         self._rpc, self._payer, self._pace = rpc, payer, pace
         self._window = WINDOW
 

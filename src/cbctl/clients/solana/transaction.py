@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from solders.hash import Hash
 from solders.instruction import Instruction
-from solders.keypair import Keypair
-from solders.message import Message, MessageV1, TransactionConfig
+from solders.message import Message, MessageV1, TransactionConfig, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
+
+from cbctl.clients.solana.signer import Signer
 
 LEGACY_SIZE = 1_232
 V1_SIZE = 4_096
@@ -40,8 +41,8 @@ class Signed:
 
 def sign(
     instructions: Sequence[Instruction],
-    payer: Keypair,
-    signers: Sequence[Keypair],
+    payer: Signer,
+    signers: Sequence[Signer],
     blockhash: str,
     limits: Limits | None = None,
 ) -> Signed:
@@ -50,8 +51,9 @@ def sign(
     message = compile_message(instructions, payer.pubkey(), blockhash, limits)
     needed = message.account_keys[: message.header.num_required_signatures]
     # only those the message asks for: a superfluous one is an error
-    chosen = [keys[key] for key in needed if key in keys]
-    transaction = VersionedTransaction(message, chosen)
+    signed = to_bytes_versioned(message)
+    signatures = [keys[key].sign_message(signed) for key in needed]
+    transaction = VersionedTransaction.populate(message, signatures)
     return Signed(str(transaction.signatures[0]), bytes(transaction))
 
 
