@@ -13,6 +13,7 @@ from typing import Any
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from tests.integration.program.support import ELF, IDL, SOL, Localnet
+from tests.testbed.forked import Forked
 
 from cbctl.clients.solana.keypair import write
 
@@ -109,6 +110,7 @@ class House:
 
     folder: Path
     net: Localnet
+    forked: Forked
     wallet: Keypair = field(default_factory=Keypair, repr=False)
     program: Keypair = field(default_factory=Keypair, repr=False)
     guardian: Keypair = field(default_factory=Keypair, repr=False)
@@ -118,8 +120,8 @@ class House:
     variables: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def make(cls, folder: Path, net: Localnet, sol: int = 20, **more: Any) -> House:
-        house = cls(folder, net, **more)
+    def make(cls, folder: Path, net: Localnet, forked: Forked, sol: int = 20, **more: Any) -> House:
+        house = cls(folder, net, forked, **more)
         for name in ("wallet", "program", "guardian"):
             write(folder / "keys" / f"{name}.json", getattr(house, name))
         (folder / "program.so").write_bytes(ELF.read_bytes())
@@ -163,17 +165,19 @@ class House:
         return self.cbctl("program", *words, *(() if env is None else ("--env", env)), **variables)
 
     def cbctl(self, *words: str, **variables: str) -> Done:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "cbctl", *words],
+        done = self.forked.run(words, cwd=self.folder, env=self.environment(variables), limit=200)
+        assert not done.hung, words
+        return Done(words, done.exit, _text(done.out), _text(done.err))
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "cbctl", "program", *words, "--env", "dev"],
             cwd=self.folder,
-            env=self.environment(variables),
+            env=self.environment({}),
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
-        return Done(words, done.returncode, done.stdout, done.stderr)
 
     def environment(self, variables: dict[str, str]) -> dict[str, str]:
         return {
@@ -189,3 +193,8 @@ class House:
 
     def balance(self, key: Pubkey | None = None) -> int:
         return self.net.rpc.balance(key or self.wallet.pubkey())
+
+
+def _text(out: str) -> str:
+    """The server gives each byte as one character."""
+    return out.encode("latin-1").decode()

@@ -31,7 +31,7 @@ class Inputs:
     rpc           URL of the cluster's JSON-RPC
     idl           the program's IDL
     program_id    the program's address
-    wallet        keypair that signs and pays, where the call names none
+    wallet        keypair that pays, and signs where the call names nobody else
     call          the section of cbctl.yaml: instruction, arguments, account, result …
     genesis_hash  what the cluster must answer; none: any cluster
     """
@@ -85,13 +85,15 @@ class Call(Act[Inputs]):
         if not wrong:
             said = ", ".join(f"{n} is {v}" for n, v in inputs.call["result"].items())
             return acts.done(plan.address, said)
-        if refusal := initialization.rehearse(node, plan):
+        payer = target.signer(ctx, inputs.wallet).pubkey()
+        if refusal := initialization.rehearse(node, plan, payer):
             return acts.blocked(plan.address, f"{plan.instruction} would fail: {refusal}")
         return acts.change(plan.address, *wrong)
 
     def act(self, ctx: Context, node: Rpc, wallet: Signer, inputs: Inputs) -> None:
         plan = initialization.plan(ctx, _as_init(inputs), wallet.pubkey())
-        acts.send(ctx, node, wallet, f"carry out {plan.instruction}", initialization.wire(plan))
+        payer, what = target.signer(ctx, inputs.wallet), f"carry out {plan.instruction}"
+        acts.send(ctx, node, payer, what, initialization.wire(plan), signers=(wallet,))
 
 
 def _as_init(inputs: Inputs) -> init_facts.Inputs:

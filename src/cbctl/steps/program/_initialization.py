@@ -161,17 +161,17 @@ def _done(node: Rpc, plan: Plan) -> bool:
     return True
 
 
-def rehearse(node: Rpc, plan: Plan) -> str | None:
+def rehearse(node: Rpc, plan: Plan, payer: Pubkey | None = None) -> str | None:
     """What the cluster says to the instruction without carrying it out; None: it would succeed."""
     from cbctl.clients.solana.exported import unsigned
     from cbctl.clients.solana.failures import explain
 
-    wanted = unsigned([wire(plan)], plan.wallet, node.blockhash().hash)
+    wanted = unsigned([wire(plan)], payer or plan.wallet, node.blockhash().hash)
     answer = node.simulate(wanted, signed=False)  # whatever blockhash the node knows
     if answer.err is None:
         return None
     if answer.err == "AccountNotFound":
-        return f"{plan.wallet} has no money on this cluster"
+        return f"{payer or plan.wallet} has no money on this cluster"
     return explain(answer.err, plan.program.idl.errors)
 
 
