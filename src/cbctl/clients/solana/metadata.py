@@ -24,12 +24,11 @@ PROGRAM = Pubkey.from_string("ProgM6JCCvbYkfKqJYHePx4xxSUSqJp7rh8Lyv7nk7S")
 IDL_SEED = "idl"
 HEADER = struct.Struct("<B32s32sBB16sBBBBI5x")  # 96 bytes; the content follows
 CHUNK = 900  # bytes of content in one legacy transaction, with room for two signatures
-GROWTH = 10_240  # bytes that an account may grow by in one instruction
 LARGEST = 4 << 20  # bytes that a packed content may unpack to
 
 _BUFFER, _METADATA = 1, 2
 _UTF8, _ZLIB, _JSON, _DIRECT = 1, 2, 1, 0
-_WRITE, _INITIALIZE, _SET_DATA, _CLOSE, _ALLOCATE, _EXTEND = 0, 1, 3, 6, 7, 8
+_WRITE, _INITIALIZE, _CLOSE, _ALLOCATE = 0, 1, 6, 7
 
 
 @dataclass(frozen=True)
@@ -95,12 +94,6 @@ def allocate(program: Pubkey, authority: Pubkey, seed: str = IDL_SEED) -> Instru
     """Makes the account a buffer of the header alone; it must have its lamports already."""
     data = bytes([_ALLOCATE]) + _seed(seed)
     return Instruction(PROGRAM, data, [*_owner(program, authority, seed), _meta(SYSTEM)])
-
-
-def extend(program: Pubkey, authority: Pubkey, length: int, seed: str = IDL_SEED) -> Instruction:
-    """length: bytes to grow by, at most GROWTH"""
-    data = struct.pack("<BH", _EXTEND, length)
-    return Instruction(PROGRAM, data, _owner(program, authority, seed))
 
 
 def write(

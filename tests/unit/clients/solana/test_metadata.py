@@ -28,7 +28,6 @@ def test_the_address() -> None:
     ("name", "made"),
     [
         ("allocate", metadata.allocate(PROGRAM, AUTHORITY)),
-        ("extend", metadata.extend(PROGRAM, AUTHORITY, 10_240)),
         ("write", metadata.write(PROGRAM, AUTHORITY, 900, b"\1\2\3")),
         ("initialize", metadata.initialize(PROGRAM, AUTHORITY)),
         ("close", metadata.close(PROGRAM, AUTHORITY, AUTHORITY)),
