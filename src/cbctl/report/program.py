@@ -28,7 +28,7 @@ class Check:
 def show(node: Rpc, program: Pubkey, elf: Path) -> dict[str, Any]:
     """Everything that the two accounts of a program say, and whether the file is the same."""
     from cbctl.clients.solana import loader
-    from cbctl.clients.solana.deployer import look
+    from cbctl.clients.solana.onchain import look
 
     chain = look(node, program)
     local = _hash_of(elf)
@@ -50,7 +50,7 @@ def show(node: Rpc, program: Pubkey, elf: Path) -> dict[str, Any]:
 def bytes_and_authority(
     node: Rpc, program: Pubkey, elf: Path, authority: str | None
 ) -> list[Check]:
-    from cbctl.clients.solana.deployer import look
+    from cbctl.clients.solana.onchain import look
 
     chain = look(node, program)
     if chain.state != "deployed":

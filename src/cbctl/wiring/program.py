@@ -141,8 +141,7 @@ def open_program(config: str | None, place: str | None, program_id: str | None) 
             fix=f"cbctl deploy {place or 'local'}",
         )
     context = work.world.situation("", "program")
-    url = work.env.chain.rpc[0] if work.env.chain.rpc else ""
-    node = target.connect(context, url)
+    node = target.connect(context, work.env.chain.rpc)
     try:
         target.demand_cluster(node, work.env.chain.genesis_hash)
         yield Opened(work, node, program_id or program_address(work) or "")

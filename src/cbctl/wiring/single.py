@@ -30,7 +30,7 @@ from cbctl.wiring.workplace import Workplace
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "program": {
-        "rpc": "${env.chain.url}",
+        "rpc": "${env.chain.rpc}",
         "genesis_hash": "${env.chain.genesis_hash}",
         "cluster": "${env.chain.cluster}",
         "state": "${env.state}",

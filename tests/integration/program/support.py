@@ -15,6 +15,7 @@ from tests.testbed.context import FakeContext
 from tests.testbed.waiting import free_port
 
 from cbctl.clients.solana import loader
+from cbctl.clients.solana.buffer import WRITES_PER_V1, WRITES_WITH_CREATION
 from cbctl.clients.solana.keypair import write
 from cbctl.clients.solana.rpc import CONFIRMED, Rpc
 from cbctl.engine.step import Changes, Nothing, PlanVerdict, Verified
@@ -114,6 +115,12 @@ def variant(folder: Path, tail: int, fill: int = 1) -> Path:
     path = folder / f"variant-{tail}-{fill}.so"
     path.write_bytes(ELF.read_bytes() + bytes([fill]) * tail)
     return path
+
+
+def least(size: int) -> int:
+    """Transactions when nothing goes wrong: buffer and first chunks, writes, program."""
+    chunks = -(-size // loader.WRITE_PAYLOAD)
+    return 1 + -(-(chunks - WRITES_WITH_CREATION) // WRITES_PER_V1) + 1
 
 
 def locked(net: Localnet, program: Pubkey) -> int:

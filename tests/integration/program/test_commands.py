@@ -8,23 +8,23 @@ from pathlib import Path
 
 import pytest
 from solders.keypair import Keypair
+from solders.system_program import CreateAccountWithSeedParams, create_account_with_seed
 from tests.integration.program.commands import House
 from tests.integration.program.support import ELF, SOL, Localnet
-from tests.testbed.context import FakeContext
 from tests.testbed.forked import Forked
 
 from cbctl.clients.solana import squads
-from cbctl.clients.solana.buffer import Place, creation
 from cbctl.clients.solana.buffers import owned
 from cbctl.clients.solana.keypair import write
 from cbctl.clients.solana.loader import (
     BUFFER_HEADER,
+    LOADER,
     PROGRAM_SIZE,
     buffer_address,
     buffer_seed,
+    initialize_buffer,
     programdata_address,
 )
-from cbctl.clients.solana.sender import Sender
 
 FEE = 5_000  # lamports of one signature on a localnet
 
@@ -195,10 +195,19 @@ def test_killed_and_resumed(house: House) -> None:
 
 def interrupted(house: House) -> str:
     """A buffer that a deploy of another file has left; its address."""
-    authority = house.wallet
+    key = house.wallet.pubkey()
     seed = buffer_seed(house.program.pubkey(), "00" * 32, 0)
-    place = Place(buffer_address(authority.pubkey(), seed), seed, 0, None)
-    size = BUFFER_HEADER + 1000
-    order = creation(place, authority.pubkey(), authority.pubkey(), size, house.net.rpc.rent(size))
-    Sender(house.net.rpc, authority, FakeContext()).one(order)
-    return str(place.address)
+    address, size = buffer_address(key, seed), BUFFER_HEADER + 1000
+    make = create_account_with_seed(
+        CreateAccountWithSeedParams(
+            from_pubkey=key,
+            to_pubkey=address,
+            base=key,
+            seed=seed,
+            lamports=house.net.rpc.rent(size),
+            space=size,
+            owner=LOADER,
+        )
+    )
+    house.net.confirm(house.net.run([make, initialize_buffer(address, key)], house.wallet))
+    return str(address)

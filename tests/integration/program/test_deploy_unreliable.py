@@ -15,6 +15,7 @@ from tests.integration.program.support import (
     Localnet,
     Wallet,
     buffers,
+    least,
     locked,
     run,
     variant,
@@ -30,7 +31,6 @@ from tests.integration.program.unreliable import (
 )
 from tests.testbed.context import FakeContext
 
-from cbctl.clients.solana import loader
 from cbctl.clients.solana.buffer import legacy_chunk
 from cbctl.clients.solana.sender import Order, Sender
 from cbctl.engine.step import Changes
@@ -52,11 +52,6 @@ def deployed(net: Localnet, tmp_path: Path, rule: Rule, tail: int = 40_000) -> t
     assert spent == locked(net, wallet.program.pubkey()) + net.fees(key)
     assert buffers(net, key) == []
     return wallet, proxy
-
-
-def least(path_size: int) -> int:
-    """The number of transactions when nothing goes wrong: buffer, writes, program."""
-    return 1 + -(-path_size // (3 * loader.WRITE_PAYLOAD)) + 1
 
 
 def test_requests_are_dropped(net: Localnet, tmp_path: Path) -> None:

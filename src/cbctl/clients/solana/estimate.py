@@ -9,12 +9,10 @@ from dataclasses import dataclass
 
 from solders.pubkey import Pubkey
 
-from cbctl.clients.solana import buffer, loader
-from cbctl.clients.solana.deployer import OnChain
+from cbctl.clients.solana import buffer, fees, final, loader
 from cbctl.clients.solana.elf import Elf
-from cbctl.clients.solana.failures import Unreachable
+from cbctl.clients.solana.onchain import OnChain
 from cbctl.clients.solana.rpc import Rpc
-from cbctl.clients.solana.transaction import compile_message
 
 
 @dataclass(frozen=True)
@@ -38,45 +36,43 @@ def estimate(
     rpc: Rpc,
     payer: Pubkey,
     authority: Pubkey,
+    program: Pubkey,
     elf: Elf,
     chain: OnChain,
     place: buffer.Place,
     max_len: int,
+    price: int = 0,
 ) -> Estimate:
-    """The cost from here on: what an interrupted run has paid already is not counted again."""
-    per_signature = _fee_per_signature(rpc, payer)
-    signers = 1 if payer == authority else 2
-    held = place.elf if place.elf is not None else bytes(elf.size)
-    chunks = len(buffer.differing(elf.data, held, loader.WRITE_PAYLOAD))
-    # The first of them goes alone only in time, not in content: three writes each.
-    writes = -(-chunks // buffer.WRITES_PER_V1)
-    count = writes + (place.elf is None) + 1
-    signatures = count * signers
+    """The cost from here on: what an interrupted run has paid already is not counted again.
+
+    price  of a compute unit, in millionths of a lamport
+    """
     buffer_rent = rpc.rent(loader.BUFFER_HEADER + elf.size)
+    terms = buffer.Terms(payer, authority, buffer_rent, fees.takes_v1(rpc, payer), price)
+    orders = buffer.plan(place, elf, place.elf, terms).orders
     outlay = max(0, buffer_rent - place.lamports)
-    in_buffer = max(place.lamports, buffer_rent)
+    in_buffer = returned = max(place.lamports, buffer_rent)
     if chain.state == "absent":
-        account = max(0, rpc.rent(loader.PROGRAM_SIZE) - chain.lamports[0])
+        program_rent = final.program_rent(rpc)
+        account = max(0, program_rent - chain.lamports[0])
         locked = account + rpc.rent(loader.PROGRAMDATA_HEADER + max_len)
-        signatures += 1  # the program's own
+        lamports = chain.lamports[0]
+        orders.append(
+            final.first(payer, program, place.address, authority, max_len, program_rent, lamports)
+        )
         # The program account is paid while the money is still in the buffer.
         peak = max(outlay + account, outlay - in_buffer + locked)
     else:
+        extend = final.extension(program, payer, chain, elf.size)
         additional = loader.extension(chain.capacity, elf.size)
-        size = loader.PROGRAMDATA_HEADER + chain.capacity + additional
-        locked = max(0, rpc.rent(size) - chain.lamports[1]) if additional else 0
-        signatures += 1 if additional else 0
-        count += 1 if additional else 0
-        peak = outlay + locked
-    fees = signatures * per_signature
-    return Estimate(peak + fees + rpc.rent(0), locked, in_buffer, fees, count)
-
-
-def _fee_per_signature(rpc: Rpc, payer: Pubkey) -> int:
-    """Of a transaction without a price for compute units, which is what is sent."""
-    probe = loader.write(payer, payer, 0, b"")
-    message = compile_message([probe], payer, rpc.blockhash().hash, None)
-    fee = rpc.fee(bytes(message))
-    if fee is None:
-        raise Unreachable("the node does not know its own newest blockhash", where=rpc.host)
-    return fee
+        missing = rpc.rent(loader.PROGRAMDATA_HEADER + chain.capacity + additional)
+        missing -= chain.lamports[1]
+        orders += [extend] if extend else []
+        orders.append(final.upgrade(payer, program, place.address, authority))
+        locked = max(0, missing)
+        # Rent has changed since the last deploy: an upgrade takes what is missing out of the
+        # buffer, and returns what is too much.
+        returned = in_buffer - (min(0, missing) if extend else missing)
+        peak = outlay + (locked if extend else 0)
+    gone = fees.read(rpc, payer, price).of(orders, payer)
+    return Estimate(peak + gone + rpc.rent(0), locked, returned, gone, len(orders))

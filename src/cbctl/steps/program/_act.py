@@ -42,14 +42,12 @@ class Inputs(Protocol):
     """What every such step is given at least."""
 
     @property
-    def rpc(self) -> Reference | str: ...
+    def rpc(self) -> Reference | str | tuple[Reference | str, ...]: ...
     @property
     def wallet(self) -> target.Source: ...
     @property
     def genesis_hash(self) -> str | None: ...
 
-
-SLOT_WAIT = 60.0  # seconds that the next slot may take
 
 I = TypeVar("I", bound=Inputs)  # noqa: E741
 
@@ -181,16 +179,3 @@ def address(name: str, text: str) -> Pubkey:
         return Pubkey.from_string(text)
     except ValueError:
         raise CbctlError(f"{name} is not an address", exit=Exit.USAGE) from None
-
-
-def wait_past(node: Rpc, ctx: Context, slot: int) -> None:
-    """The loader refuses most things in the slot of the last deploy or extension."""
-    until = ctx.monotonic() + SLOT_WAIT
-    while node.slot() <= slot:
-        if ctx.monotonic() > until:
-            raise CbctlError(
-                f"slot {slot} has not ended within {SLOT_WAIT:g} s: the cluster stands still",
-                where=node.host,
-                exit=Exit.TIMEOUT,
-            )
-        ctx.sleep(node.poll)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Inputs:
     """
-    rpc           URL of the cluster's JSON-RPC
+    rpc           URL of the cluster's JSON-RPC, or of several endpoints of it
     idl           the program's IDL
     program_id    the program's address
     wallet        keypair that pays, and signs where the call names nobody else
@@ -36,7 +36,7 @@ class Inputs:
     genesis_hash  what the cluster must answer; none: any cluster
     """
 
-    rpc: Reference | str
+    rpc: Reference | str | tuple[Reference | str, ...]
     idl: Path
     program_id: str
     wallet: Path | Reference

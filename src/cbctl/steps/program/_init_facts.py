@@ -14,7 +14,7 @@ from cbctl.engine.step import Json
 @dataclass(frozen=True)
 class Inputs:
     """
-    rpc           URL of the cluster's JSON-RPC
+    rpc           URL of the cluster's JSON-RPC, or of several endpoints of it
     idl           the program's IDL
     program_id    the program's address
     wallet        keypair that signs and pays
@@ -29,7 +29,7 @@ class Inputs:
     program_step  id of the step that deploys the program; "": none does
     """
 
-    rpc: Reference | str
+    rpc: Reference | str | tuple[Reference | str, ...]
     idl: Path
     program_id: str
     wallet: Path | Reference

@@ -66,8 +66,8 @@ def plan(ctx: Context, inputs: Inputs, wallet: Pubkey) -> Plan:
 
 def look(node: Rpc, plan: Plan, known: Facts, *, simulate: bool = True) -> Observation[Facts]:
     """The facts about program and account; when the account is absent, what would happen."""
-    from cbctl.clients.solana.deployer import judge
     from cbctl.clients.solana.loader import programdata_address
+    from cbctl.clients.solana.onchain import judge
 
     program = plan.program.address
     keys = [program, programdata_address(program), plan.address]

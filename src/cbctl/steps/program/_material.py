@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from solders.keypair import Keypair
     from solders.pubkey import Pubkey
 
-    from cbctl.clients.solana.deployer import OnChain
     from cbctl.clients.solana.elf import Elf
     from cbctl.clients.solana.estimate import Estimate
+    from cbctl.clients.solana.onchain import OnChain
     from cbctl.clients.solana.rpc import Rpc
+    from cbctl.clients.solana.signer import Signer
 
 LIMIT = 10 << 20  # bytes; no account holds more, so neither a program nor an IDL can be larger
 SBPF = 3  # the one version that clusters will go on taking (SIMD-0500)
@@ -80,16 +81,16 @@ class Sources:
 class Keys:
     """None where a file is still to be made. A keypair's own text is its secret."""
 
-    wallet: Keypair | None = field(repr=False)
-    payer: Keypair | None = field(repr=False)
+    wallet: Signer | None = field(repr=False)
+    payer: Signer | None = field(repr=False)
     program: Keypair | None = field(repr=False)
     address: Pubkey | None
 
 
 @dataclass(frozen=True)
 class MadeKeys:
-    wallet: Keypair = field(repr=False)
-    payer: Keypair = field(repr=False)
+    wallet: Signer = field(repr=False)
+    payer: Signer = field(repr=False)
     program: Keypair | None = field(repr=False)
     address: Pubkey
 
@@ -160,11 +161,38 @@ def _address(sources: Sources, program: Keypair | None) -> Pubkey | None:
     return address
 
 
+def unreadable(known: Path | None, new: Path | None) -> tuple[str, ...]:
+    """What a reader that was made for the IDL `known` could not read by the IDL `new`."""
+    if known is None or new is None:
+        return ()
+    from cbctl.clients.solana.idl.compare import breaks
+    from cbctl.clients.solana.idl.parse import parse
+
+    return tuple(breaks(parse(read_text(known)), parse(read_text(new))))
+
+
 # ---- the money
 
 
+def price(node: Rpc, keys: MadeKeys, fixed: int | None, ceiling: int) -> int:
+    """Of a compute unit, in millionths of a lamport."""
+    if fixed is not None:
+        return fixed
+    from cbctl.clients.solana.fees import recent_price
+    from cbctl.clients.solana.loader import programdata_address
+
+    written = [keys.payer.pubkey(), keys.address, programdata_address(keys.address)]
+    return recent_price(node, written, ceiling)
+
+
 def cost(
-    node: Rpc, keys: MadeKeys, elf: Elf, chain: OnChain, max_len: int, evidence: dict[str, Json]
+    node: Rpc,
+    keys: MadeKeys,
+    elf: Elf,
+    chain: OnChain,
+    max_len: int,
+    price: int,
+    evidence: dict[str, Json],
 ) -> tuple[Estimate, int, str | None]:
     """(estimate, lamports that the payer has, address of a buffer to be continued)."""
     from cbctl.clients.solana import buffer
@@ -172,7 +200,7 @@ def cost(
 
     wallet, payer = keys.wallet.pubkey(), keys.payer.pubkey()
     place = buffer.locate(node, wallet, keys.address, elf)
-    found = estimate(node, payer, wallet, elf, chain, place, max_len)
+    found = estimate(node, payer, wallet, keys.address, elf, chain, place, max_len, price)
     balance = node.balance(payer)
     evidence |= {
         "balance": balance,
@@ -181,6 +209,7 @@ def cost(
         "returned": found.returned,
         "fees": found.fees,
         "transactions": found.transactions,
+        "price": price,
     }
     return found, balance, str(place.address) if place.elf is not None else None
 

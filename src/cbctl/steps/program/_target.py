@@ -20,14 +20,24 @@ WORK_PATIENCE = 30.0  # the same while something is being changed
 
 Source = Path | Reference
 """A keypair: its file, or a reference to the same JSON text."""
+Address = Reference | str
+"""URL of a JSON-RPC endpoint."""
 
 
-def connect(ctx: Context, rpc: Reference | str, *, working: bool = False) -> Rpc:
+def connect(ctx: Context, rpc: Address | tuple[Address, ...], *, working: bool = False) -> Rpc:
+    """rpc: one endpoint or several of the same cluster; an optional one may have no value."""
     from cbctl.clients.solana.rpc import Rpc
 
-    url = ctx.reveal(rpc).reveal() if isinstance(rpc, Reference) else rpc
+    listed = rpc if isinstance(rpc, tuple) else (rpc,)
+    urls = [ctx.reveal(one).reveal() if isinstance(one, Reference) else one for one in listed]
     patience = WORK_PATIENCE if working else LOOK_PATIENCE
-    return Rpc(url, patience=patience, waits=working, sleep=ctx.sleep, now=ctx.monotonic)
+    return Rpc(
+        list(filter(None, urls)) or "",
+        patience=patience,
+        waits=working,
+        sleep=ctx.sleep,
+        now=ctx.monotonic,
+    )
 
 
 def genesis_or_none(node: Rpc, waits_for: str) -> str | None:

@@ -24,14 +24,14 @@ LARGEST = 2_000_000_000  # lamports that devnet's faucet gives at once
 @dataclass(frozen=True)
 class Inputs:
     """
-    rpc           URL of the cluster's JSON-RPC
+    rpc           URL of the cluster's JSON-RPC, or of several endpoints of it
     wallet        keypair of the account
     lamports      what it is to have at least
     cluster       which Solana cluster that is
     genesis_hash  what the cluster must answer; none: any cluster
     """
 
-    rpc: Reference | str
+    rpc: Reference | str | tuple[Reference | str, ...]
     wallet: Path | Reference
     lamports: int = LARGEST
     cluster: str = "local"

@@ -24,7 +24,7 @@ NOBODY = "none"
 @dataclass(frozen=True)
 class Inputs:
     """
-    rpc           URL of the cluster's JSON-RPC
+    rpc           URL of the cluster's JSON-RPC, or of several endpoints of it
     program_id    the program's address
     wallet        keypair of the present authority
     to            the new one's address; "none" makes the program immutable, for ever
@@ -33,7 +33,7 @@ class Inputs:
     genesis_hash  what the cluster must answer; none: any cluster
     """
 
-    rpc: Reference | str
+    rpc: Reference | str | tuple[Reference | str, ...]
     program_id: str
     wallet: Path | Reference
     to: str = ""
@@ -48,7 +48,7 @@ class AuthoritySet(Act[Inputs]):
     no_undo = "only the new authority can hand it back"
 
     def look(self, ctx: Context, node: Rpc, wallet: Pubkey, inputs: Inputs) -> Facts:
-        from cbctl.clients.solana.deployer import look
+        from cbctl.clients.solana.onchain import look
 
         program = acts.address("the program's id", inputs.program_id)
         new = _new(ctx, inputs)

@@ -23,13 +23,13 @@ _PER_TRANSACTION = 10  # of 36 bytes of accounts and 8 of data each, with room t
 @dataclass(frozen=True)
 class Inputs:
     """
-    rpc           URL of the cluster's JSON-RPC
+    rpc           URL of the cluster's JSON-RPC, or of several endpoints of it
     wallet        keypair that is the buffers' authority
     buffers       their addresses; none: all of the wallet's
     genesis_hash  what the cluster must answer; none: any cluster
     """
 
-    rpc: Reference | str
+    rpc: Reference | str | tuple[Reference | str, ...]
     wallet: Path | Reference
     buffers: tuple[str, ...] = ()
     genesis_hash: str | None = None

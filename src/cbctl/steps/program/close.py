@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Inputs:
     """
-    rpc           URL of the cluster's JSON-RPC
+    rpc           URL of the cluster's JSON-RPC, or of several endpoints of it
     program_id    the program's address
     wallet        keypair of the upgrade authority
     recipient_address  who gets the lamports; none: the wallet
     genesis_hash  what the cluster must answer; none: any cluster
     """
 
-    rpc: Reference | str
+    rpc: Reference | str | tuple[Reference | str, ...]
     program_id: str
     wallet: Path | Reference
     recipient_address: str | None = None
@@ -41,7 +41,7 @@ class Close(Act[Inputs]):
     no_undo = "a closed program's address can never be used again"
 
     def look(self, ctx: Context, node: Rpc, wallet: Pubkey, inputs: Inputs) -> Facts:
-        from cbctl.clients.solana.deployer import look
+        from cbctl.clients.solana.onchain import look
 
         program = acts.address("the program's id", inputs.program_id)
         chain = look(node, program)
@@ -65,10 +65,10 @@ class Close(Act[Inputs]):
 
     def act(self, ctx: Context, node: Rpc, wallet: Signer, inputs: Inputs) -> None:
         from cbctl.clients.solana import loader
-        from cbctl.clients.solana.deployer import look
+        from cbctl.clients.solana.onchain import look, wait_past
 
         program = acts.address("the program's id", inputs.program_id)
-        acts.wait_past(node, ctx, look(node, program).slot)
+        wait_past(node, ctx, look(node, program).slot)
         recipient = wallet.pubkey()
         if inputs.recipient_address:
             recipient = acts.address("the recipient", inputs.recipient_address)

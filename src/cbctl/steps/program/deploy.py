@@ -68,6 +68,7 @@ class Deploy(Step[Inputs, Facts, Outcome]):
             "wallet": str(keys.wallet.pubkey()) if keys.wallet else None,
             "has_keypair": keys.program is not None or keys.address is None,
             "idl_address": material.idl_address(inputs.idl),
+            "unreadable": material.unreadable(inputs.api_idl, inputs.idl),
         }
         evidence: dict[str, Json] = {}
         node = target.connect(ctx, inputs.rpc)
@@ -133,7 +134,8 @@ class Deploy(Step[Inputs, Facts, Outcome]):
     def apply(
         self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
     ) -> Outcome:
-        from cbctl.clients.solana.deployer import Deployer, look
+        from cbctl.clients.solana.deployer import Deployer
+        from cbctl.clients.solana.onchain import look
 
         elf = material.read_elf(inputs.elf)
         if isinstance(intent, dict) and intent.get("elf") != elf.sha256:
@@ -149,22 +151,26 @@ class Deploy(Step[Inputs, Facts, Outcome]):
             target.demand_cluster(node, inputs.genesis_hash)
             max_len = max_len_of(inputs, elf)
             chain = look(node, keys.address)
+            price = 0
             if chain.hash != elf.hash:
-                needed = material.cost(node, keys, elf, chain, max_len, {})[0].needed
-                material.fund(ctx, node, keys.payer.pubkey(), needed, inputs.airdrop)
-            deployer = Deployer(node, keys.payer, keys.wallet, keys.address, ctx)
+                price = material.price(node, keys, inputs.price, inputs.price_ceiling)
+                found = material.cost(node, keys, elf, chain, max_len, price, {})[0]
+                material.fund(ctx, node, keys.payer.pubkey(), found.needed, inputs.airdrop)
+            deployer = Deployer(node, keys.payer, keys.wallet, keys.address, ctx, price)
             result = deployer.run(elf, keys.program, max_len)
         finally:
             node.close()
-        sent = f"{result.transactions} transactions, {result.resent} of them sent again"
-        ctx.progress(f"{keys.address} has the new bytes: {sent}")
+        ctx.progress(
+            f"{keys.address} has the new bytes: {result.transactions} transactions, "
+            f"{result.resent} sent again, {result.fees:,} lamports in fees"
+        )
         return Outcome(str(keys.address), elf.hash, result.slot, elf.sha256)
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
         return Outcome(facts.program_id or "", facts.chain_hash, facts.slot, facts.elf_sha256)
 
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
-        from cbctl.clients.solana.deployer import look
+        from cbctl.clients.solana.onchain import look
 
         elf = material.read_elf(inputs.elf)
         keys = material.keys(ctx, _sources(inputs), inputs.generate)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Inputs:
     """
-    rpc           URL of the cluster's JSON-RPC
+    rpc           URL of the cluster's JSON-RPC, or of several endpoints of it
     program_id    the program's address
     wallet        keypair that pays
     elf           the file that is to fit
@@ -31,7 +31,7 @@ class Inputs:
     genesis_hash  what the cluster must answer; none: any cluster
     """
 
-    rpc: Reference | str
+    rpc: Reference | str | tuple[Reference | str, ...]
     program_id: str
     wallet: Path | Reference
     elf: Path | None = None
@@ -45,7 +45,7 @@ class Extend(Act[Inputs]):
 
     def look(self, ctx: Context, node: Rpc, wallet: Pubkey, inputs: Inputs) -> Facts:
         from cbctl.clients.solana import loader
-        from cbctl.clients.solana.deployer import look
+        from cbctl.clients.solana.onchain import look
 
         program = acts.address("the program's id", inputs.program_id)
         wanted = _wanted(inputs)
@@ -70,11 +70,11 @@ class Extend(Act[Inputs]):
 
     def act(self, ctx: Context, node: Rpc, wallet: Signer, inputs: Inputs) -> None:
         from cbctl.clients.solana import loader
-        from cbctl.clients.solana.deployer import look
+        from cbctl.clients.solana.onchain import look, wait_past
 
         program = acts.address("the program's id", inputs.program_id)
         chain = look(node, program)
-        acts.wait_past(node, ctx, chain.slot)  # in the slot of a deploy the loader refuses
+        wait_past(node, ctx, chain.slot)  # in the slot of a deploy the loader refuses
         additional = loader.extension(chain.capacity, _wanted(inputs))
         extend = loader.extend(program, additional, wallet.pubkey())
         acts.send(ctx, node, wallet, "extend the program", extend)

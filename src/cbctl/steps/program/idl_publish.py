@@ -24,14 +24,14 @@ LEFT = "the program itself is deployed and works; only its IDL on chain is missi
 @dataclass(frozen=True)
 class Inputs:
     """
-    rpc           URL of the cluster's JSON-RPC
+    rpc           URL of the cluster's JSON-RPC, or of several endpoints of it
     program_id    the program's address
     idl           the program's IDL
     wallet        keypair of the upgrade authority
     genesis_hash  what the cluster must answer; none: any cluster
     """
 
-    rpc: Reference | str
+    rpc: Reference | str | tuple[Reference | str, ...]
     program_id: str
     idl: Path
     wallet: Path | Reference
@@ -45,8 +45,8 @@ class IdlPublish(Act[Inputs]):
 
     def look(self, ctx: Context, node: Rpc, wallet: Pubkey, inputs: Inputs) -> Facts:
         from cbctl.clients.solana import metadata
-        from cbctl.clients.solana.deployer import look
         from cbctl.clients.solana.idl.parse import parse
+        from cbctl.clients.solana.onchain import look
 
         text = material.read_text(inputs.idl)
         program = acts.address("the program's id", inputs.program_id)
