@@ -4,7 +4,9 @@ from cbctl.config.reference import Reference, Secret, as_text, host_only
 from cbctl.config.settings import (
     Api,
     Argument,
+    Build,
     Cache,
+    Call,
     Chain,
     Cluster,
     Database,
@@ -24,7 +26,9 @@ from cbctl.config.urls import expanded, is_loopback
 __all__ = [
     "Api",
     "Argument",
+    "Build",
     "Cache",
+    "Call",
     "Chain",
     "Cluster",
     "Database",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cbctl.config.rules import leaves
-from cbctl.config.types import Environment, Reference
+from cbctl.config.types import Call, Environment, Reference
 from cbctl.secrets.keys import KEYPAIR
 from cbctl.wiring.workplace import Workplace
 
@@ -19,6 +19,9 @@ def view_of(work: Workplace) -> dict[str, Any]:
         **_fields(env.program),
         "keypair": _keypair(env.program.keypair),
         "wallet": _keypair(env.program.wallet),
+        "pause": _call(env.program.pause),
+        "unpause": _call(env.program.unpause),
+        "keys": keypairs(env),
     }
     view["database"] = {
         **_fields(env.database),
@@ -34,6 +37,10 @@ def view_of(work: Workplace) -> dict[str, Any]:
     return view
 
 
+def _call(call: Call | None) -> dict[str, Any] | None:
+    return None if call is None else {**_fields(call), "wallet": _keypair(call.wallet)}
+
+
 def _keypair(reference: Reference | None) -> Reference | None:
     """`${key:NAME}` where a keypair is wanted: the file that the step `local.keys` writes."""
     if reference is None or reference.kind != "key":
@@ -41,6 +48,32 @@ def _keypair(reference: Reference | None) -> Reference | None:
     return Reference(
         "state", KEYPAIR + reference.name, where=reference.where, setting=reference.setting
     )
+
+
+def program_address(work: Workplace) -> str | None:
+    """The program's address: what `program.id` says, else the public key of its keypair."""
+    program = work.env.program
+    if (id := work.values.find(program.id)) is not None:
+        return id.reveal().strip()
+    pair = program.keypair
+    if pair is None:
+        return None
+    if pair.kind == "key":
+        return work.keys.address(pair.name) if work.keys.has(pair.name) else None
+    from cbctl.clients.solana.keypair import parse
+
+    return str(parse(work.world.reveal(pair).reveal(), pair.text).pubkey())
+
+
+def keypairs(env: Environment) -> dict[str, Reference]:
+    """Every keypair that the settings name, by its setting; keys in KMS have no copy here."""
+    named = (
+        (setting, value)
+        for setting, value in leaves(env)
+        if setting in ("program.keypair", "program.wallet") or setting.endswith("pause.wallet")
+    )
+    found = {s: _keypair(v) for s, v in named if isinstance(v, Reference) and v.kind != "kms"}
+    return {setting: reference for setting, reference in found.items() if reference is not None}
 
 
 def _connection(on: str, url: Any, secret: str) -> Any:

@@ -24,8 +24,8 @@ from tests.integration.program.support import (
 
 from cbctl.clients.solana import loader
 from cbctl.clients.solana.buffer import WRITES_PER_V1, differing, locate
-from cbctl.clients.solana.deployer import look
 from cbctl.clients.solana.elf import parse
+from cbctl.clients.solana.onchain import look
 from cbctl.engine.step import Nothing
 from cbctl.steps.program import deploy
 

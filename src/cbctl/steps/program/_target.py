@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from solders.keypair import Keypair
 
     from cbctl.clients.solana.rpc import Rpc
+    from cbctl.clients.solana.signer import Signer
 
 LOOK_PATIENCE = 3.0  # seconds that looking goes on when a node does not answer as it should
 WORK_PATIENCE = 30.0  # the same while something is being changed
@@ -73,6 +74,21 @@ def keypair(ctx: Context, source: Source) -> Keypair | None:
     if isinstance(source, Reference):
         return files.parse(ctx.reveal(source).reveal(), source.text)
     return files.read(source)
+
+
+def signer(ctx: Context, source: Source) -> Signer:
+    """Who signs: a keypair, or a key that stays in AWS KMS."""
+    found = signer_or_none(ctx, source)
+    return needed_keypair(ctx, source) if found is None else found
+
+
+def signer_or_none(ctx: Context, source: Source) -> Signer | None:
+    """The same; None where the keypair's file does not exist."""
+    if isinstance(source, Reference) and source.kind == "kms":
+        from cbctl.clients.solana.kms import KmsSigner
+
+        return KmsSigner.open(source.name)
+    return keypair(ctx, source)
 
 
 def needed_keypair(ctx: Context, source: Source) -> Keypair:
