@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cbctl.engine.step import Context, Json
 from cbctl.errors import CbctlError, Exit
 from cbctl.local.files import read_limited
-from cbctl.steps.program._target import Source, keypair, needed_keypair
+from cbctl.steps.program._target import Source, keypair, needed_keypair, signer, signer_or_none
 
 if TYPE_CHECKING:
     from solders.keypair import Keypair
@@ -127,15 +127,15 @@ def stand_ins(keys: Keys) -> MadeKeys:
     return MadeKeys(wallet, keys.payer or wallet, keys.program, address)
 
 
-def _one(ctx: Context, source: Source, generate: bool) -> Keypair | None:
-    return keypair(ctx, source) if generate else needed_keypair(ctx, source)
+def _one(ctx: Context, source: Source, generate: bool) -> Signer | None:
+    return signer_or_none(ctx, source) if generate else signer(ctx, source)
 
 
 def _program(ctx: Context, sources: Sources, generate: bool) -> Keypair | None:
     """An upgrade needs no keypair of the program: with its id known the file may be away."""
     if sources.program is None or (sources.program_id and not generate):
         return None if sources.program is None else keypair(ctx, sources.program)
-    return _one(ctx, sources.program, generate)
+    return keypair(ctx, sources.program) if generate else needed_keypair(ctx, sources.program)
 
 
 def _address(sources: Sources, program: Keypair | None) -> Pubkey | None:
