@@ -9,6 +9,7 @@ the middle and run again, and run again when nothing has changed.
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import signal
@@ -116,7 +117,9 @@ class Bench:
         """(transactions that the wallet paid, their bytes)"""
         address, found = (keys / "address").read_text(), []
         time.sleep(0.5)  # until the last slot is confirmed
-        entries = self.net.call("getSignaturesForAddress", address, {"limit": 1000})
+        entries = self.net.call(
+            "getSignaturesForAddress", address, {"limit": 1000, "commitment": "confirmed"}
+        )
         for entry in entries:
             wire = self.net.call(
                 "getTransaction",
@@ -124,7 +127,7 @@ class Bench:
                 {"encoding": "base64", "maxSupportedTransactionVersion": 1,
                  "commitment": "confirmed"},
             )["transaction"][0]  # fmt: skip
-            found.append(len(wire) * 3 // 4)
+            found.append(len(base64.b64decode(wire)))
         airdrop = 1
         return len(found) - airdrop, sum(found[:-airdrop])
 
@@ -161,8 +164,11 @@ def _row(runs: list[Ran]) -> str:
 
 
 def interrupted(bench: Bench) -> None:
-    elf, keys, proxy = bench.elf(500), bench.wallet(), Proxy(PORT)
-    command, half = bench.ours(proxy, keys, elf), 250 * 1024
+    elf, proxy = bench.elf(500), Proxy(PORT)
+    keys = bench.wallet()
+    whole = bench.run(bench.ours(proxy, keys, elf), proxy, keys).sent
+    keys = bench.wallet()
+    command, half = bench.ours(proxy, keys, elf), proxy.sent_bytes + whole // 2
     process = subprocess.Popen(
         command, cwd=bench.folder, env=bench.environment(), stderr=subprocess.DEVNULL
     )
@@ -170,11 +176,12 @@ def interrupted(bench: Bench) -> None:
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    first = proxy.sent_bytes
+    first = proxy.sent_bytes - half + whole // 2
     again = bench.run(command, proxy, keys)
-    share = again.sent / (500 * 1024)
-    print(f"killed after {first:,} bytes: {again.sent:,} bytes sent afterwards ({share:.0%} of the "
-          f"file), {again.transactions} transactions")  # fmt: skip
+    print(
+        f"unbroken: {whole:,} bytes of transactions. Killed after {first:,}: {again.sent:,} sent "
+        f"afterwards ({again.sent / whole:.0%}), in {again.transactions} transactions"
+    )
     walls = [bench.run(command, proxy, keys) for _ in range(5)]
     middle = statistics.median(one.seconds for one in walls)
     print(f"unchanged: {walls[0].transactions} transactions, {middle:.2f} s from process start to "

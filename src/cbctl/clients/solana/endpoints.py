@@ -21,6 +21,7 @@ from cbctl.errors import CbctlError, Exit
 
 REST = 10.0  # seconds that an endpoint which failed is left alone while others answer
 BEHIND = 32  # slots that an endpoint may be behind the newest answer of any: about 6 s
+LOOKS_SHARE = 4  # every so manyth request, where they are limited, may be spent on looking
 COMPARE_EVERY = 10.0  # seconds between two looks at how far each endpoint is
 
 
@@ -78,7 +79,7 @@ class Endpoints:
         requests per method in 10 s."""
         usual = 0.05 if self._last.transport.loopback else 0.5
         rate = self._last.pacing.rate
-        return usual if rate is None else max(usual, 1 / rate)
+        return usual if rate is None else max(usual, LOOKS_SHARE / rate)
 
     @property
     def room(self) -> int:

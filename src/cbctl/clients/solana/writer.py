@@ -88,8 +88,10 @@ class Writer:
             return
         orders = [dataclasses.replace(one, signers=(self._authority,)) for one in plan.orders]
         progress = _Progress(self._pace, self._rates, orders, plan.sizes, self._payer)
+        there = held is not None
         try:
             self._count(self._sender.one(orders[0]))
+            there = True
             progress.tell(1)
             self._count(self._sender.many(orders[1:], lambda done: progress.tell(1 + done)))
         except RpcRefusal as refusal:
@@ -99,17 +101,20 @@ class Writer:
             self._write(elf, held, rent)
             return
         except TransactionFailed:
-            self._explain(elf, held, rent)
+            self._explain(elf, there, rent)
             raise
         self.bytes_written += sum(plan.sizes)
         self.fees += self._rates.of(orders, payer)
 
-    def _explain(self, elf: Elf, held: bytes | None, rent: int) -> None:
-        """A transaction has failed: errors that say more than the cluster does."""
+    def _explain(self, elf: Elf, there: bool, rent: int) -> None:
+        """A transaction has failed: errors that say more than the cluster does.
+
+        there  the buffer was made
+        """
         account = self._rpc.account(self._place.address)
         if account is not None and buffer.ours(account, self._authority.pubkey(), elf):
             return
-        if held is not None:
+        if there:
             raise self._gone() from None
         payer = self._payer.pubkey()
         missing = rent - self._place.lamports - self._rpc.balance(payer)
