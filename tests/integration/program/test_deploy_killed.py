@@ -50,7 +50,6 @@ class Killer:
 def house(net: Localnet, tmp_path: Path, forked: Forked) -> Iterator[House]:
     made = House.make(tmp_path, net, forked)
     (tmp_path / "program.so").write_bytes(variant(tmp_path, 16_000, 8, SMALL_ELF).read_bytes())
-    (tmp_path / "program.json").write_text("{}")
     yield made
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,7 @@ class Endpoints:
         self._patience, self._waits = patience, waits
         self._sleep, self._now = sleep, now
         self._lock = threading.Lock()
+        self._thread = threading.local()
         self._compared: float | None = None
         self._cluster = ""
         self._newest = 0
@@ -118,6 +119,8 @@ class Endpoints:
         fresh  asked for once, on a new connection: the request must not arrive twice
         Errors: Unreachable, RateLimited, RpcRefusal, CbctlError (credentials, another cluster)
         """
+        if getattr(self._thread, "hasty", False):
+            patience = 0.0
         until = self._now() + (self._patience if patience is None else patience)
         wait = 0.25
         while True:
@@ -130,6 +133,29 @@ class Endpoints:
                     raise
                 self._sleep(pause)
                 wait = min(wait * 2, 4.0)
+
+    def together(self, *looks: Callable[[], Any]) -> list[Any]:
+        """What several looks find that do not wait for each other: far nodes take their time.
+
+        One that finds no usable answer is made again alone, with patience."""
+        if self.limited:
+            return [look() for look in looks]
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(len(looks)) as threads:
+            found = list(threads.map(self._hastily, looks))
+        return [
+            look() if isinstance(one, Unreachable) else one
+            for look, one in zip(looks, found, strict=True)
+        ]
+
+    def _hastily(self, look: Callable[[], Any]) -> Any:
+        """In a thread that must not wait: an Unreachable is the answer."""
+        self._thread.hasty = True
+        try:
+            return look()
+        except Unreachable as error:
+            return error
 
     # ---- one endpoint after the other
 

@@ -30,16 +30,14 @@ class Writer:
     def __init__(
         self,
         rpc: Rpc,
-        payer: Signer,
+        sender: Sender,
         authority: Signer,
         pace: Pace,
         place: buffer.Place,
         fees: Fees,
-        v1: bool,
     ) -> None:
-        self._rpc, self._payer, self._authority, self._pace = rpc, payer, authority, pace
-        self._place, self._rates, self._v1 = place, fees, v1
-        self._sender = Sender(rpc, payer, pace, fees.price)
+        self._rpc, self._sender, self._authority, self._pace = rpc, sender, authority, pace
+        self._place, self._rates, self._v1 = place, fees, fees.v1
         self._slot = 0
         self.transactions = 0
         self.resent = 0
@@ -81,13 +79,13 @@ class Writer:
     def _write(self, elf: Elf, held: bytes | None, rent: int) -> None:
         """Writes what differs. The first transaction goes alone and simulated, so that a mistake
         costs nothing; it also shows whether the nodes take transactions of version 1."""
-        payer, authority = self._payer.pubkey(), self._authority.pubkey()
+        payer, authority = self._sender.payer, self._authority.pubkey()
         terms = buffer.Terms(payer, authority, rent, self._v1, self._rates.price)
         plan = buffer.plan(self._place, elf, held, terms)
         if not plan.orders:
             return
         orders = [dataclasses.replace(one, signers=(self._authority,)) for one in plan.orders]
-        progress = _Progress(self._pace, self._rates, orders, plan.sizes, self._payer)
+        progress = _Progress(self._pace, self._rates, orders, plan.sizes, payer)
         there = held is not None
         try:
             self._count(self._sender.one(orders[0]))
@@ -116,7 +114,7 @@ class Writer:
             return
         if there:
             raise self._gone() from None
-        payer = self._payer.pubkey()
+        payer = self._sender.payer
         missing = rent - self._place.lamports - self._rpc.balance(payer)
         if missing > 0:
             raise CbctlError(
@@ -145,11 +143,11 @@ class _Progress:
     """Tells how far the writing is: transactions, bytes, rate, expected end, fees so far."""
 
     def __init__(
-        self, pace: Pace, fees: Fees, orders: Sequence[Order], sizes: Sequence[int], payer: Signer
+        self, pace: Pace, fees: Fees, orders: Sequence[Order], sizes: Sequence[int], payer: Pubkey
     ) -> None:
         self._pace, self._total = pace, len(orders)
         self._bytes = sum(sizes)
-        self._fee = fees.of(orders, payer.pubkey())
+        self._fee = fees.of(orders, payer)
         self._began = pace.monotonic()
 
     def tell(self, done: int) -> None:
