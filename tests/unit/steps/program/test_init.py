@@ -118,7 +118,7 @@ def test_arguments_are_found_on_chain(
     fields: dict[str, Any], differences: tuple[Any, ...], unreadable: tuple[str, ...]
 ) -> None:
     program = Program.from_text(json.dumps(IDL), Keypair().pubkey())
-    plan = Plan(program, Keypair(), "begin", "Settings", VALUES, {}, Pubkey.default())
+    plan = Plan(program, Keypair().pubkey(), "begin", "Settings", VALUES, {}, Pubkey.default())
     assert compare(plan, fields) == (differences, unreadable)
 
 
