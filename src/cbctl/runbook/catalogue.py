@@ -25,8 +25,10 @@ STEPS: dict[str, str] = {
     "program.close": "Close the program for ever",
     "program.deploy": "Deploy or upgrade the on-chain program",
     "program.extend": "Make room for a larger program",
+    "program.idl_publish": "Publish the program's IDL on chain",
     "program.init": "Write the program's first configuration",
     "program.pause": "Pause the program",
+    "program.rollback": "Bring the program back to the one before",
     "program.unpause": "Let a paused program go on",
     "program.upgrade": "Upgrade the on-chain program",
 }

@@ -89,6 +89,30 @@ class Opened:
             checks.append(_as_check("not paused", self.planned("program.unpause", {})))
         return checks
 
+    def way_back(self, to: str | None) -> dict[str, str]:
+        """What the step `program.rollback` is given: the newest kept program that is not the one on
+        chain, or the one whose hash begins with `to`. Raises CbctlError (7) when there is none."""
+        from cbctl.clients.solana.onchain import look
+        from cbctl.local.kept_programs import Programs
+
+        kept = Programs(self.work.state.path, str(self.program))
+        now = look(self.node, self.program)
+        if to is None:
+            found = kept.before(now.hash)
+        else:
+            found = next((one for one in kept.all() if one.hash.startswith(to.lower())), None)
+        if found is None:
+            known = ", ".join(one.hash[:12] for one in kept.all()) or "none"
+            raise CbctlError(
+                "no other program is kept here to go back to" if to is None else f"no {to} is kept",
+                exit=Exit.REFUSED,
+                where=str(self.program),
+                fix=f"kept: {known}; any file is deployed by cbctl program upgrade --elf FILE",
+            )
+        left = kept.of(now.hash)
+        files = {"elf": found.elf, "idl": found.idl, "api_idl": left and left.idl}
+        return {name: str(path) for name, path in files.items() if path}
+
     def planned(self, step: str, given: Mapping[str, Any]) -> Planned:
         """What a step would do now."""
         from cbctl.wiring.runs import make_plan

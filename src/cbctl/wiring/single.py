@@ -34,6 +34,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "genesis_hash": "${env.chain.genesis_hash}",
         "cluster": "${env.chain.cluster}",
         "state": "${env.state}",
+        "keep": "${env.state}",
         "folder": "${env.folder}",
         "program_id": "${env.program.address}",
         "program_keypair": "${env.program.keypair}",

@@ -10,7 +10,7 @@ import pytest
 from solders.keypair import Keypair
 from solders.system_program import CreateAccountWithSeedParams, create_account_with_seed
 from tests.integration.program.commands import House
-from tests.integration.program.support import ELF, SOL, Localnet
+from tests.integration.program.support import ELF, IDL, SOL, Localnet, variant
 from tests.testbed.forked import Forked
 
 from cbctl.clients.solana import squads
@@ -191,6 +191,34 @@ def test_killed_and_resumed(house: House) -> None:
     house.cbctl("resume", "--env", "dev").ended()
     assert house.run("deploy", "--output", "json").ended().json["result"] == "unchanged"
     assert owned(house.net.rpc, house.wallet.pubkey()) == []
+
+
+def test_back_to_the_one_before(house: House) -> None:
+    house.run("upgrade").refused(7, "is not deployed", "cbctl program deploy")
+    house.run("deploy").ended()
+    house.run("rollback").refused(7, "no other program is kept here")
+    first = house.run("show", "--output", "json").ended().json["hash"]
+    other = variant(house.folder, 7)
+    house.run("upgrade", "--elf", other.name).ended()
+    second = house.run("show", "--output", "json").ended().json["hash"]
+    assert second != first
+    house.run("verify").ended(10)
+    assert house.run("rollback", "--plan").ended(2).out
+    house.run("rollback").ended()
+    assert house.run("show", "--output", "json").ended().json["hash"] == first
+    house.run("rollback", "--to", second[:10]).ended()
+    assert house.run("show", "--output", "json").ended().json["hash"] == second
+    house.run("rollback", "--to", "ffff").refused(7, "no ffff is kept", first[:12])
+
+
+def test_no_way_back_past_accounts_that_nobody_could_read(house: House) -> None:
+    house.run("deploy").ended()
+    idl = json.loads(IDL.read_text())
+    config = next(t for t in idl["types"] if t["name"] == "GlobalConfig")
+    config["type"]["fields"][8]["type"] = "u32"
+    (house.folder / "program.json").write_text(json.dumps(idl))
+    house.run("upgrade", "--elf", variant(house.folder, 9).name).ended()
+    house.run("rollback").refused(7, "cannot read accounts", "fee_bps", "u32")
 
 
 def interrupted(house: House) -> str:

@@ -116,6 +116,37 @@ def init(
     run_step(asked, "program.init", {"wallet": wallet, "program_id": program_id})
 
 
+def rollback(
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="HASH", help="The kept program whose hash begins so."),
+    ] = None,
+    env: EnvOption = None,
+    cluster: ClusterOption = None,
+    wallet: WalletOption = None,
+    program_id: ProgramIdOption = None,
+    plan: PlanOption = False,
+    yes: YesOption = False,
+    confirm: ConfirmOption = None,
+    output: OutputOption = Output.TEXT,
+    events: EventsOption = Events.NONE,
+    config: ConfigOption = None,
+) -> None:
+    """Bring the program back to the one before, from what was kept when it was replaced.
+
+    It is an upgrade back, never made by itself; refused where the one before could not read the
+    accounts that this one has written.
+
+    Example: cbctl program rollback --env local
+    """
+    from cbctl.wiring.program import open_program
+
+    asked = Asked(env, cluster, config, plan, yes, confirm, output, events)
+    with open_program(config, asked.place, program_id) as there:
+        chosen = there.way_back(to)
+    run_step(asked, "program.rollback", {**chosen, "wallet": wallet, "program_id": program_id})
+
+
 def add_to(app: typer.Typer) -> None:
-    for command in (deploy, upgrade, init):
+    for command in (deploy, upgrade, rollback, init):
         app.command()(command)

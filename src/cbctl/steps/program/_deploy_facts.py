@@ -36,6 +36,7 @@ class Inputs:
     price_ceiling    the most that is paid in that case
     api_idl          the IDL that the running API reads; an upgrade whose `idl` it cannot read is
                      blocked
+    keep             state folder in which what is on chain, and what was, is kept for the way back
     chain_step       id of the step that starts the cluster, where that is on this machine
     """
 
@@ -53,6 +54,7 @@ class Inputs:
     price: int | None = None
     price_ceiling: int = 1_000_000
     api_idl: Path | None = None
+    keep: Path | None = None
     chain_step: str = "localnet"
 
 

@@ -24,6 +24,7 @@ from cbctl.engine.step import (
     Verified,
 )
 from cbctl.errors import CbctlError, Exit
+from cbctl.steps.program import _kept as kept
 from cbctl.steps.program import _material as material
 from cbctl.steps.program import _target as target
 from cbctl.steps.program._deploy_facts import Facts, blocked_by, max_len_of, on_chain
@@ -154,11 +155,14 @@ class Deploy(Step[Inputs, Facts, Outcome]):
             cost = material.cost(
                 node, keys, elf, chain, max_len, inputs.price, inputs.price_ceiling
             )
-            if chain.hash != elf.hash and cost.balance < cost.estimate.needed:
-                needed = cost.estimate.needed
-                material.fund(ctx, node, keys.payer.pubkey(), needed, inputs.airdrop)
+            if chain.hash != elf.hash:
+                if cost.balance < cost.estimate.needed:
+                    needed = cost.estimate.needed
+                    material.fund(ctx, node, keys.payer.pubkey(), needed, inputs.airdrop)
+                kept.keep_former(ctx, node, inputs.keep, keys.address, chain)
             deployer = Deployer(node, keys.payer, keys.wallet, keys.address, ctx)
             result = deployer.run(elf, keys.program, max_len, cost.fees)
+            kept.keep_new(ctx, inputs.keep, keys.address, elf, inputs.idl)
         finally:
             node.close()
         ctx.progress(
