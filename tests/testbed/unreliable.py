@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from solders.transaction import VersionedTransaction
+
 
 @dataclass
 class Answer:
@@ -115,8 +117,10 @@ def limits(per_second: int, retry_after: str | None) -> Rule:
 
 
 def legacy_only(method: str, params: list[Any], ask: Callable[[], bytes]) -> Answer | None:
-    """A node that knows no transaction of more than 1,232 bytes."""
-    if method != "sendTransaction" or len(base64.b64decode(params[0])) <= 1_232:
+    """A node that knows no transaction of version 1."""
+    if method not in ("sendTransaction", "simulateTransaction"):
+        return None
+    if VersionedTransaction.from_bytes(base64.b64decode(params[0])).version() != 1:
         return None
     error = {"code": -32602, "message": "base64 encoded too large: max 1232 bytes"}
     return Answer(body=json.dumps({"jsonrpc": "2.0", "id": 1, "error": error}).encode())
