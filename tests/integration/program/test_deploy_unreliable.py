@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from solders.keypair import Keypair
@@ -20,6 +21,7 @@ from tests.integration.program.support import (
     variant,
 )
 from tests.testbed.unreliable import (
+    Answer,
     Proxy,
     Rule,
     behind,
@@ -96,8 +98,14 @@ def test_node_that_is_behind(net: Localnet, tmp_path: Path) -> None:
     assert without_waste(net, tmp_path, wallet)
 
 
-def test_node_without_transactions_of_version_1(net: Localnet, tmp_path: Path) -> None:
-    wallet, _ = deployed(net, tmp_path, legacy_only)
+def refuses_to_send(method: str, params: list[Any], ask: Callable[[], bytes]) -> Answer | None:
+    """Its simulation knows version 1, what it sends through does not."""
+    return legacy_only(method, params, ask) if method == "sendTransaction" else None
+
+
+@pytest.mark.parametrize("rule", [legacy_only, refuses_to_send])
+def test_node_without_transactions_of_version_1(net: Localnet, tmp_path: Path, rule: Rule) -> None:
+    wallet, _ = deployed(net, tmp_path, rule)
     key = wallet.key.pubkey()
     other = Keypair().pubkey()
     chunk = legacy_chunk(key, other, other)

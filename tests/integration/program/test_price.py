@@ -48,7 +48,7 @@ def costs(net: Localnet, wallet: Wallet, elf: Path, rule: Rule, **more: Any) -> 
     assert len(net.history(key)) - sent == told["transactions"]
     assert net.fees(key) - fees == told["fees"]
     assert locked(net, program) - kept == told["locked"]
-    assert before - net.rpc.balance(key) == told["fees"] + told["locked"]  # type: ignore[operator]
+    assert before - net.rpc.balance(key) == told["fees"] + told["locked"]
 
 
 @pytest.mark.parametrize("rule", [through, legacy_only])
