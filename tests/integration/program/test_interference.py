@@ -28,10 +28,9 @@ from cbctl.clients.solana import elf as elves
 from cbctl.clients.solana import loader
 from cbctl.clients.solana.buffer import begun, locate
 from cbctl.clients.solana.sender import Order, Sender
-from cbctl.clients.solana.writer import abandon
-from cbctl.engine.step import Blocked, Changes
+from cbctl.engine.step import Blocked, Changes, Nothing
 from cbctl.errors import CbctlError, Exit
-from cbctl.steps.program import deploy
+from cbctl.steps.program import abort, deploy
 
 
 @pytest.fixture
@@ -135,13 +134,13 @@ def test_deploy_is_given_up(net: Localnet, wallet: Wallet, elf: Path) -> None:
     before, fees = net.rpc.balance(key), net.fees(key)
     held = net.rpc.account(place(net, wallet, elf))
     assert held is not None
-    parsed = elves.parse(elf.read_bytes())
-    program = wallet.program.pubkey()
-    given = (net.rpc, wallet.key, wallet.key, program, parsed, FakeContext())
-    assert abandon(*given) == held.lamports
+    inputs = abort.Inputs(
+        net.url, elf, wallet.folder / "wallet.json", wallet.folder / "program.json"
+    )
+    assert isinstance(run(abort.STEP, inputs).verdict, Changes)
     assert net.rpc.balance(key) == before + held.lamports - (net.fees(key) - fees)
     assert buffers(net, key) == []
-    assert abandon(*given) == 0
+    assert isinstance(run(abort.STEP, inputs).verdict, Nothing)
 
 
 @pytest.fixture

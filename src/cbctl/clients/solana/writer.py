@@ -85,7 +85,8 @@ class Writer:
         if not plan.orders:
             return
         orders = [dataclasses.replace(one, signers=(self._authority,)) for one in plan.orders]
-        progress = _Progress(self._pace, self._rates, orders, plan.sizes, payer)
+        in_buffer = max(rent, self._place.lamports)
+        progress = _Progress(self._pace, self._rates, orders, plan.sizes, payer, in_buffer)
         there = held is not None
         try:
             self._count(self._sender.one(orders[0]))
@@ -140,12 +141,21 @@ class Writer:
 
 
 class _Progress:
-    """Tells how far the writing is: transactions, bytes, rate, expected end, fees so far."""
+    """Tells how far the writing is: transactions, bytes, rate, expected end, money so far.
+
+    in_buffer  lamports that lie in the buffer and come back
+    """
 
     def __init__(
-        self, pace: Pace, fees: Fees, orders: Sequence[Order], sizes: Sequence[int], payer: Pubkey
+        self,
+        pace: Pace,
+        fees: Fees,
+        orders: Sequence[Order],
+        sizes: Sequence[int],
+        payer: Pubkey,
+        in_buffer: int,
     ) -> None:
-        self._pace, self._total = pace, len(orders)
+        self._pace, self._total, self._in_buffer = pace, len(orders), in_buffer
         self._bytes = sum(sizes)
         self._fee = fees.of(orders, payer)
         self._began = pace.monotonic()
@@ -158,21 +168,8 @@ class _Progress:
         self._pace.progress(
             f"writing the program: {int(share * self._bytes):,} of {self._bytes:,} bytes, "
             f"{rate:,.1f} transactions/s, {left:,.0f} s left, "
-            f"{int(share * self._fee):,} lamports in fees; transaction",
+            f"{int(share * self._fee):,} lamports in fees, {self._in_buffer:,} in the buffer; "
+            "transaction",
             done,
             self._total,
         )
-
-
-def abandon(
-    rpc: Rpc, payer: Signer, authority: Signer, program: Pubkey, elf: Elf, pace: Pace
-) -> int:
-    """Gives up a deploy of this file that was begun: the buffer's money comes back to the payer.
-    Lamports; 0 when there is nothing to give up."""
-    key = authority.pubkey()
-    begun = buffer.begun(rpc, key, program, elf)
-    for address in begun:
-        close = loader.close_buffer(address, payer.pubkey(), key)
-        order = Order(f"close the buffer {address}", (close,), (authority,))
-        Sender(rpc, payer, pace).one(order)
-    return sum(begun.values())
