@@ -84,6 +84,44 @@ def dump(node: Rpc, program: Pubkey) -> bytes:
     return state.elf
 
 
+def published_idl(node: Rpc, program: Pubkey) -> str:
+    """Errors: CbctlError (10) where none is published, or it cannot be read."""
+    from cbctl.clients.solana import metadata
+
+    place = metadata.address(program)
+    account = node.account(place)
+    found = None
+    if account is not None and account.owner == metadata.PROGRAM:
+        found = metadata.parse(account.data)
+    if found is None or not found.written:
+        raise CbctlError(
+            f"no IDL of {program} is published",
+            exit=Exit.DIFFERS,
+            where=node.host,
+            fix="cbctl program idl publish",
+        )
+    return found.text()
+
+
+def idl_differences(published: str, file: str) -> dict[str, Any]:
+    """breaks: what a reader by the published one could not do; added: what it would not see."""
+    from cbctl.clients.solana.idl.compare import breaks
+    from cbctl.clients.solana.idl.parse import parse
+
+    old, new = parse(published), parse(file)
+    added = [
+        f"{kind} {name}"
+        for kind in ("instruction", "account", "event", "type")
+        for name in getattr(new, f"{kind}s").keys() - getattr(old, f"{kind}s").keys()
+    ]
+    added += [f"error {new.errors[n]} ({n})" for n in new.errors.keys() - old.errors.keys()]
+    return {
+        "same": published == file,
+        "breaks": list(dict.fromkeys(breaks(old, new))),
+        "added": sorted(added),
+    }
+
+
 def _kind(authority: Pubkey | None) -> str:
     if authority is None:
         return "nobody: it is immutable"

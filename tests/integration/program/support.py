@@ -32,8 +32,8 @@ SLOT_MS = 50
 class Localnet(localnet.Localnet):
     """One with the client that is tested."""
 
-    def __init__(self, state: Path) -> None:
-        super().__init__(state, free_port(neighbours=1), SLOT_MS)
+    def __init__(self, state: Path, *options: str) -> None:
+        super().__init__(state, free_port(neighbours=1), SLOT_MS, *options)
         self.rpc = Rpc(self.url, patience=20, waits=True)
         self.genesis = self.rpc.genesis_hash()
 
