@@ -19,6 +19,7 @@ STEPS: dict[str, str] = {
     "local.postgres": "Run Postgres on this machine",
     "local.redis": "Run Redis on this machine",
     "local.verify": "Ask every part of the local platform whether it works",
+    "program.abort": "Give up a deploy that was begun",
     "program.airdrop": "Fill a wallet up from the faucet",
     "program.authority_set": "Hand the upgrade authority on",
     "program.buffers_close": "Close buffers and get their lamports back",

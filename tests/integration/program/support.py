@@ -24,6 +24,7 @@ from cbctl.steps.program import deploy, init
 ARTIFACTS = Path(__file__).parents[3] / "programs/crypto_bet/artifacts"
 ELF = ARTIFACTS / "crypto_bet.so"
 IDL = ARTIFACTS / "crypto_bet.idl.json"
+SMALL_ELF = Path(__file__).parents[2] / "fixtures/guest_house/onchain/guestbook.so"
 OLD_IDL = ARTIFACTS / "crypto_bet.idl-0.29.json"
 SOL = 1_000_000_000
 SLOT_MS = 50
@@ -32,8 +33,8 @@ SLOT_MS = 50
 class Localnet(localnet.Localnet):
     """One with the client that is tested."""
 
-    def __init__(self, state: Path, *options: str) -> None:
-        super().__init__(state, free_port(neighbours=1), SLOT_MS, *options)
+    def __init__(self, state: Path, *options: str, slot_ms: int = SLOT_MS) -> None:
+        super().__init__(state, free_port(neighbours=1), slot_ms, *options)
         self.rpc = Rpc(self.url, patience=20, waits=True)
         self.genesis = self.rpc.genesis_hash()
 
@@ -110,10 +111,10 @@ def run(step: Any, inputs: Any, ctx: FakeContext | None = None) -> Ran:
     return Ran(verdict, outcome)
 
 
-def variant(folder: Path, tail: int, fill: int = 1) -> Path:
+def variant(folder: Path, tail: int, fill: int = 1, elf: Path = ELF) -> Path:
     """Another valid program: bytes after the last section are not looked at, only hashed."""
     path = folder / f"variant-{tail}-{fill}.so"
-    path.write_bytes(ELF.read_bytes() + bytes([fill]) * tail)
+    path.write_bytes(elf.read_bytes() + bytes([fill]) * tail)
     return path
 
 

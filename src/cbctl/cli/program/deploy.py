@@ -40,6 +40,12 @@ def deploy(
         int | None,
         typer.Option("--max-len", metavar="BYTES", min=1, help="Room to make at the first deploy."),
     ] = None,
+    abort: Annotated[
+        bool,
+        typer.Option(
+            "--abort", help="Give up a deploy that was begun: its buffer's money comes back."
+        ),
+    ] = False,
     env: EnvOption = None,
     cluster: ClusterOption = None,
     wallet: WalletOption = None,
@@ -61,11 +67,13 @@ def deploy(
     given = {
         "elf": elf and str(elf.absolute()),
         "program_keypair": keypair and wallet_text(keypair),
-        "max_len": max_len,
         "wallet": wallet,
         "program_id": program_id,
     }
-    run_step(asked, "program.deploy", given)
+    if abort:
+        run_step(asked, "program.abort", given)
+    else:
+        run_step(asked, "program.deploy", {**given, "max_len": max_len})
 
 
 def upgrade(

@@ -6,14 +6,15 @@ Each method looks at the chain first, so that all of them may be called again af
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from cbctl.clients.solana import buffer, final
-from cbctl.clients.solana import fees as rates
+from cbctl.clients.solana import buffer, final, loader
 from cbctl.clients.solana.elf import Elf
 from cbctl.clients.solana.failures import TransactionFailed
+from cbctl.clients.solana.fees import Fees
 from cbctl.clients.solana.onchain import OnChain, judge, look, wait_past
 from cbctl.clients.solana.rpc import Rpc
 from cbctl.clients.solana.sender import Order, Sender
@@ -35,8 +36,6 @@ class Result:
 
 
 class Deployer:
-    """price: of a compute unit, in millionths of a lamport; 0: none is offered."""
-
     def __init__(
         self,
         rpc: Rpc,
@@ -44,38 +43,37 @@ class Deployer:
         authority: Signer,
         program: Pubkey,
         pace: Pace,
-        price: int = 0,
     ) -> None:
         self._rpc, self._payer, self._authority = rpc, payer, authority
-        self._program, self._pace, self._price = program, pace, price
-        self._sender = Sender(rpc, payer, pace, price)
+        self._program, self._pace = program, pace
         self._sent: list[Order] = []
 
-    def run(self, elf: Elf, program_key: Keypair | None, max_len: int) -> Result:
+    def run(self, elf: Elf, program_key: Keypair | None, max_len: int, fees: Fees) -> Result:
         """Brings the file on chain, whatever an earlier try has done of it already.
 
         program_key  needed for the first deploy only
         max_len      bytes to make room for at the first deploy, at least the file's
         Errors: TransactionFailed, CbctlError
         """
-        chain = look(self._rpc, self._program)
+        payer, authority = self._payer.pubkey(), self._authority.pubkey()
+        chain, place = self._rpc.together(
+            partial(look, self._rpc, self._program),
+            partial(buffer.locate, self._rpc, authority, self._program, elf),
+        )
         if chain.state == "deployed" and chain.hash == elf.hash:
             wait_past(self._rpc, self._pace, chain.slot)
             return Result(chain.slot)
         self._demand_possible(chain, program_key)
-        payer = self._payer.pubkey()
-        terms = rates.read(self._rpc, payer, self._price)
-        v1 = rates.takes_v1(self._rpc, payer)
-        place = buffer.locate(self._rpc, self._authority.pubkey(), self._program, elf)
-        writer = Writer(self._rpc, self._payer, self._authority, self._pace, place, terms, v1)
+        sender = Sender(self._rpc, self._payer, self._pace, fees.price)
+        writer = Writer(self._rpc, sender, self._authority, self._pace, place, fees)
         writer.fill(elf)
         if chain.state == "absent" and program_key is not None:
-            self._finish(self._first(place, program_key, max_len, chain.lamports[0]), place, elf)
+            order = self._first(place, program_key, max_len, chain.lamports[0])
+            self._finish(sender, order, place, elf)
         else:
-            self._make_room(elf.size)
-            authority = self._authority.pubkey()
+            self._make_room(sender, elf.size)
             order = final.upgrade(payer, self._program, place.address, authority)
-            self._finish(_signed(order, self._authority), place, elf)
+            self._finish(sender, _signed(order, self._authority), place, elf)
         after = look(self._rpc, self._program)
         if after.state != "deployed" or after.hash != elf.hash:
             raise CbctlError(
@@ -90,7 +88,7 @@ class Deployer:
             len(self._sent) + writer.transactions,
             writer.resent,
             writer.bytes_written,
-            terms.of(self._sent, payer) + writer.fees,
+            fees.of(self._sent, payer) + writer.fees,
         )
 
     def _demand_possible(self, chain: OnChain, key: Keypair | None) -> None:
@@ -109,11 +107,11 @@ class Deployer:
 
     def _first(self, place: buffer.Place, key: Keypair, max_len: int, lamports: int) -> Order:
         payer, authority = self._payer.pubkey(), self._authority.pubkey()
-        rent = final.program_rent(self._rpc)
+        rent = self._rpc.rent(loader.PROGRAM_SIZE)
         order = final.first(payer, self._program, place.address, authority, max_len, rent, lamports)
         return _signed(order, key, self._authority)
 
-    def _make_room(self, size: int) -> None:
+    def _make_room(self, sender: Sender, size: int) -> None:
         """Extends ProgramData when the file does not fit, and waits until the slot of the last
         deploy or extension is over: an upgrade within it fails."""
         chain = look(self._rpc, self._program)
@@ -121,15 +119,15 @@ class Deployer:
         if order is not None:
             wait_past(self._rpc, self._pace, chain.slot)
             self._pace.progress(order.what)
-            sent = self._sender.one(order)
+            sent = sender.one(order)
             self._sent.append(order)
             chain = look(self._rpc, self._program, since=sent.slot)
         wait_past(self._rpc, self._pace, chain.slot)
 
-    def _finish(self, order: Order, place: buffer.Place, elf: Elf) -> None:
+    def _finish(self, sender: Sender, order: Order, place: buffer.Place, elf: Elf) -> None:
         self._pace.progress(order.what)
         try:
-            self._sender.one(order)
+            sender.one(order)
         except TransactionFailed:
             # Sent before by a run that was killed, or by somebody else with the same bytes?
             chain = look(self._rpc, self._program)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from cbctl.errors import CbctlError, Exit
 
 REST = 10.0  # seconds that an endpoint which failed is left alone while others answer
 BEHIND = 32  # slots that an endpoint may be behind the newest answer of any: about 6 s
+LOOKS_SHARE = 4  # every so manyth request, where they are limited, may be spent on looking
 COMPARE_EVERY = 10.0  # seconds between two looks at how far each endpoint is
 
 
@@ -56,6 +57,7 @@ class Endpoints:
         self._patience, self._waits = patience, waits
         self._sleep, self._now = sleep, now
         self._lock = threading.Lock()
+        self._thread = threading.local()
         self._compared: float | None = None
         self._cluster = ""
         self._newest = 0
@@ -78,7 +80,7 @@ class Endpoints:
         requests per method in 10 s."""
         usual = 0.05 if self._last.transport.loopback else 0.5
         rate = self._last.pacing.rate
-        return usual if rate is None else max(usual, 1 / rate)
+        return usual if rate is None else max(usual, LOOKS_SHARE / rate)
 
     @property
     def room(self) -> int:
@@ -117,6 +119,8 @@ class Endpoints:
         fresh  asked for once, on a new connection: the request must not arrive twice
         Errors: Unreachable, RateLimited, RpcRefusal, CbctlError (credentials, another cluster)
         """
+        if getattr(self._thread, "hasty", False):
+            patience = 0.0
         until = self._now() + (self._patience if patience is None else patience)
         wait = 0.25
         while True:
@@ -129,6 +133,29 @@ class Endpoints:
                     raise
                 self._sleep(pause)
                 wait = min(wait * 2, 4.0)
+
+    def together(self, *looks: Callable[[], Any]) -> list[Any]:
+        """What several looks find that do not wait for each other: far nodes take their time.
+
+        One that finds no usable answer is made again alone, with patience."""
+        if self.limited:
+            return [look() for look in looks]
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(len(looks)) as threads:
+            found = list(threads.map(self._hastily, looks))
+        return [
+            look() if isinstance(one, Unreachable) else one
+            for look, one in zip(looks, found, strict=True)
+        ]
+
+    def _hastily(self, look: Callable[[], Any]) -> Any:
+        """In a thread that must not wait: an Unreachable is the answer."""
+        self._thread.hasty = True
+        try:
+            return look()
+        except Unreachable as error:
+            return error
 
     # ---- one endpoint after the other
 

@@ -6,11 +6,13 @@ Rent and fees are never assumed: they have changed three times within two years.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from solders.pubkey import Pubkey
 
-from cbctl.clients.solana import buffer, fees, final, loader
+from cbctl.clients.solana import buffer, final, loader
 from cbctl.clients.solana.elf import Elf
+from cbctl.clients.solana.fees import Fees
 from cbctl.clients.solana.onchain import OnChain
 from cbctl.clients.solana.rpc import Rpc
 
@@ -41,21 +43,18 @@ def estimate(
     chain: OnChain,
     place: buffer.Place,
     max_len: int,
-    price: int = 0,
+    fees: Fees,
 ) -> Estimate:
-    """The cost from here on: what an interrupted run has paid already is not counted again.
-
-    price  of a compute unit, in millionths of a lamport
-    """
+    """The cost from here on: what an interrupted run has paid already is not counted again."""
     buffer_rent = rpc.rent(loader.BUFFER_HEADER + elf.size)
-    terms = buffer.Terms(payer, authority, buffer_rent, fees.takes_v1(rpc, payer), price)
+    terms = buffer.Terms(payer, authority, buffer_rent, fees.v1, fees.price)
     orders = buffer.plan(place, elf, place.elf, terms).orders
     outlay = max(0, buffer_rent - place.lamports)
     in_buffer = returned = max(place.lamports, buffer_rent)
     if chain.state == "absent":
-        program_rent = final.program_rent(rpc)
+        program_rent = rpc.rent(loader.PROGRAM_SIZE)
         account = max(0, program_rent - chain.lamports[0])
-        locked = account + rpc.rent(loader.PROGRAMDATA_HEADER + max_len)
+        locked = account + rpc.rent(_programdata(elf, chain, max_len))
         lamports = chain.lamports[0]
         orders.append(
             final.first(payer, program, place.address, authority, max_len, program_rent, lamports)
@@ -64,9 +63,7 @@ def estimate(
         peak = max(outlay + account, outlay - in_buffer + locked)
     else:
         extend = final.extension(program, payer, chain, elf.size)
-        additional = loader.extension(chain.capacity, elf.size)
-        missing = rpc.rent(loader.PROGRAMDATA_HEADER + chain.capacity + additional)
-        missing -= chain.lamports[1]
+        missing = rpc.rent(_programdata(elf, chain, max_len)) - chain.lamports[1]
         orders += [extend] if extend else []
         orders.append(final.upgrade(payer, program, place.address, authority))
         locked = max(0, missing)
@@ -74,5 +71,24 @@ def estimate(
         # buffer, and returns what is too much.
         returned = in_buffer - (min(0, missing) if extend else missing)
         peak = outlay + (locked if extend else 0)
-    gone = fees.read(rpc, payer, price).of(orders, payer)
+    gone = fees.of(orders, payer)
     return Estimate(peak + gone + rpc.rent(0), locked, returned, gone, len(orders))
+
+
+def _programdata(elf: Elf, chain: OnChain, max_len: int) -> int:
+    """Bytes of ProgramData afterwards."""
+    if chain.state == "absent":
+        return loader.PROGRAMDATA_HEADER + max_len
+    additional = loader.extension(chain.capacity, elf.size)
+    return loader.PROGRAMDATA_HEADER + chain.capacity + additional
+
+
+def know_rents(rpc: Rpc, elf: Elf, chain: OnChain, max_len: int) -> None:
+    """Asks at once for all that the estimate needs; the RPC's client keeps them."""
+    sizes = (
+        0,
+        loader.PROGRAM_SIZE,
+        loader.BUFFER_HEADER + elf.size,
+        _programdata(elf, chain, max_len),
+    )
+    rpc.together(*(partial(rpc.rent, size) for size in sizes))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from solders.hash import Hash
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
@@ -29,10 +31,12 @@ class Fees:
     """
     per_signature  lamports
     price          of a compute unit, in millionths of a lamport; 0: none is offered
+    v1             the cluster takes transactions of version 1
     """
 
     per_signature: int
     price: int = 0
+    v1: bool = True
 
     def of(self, orders: Iterable[Order], payer: Pubkey) -> int:
         return sum(
@@ -46,12 +50,25 @@ def signatures(order: Order, payer: Pubkey) -> int:
     return len({payer, *(meta.pubkey for meta in metas if meta.is_signer)})
 
 
-def read(rpc: Rpc, payer: Pubkey, price: int = 0) -> Fees:
+def ask(rpc: Rpc, payer: Pubkey, written: Sequence[Pubkey], price: int | None, most: int) -> Fees:
+    """
+    written  accounts that the transactions write to
+    price    None: what recent transactions on these accounts have paid, `most` at most
+    """
+    per_signature, v1, recent = rpc.together(
+        partial(_of_signature, rpc, payer),
+        partial(_takes_v1, rpc, payer),
+        partial(recent_price, rpc, written, most) if price is None else lambda: price,
+    )
+    return Fees(per_signature, recent, v1)
+
+
+def _of_signature(rpc: Rpc, payer: Pubkey) -> int:
     message = compile_message([_nothing(payer)], payer, rpc.blockhash().hash, None)
     fee = rpc.fee(message_bytes(message))
     if fee is None:
         raise Unreachable("the node does not know its own newest blockhash", where=rpc.host)
-    return Fees(fee, price)
+    return fee
 
 
 def recent_price(rpc: Rpc, written: Sequence[Pubkey], ceiling: int) -> int:
@@ -63,10 +80,10 @@ def recent_price(rpc: Rpc, written: Sequence[Pubkey], ceiling: int) -> int:
     return min(ceiling, seen[min(len(seen) - 1, int(len(seen) * ENOUGH))])
 
 
-def takes_v1(rpc: Rpc, payer: Pubkey) -> bool:
+def _takes_v1(rpc: Rpc, payer: Pubkey) -> bool:
     """Whether the cluster takes transactions of version 1, by simulating one that does nothing."""
     limits = Limits(1_000, 1 << 16)
-    message = compile_message([_nothing(payer)], payer, rpc.blockhash().hash, limits)
+    message = compile_message([_nothing(payer)], payer, str(Hash.default()), limits)
     try:
         answer = rpc.simulate(unsigned(message), signed=False)
     except RpcRefusal as refusal:

@@ -17,16 +17,11 @@ from solders.system_program import (
 
 from cbctl.clients.solana import loader
 from cbctl.clients.solana.onchain import OnChain
-from cbctl.clients.solana.rpc import Rpc
 from cbctl.clients.solana.sender import Order
 from cbctl.clients.solana.transaction import Limits
 
 UNITS = 5_000  # the loader's 2,370 and a few of the system program's 150
 LIMITS = Limits(UNITS, v1=False)
-
-
-def program_rent(rpc: Rpc) -> int:
-    return rpc.rent(loader.PROGRAM_SIZE)
 
 
 def first(

@@ -21,7 +21,14 @@ CONFIRMED = {"commitment": "confirmed"}
 
 
 class Rpc(Endpoints):
-    """The methods of the RPC that are used. Errors: those of `failures`, host only."""
+    """The methods of the RPC that are used. Errors: those of `failures`, host only.
+
+    Lives as long as a step's call: what it has learnt of rent holds that long.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._rents: dict[int, int] = {}
 
     # ---- reads
 
@@ -58,7 +65,9 @@ class Rpc(Endpoints):
     def rent(self, size: int) -> int:
         """Lamports that keep an account of `size` bytes free of rent."""
         method = "getMinimumBalanceForRentExemption"
-        return self._number(method, self.call(method, [size]))
+        if size not in self._rents:
+            self._rents[size] = self._number(method, self.call(method, [size]))
+        return self._rents[size]
 
     def fee(self, message: bytes) -> int | None:
         """What the message, as it goes over the wire, would cost; None when its blockhash is too

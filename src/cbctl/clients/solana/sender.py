@@ -13,6 +13,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from solders.instruction import Instruction
+from solders.pubkey import Pubkey
 
 from cbctl.clients.solana.failures import (
     RateLimited,
@@ -28,11 +29,13 @@ from cbctl.errors import CbctlError, Exit
 
 RESEND = 2.0  # seconds after which what is not confirmed is sent again
 STALL = 120.0  # seconds without any progress after which the work is given up
-FRESH = 10.0  # seconds that one blockhash is used for signing
+FRESH = 2.5  # seconds that one blockhash is used for signing
 LIMITED_LOOK = 3.0  # seconds between two looks where each request is dear and some wait to be sent
 THREADS = 12  # connections in use at once
 WINDOW = 48  # transactions handed over between two checks of the fence
 SIMULATION_FAILED = -32002
+# The node knows the transaction; it does not know its blockhash, not yet or no more.
+NO_REASON = ("AlreadyProcessed", "BlockhashNotFound")
 EXPIRY_MARGIN = 10  # blocks: of the nodes behind one address some are further than others
 
 
@@ -60,6 +63,11 @@ class Sender:
 
     def __init__(self, rpc: Rpc, payer: Signer, pace: Pace, price: int = 0) -> None:
         self._rpc, self._payer, self._pace, self._price = rpc, payer, pace, price
+        self._recent = _Recent(rpc, pace)
+
+    @property
+    def payer(self) -> Pubkey:
+        return self._payer.pubkey()
 
     def one(self, order: Order) -> Sent:
         """Sends one transaction, simulated by the node beforehand."""
@@ -72,13 +80,46 @@ class Sender:
     def _carry_out(
         self, orders: Sequence[Order], preflight: bool, confirmed: Callable[[int], None]
     ) -> Sent:
-        work = _Work(self._rpc, self._payer, self._pace, self._price, orders, preflight, confirmed)
+        signing = _Signing(self._payer, self._price, self._recent)
+        work = _Work(self._rpc, self._pace, signing, orders, preflight, confirmed)
         if len(orders) < 2:
             return work.run(None)
         from concurrent.futures import ThreadPoolExecutor  # 10 ms that only sending needs
 
         with ThreadPoolExecutor(THREADS) as threads:
             return work.run(threads)
+
+
+class _Recent:
+    """The blockhash to sign with."""
+
+    def __init__(self, rpc: Rpc, pace: Pace) -> None:
+        self._rpc, self._pace = rpc, pace
+        self._block: Blockhash | None = None
+        self._read = 0.0
+
+    def block(self) -> Blockhash:
+        now = self._pace.monotonic()
+        if self._block is None or now - self._read > FRESH:
+            self._block, self._read = self._rpc.blockhash(), now
+        return self._block
+
+    def forget(self) -> None:
+        self._block = None
+
+
+@dataclass(frozen=True)
+class _Signing:
+    payer: Signer = field(repr=False)
+    price: int
+    recent: _Recent
+
+    def flight(self, index: int, order: Order) -> _Flight:
+        block = self.recent.block()
+        signed = sign(
+            order.instructions, self.payer, order.signers, block.hash, order.limits, self.price
+        )
+        return _Flight(index, signed.signature, signed.wire, block.last_valid_height)
 
 
 @dataclass
@@ -103,19 +144,16 @@ class _Work:
     def __init__(
         self,
         rpc: Rpc,
-        payer: Signer,
         pace: Pace,
-        price: int,
+        signing: _Signing,
         orders: Sequence[Order],
         preflight: bool,
         confirmed: Callable[[int], None],
     ) -> None:
-        self._rpc, self._payer, self._pace, self._price = rpc, payer, pace, price
+        self._rpc, self._pace, self._signing = rpc, pace, signing
         self._orders, self._preflight, self._confirmed = orders, preflight, confirmed
         self._waiting = deque(range(len(orders)))
         self._flying: dict[str, _Flight] = {}
-        self._block: Blockhash | None = None
-        self._block_of = 0.0
         self._sent = Sent()
 
     def run(self, threads: Executor | None) -> Sent:
@@ -149,25 +187,11 @@ class _Work:
         room = min(WINDOW, self._rpc.room)
         due = [one for one in self._flying.values() if one.due][:room]
         while self._waiting and len(due) < room:
-            due.append(self._signed(self._waiting.popleft()))
+            index = self._waiting.popleft()
+            flight = self._signing.flight(index, self._orders[index])
+            self._flying[flight.signature] = flight
+            due.append(flight)
         return due
-
-    def _signed(self, index: int) -> _Flight:
-        now = self._pace.monotonic()
-        if self._block is None or now - self._block_of > FRESH:
-            self._block, self._block_of = self._rpc.blockhash(), now
-        order = self._orders[index]
-        signed = sign(
-            order.instructions,
-            self._payer,
-            order.signers,
-            self._block.hash,
-            order.limits,
-            self._price,
-        )
-        flight = _Flight(index, signed.signature, signed.wire, self._block.last_valid_height)
-        self._flying[signed.signature] = flight
-        return flight
 
     def _hand_over(self, due: list[_Flight], threads: Executor | None) -> None:
         """What does not get through is not an error: it is sent again later."""
@@ -198,10 +222,9 @@ class _Work:
         err = data.get("err")
         if refusal.code != SIMULATION_FAILED or (self._preflight and err is None):
             raise refusal
-        if not self._preflight or err in ("AlreadyProcessed", "BlockhashNotFound"):
-            # A node that looks even where it was not asked to; one that knows the transaction; one
-            # that does not know its blockhash, not yet or no more. It is resent and in the end
-            # signed anew; a real failure is told by the statuses, or by `_rehearse`.
+        if not self._preflight or err in NO_REASON:
+            # Also a node that looks even where it was not asked to. It is resent and in the end
+            # signed anew; a real failure is told by the statuses, or by `_ask_why`.
             return
         raise self._failed(flight, err, data.get("logs") or ()) from None
 
@@ -229,6 +252,7 @@ class _Work:
         for one in late:
             one.due = True
         if len(self._sent.signatures) == before:
+            self._ask_why(late)
             return False
         self._confirmed(len(self._sent.signatures))
         return True
@@ -257,21 +281,26 @@ class _Work:
             # One that was carried out and is not confirmed yet must neither be forgotten nor
             # repeated: it stays in flight until it is confirmed, or dropped with its fork.
             gone = [one for one, status in zip(expired, statuses, strict=True) if status is None]
-            if gone:
-                self._rehearse(gone[0])
         except Unreachable:
             return  # unknown counts as still valid: nothing is signed anew on a guess
-        self._block = None
+        self._signing.recent.forget()
         for flight in gone:
             del self._flying[flight.signature]
             self._waiting.append(flight.index)
         self._sent.resent += len(gone)
 
-    def _rehearse(self, flight: _Flight) -> None:
-        """Asks why nothing arrived before it is all sent once more: the money may be gone."""
-        answer = self._rpc.simulate(flight.wire, signed=False)
-        if answer.err is not None and answer.err != "BlockhashNotFound":
-            raise self._failed(flight, answer.err, answer.logs)
+    def _ask_why(self, late: Sequence[_Flight]) -> None:
+        """Nothing arrives: a simulation tells why, before it is all sent again. The money may be
+        gone, which statuses never tell of a transaction that was not simulated."""
+        flying = [one for one in late if one.signature in self._flying]
+        if not flying:
+            return
+        try:
+            answer = self._rpc.simulate(flying[0].wire)
+        except Unreachable:
+            return
+        if answer.err is not None and answer.err not in NO_REASON:
+            raise self._failed(flying[0], answer.err, answer.logs)
 
     # ---- errors
 

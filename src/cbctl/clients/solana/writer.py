@@ -30,16 +30,14 @@ class Writer:
     def __init__(
         self,
         rpc: Rpc,
-        payer: Signer,
+        sender: Sender,
         authority: Signer,
         pace: Pace,
         place: buffer.Place,
         fees: Fees,
-        v1: bool,
     ) -> None:
-        self._rpc, self._payer, self._authority, self._pace = rpc, payer, authority, pace
-        self._place, self._rates, self._v1 = place, fees, v1
-        self._sender = Sender(rpc, payer, pace, fees.price)
+        self._rpc, self._sender, self._authority, self._pace = rpc, sender, authority, pace
+        self._place, self._rates, self._v1 = place, fees, fees.v1
         self._slot = 0
         self.transactions = 0
         self.resent = 0
@@ -81,15 +79,18 @@ class Writer:
     def _write(self, elf: Elf, held: bytes | None, rent: int) -> None:
         """Writes what differs. The first transaction goes alone and simulated, so that a mistake
         costs nothing; it also shows whether the nodes take transactions of version 1."""
-        payer, authority = self._payer.pubkey(), self._authority.pubkey()
+        payer, authority = self._sender.payer, self._authority.pubkey()
         terms = buffer.Terms(payer, authority, rent, self._v1, self._rates.price)
         plan = buffer.plan(self._place, elf, held, terms)
         if not plan.orders:
             return
         orders = [dataclasses.replace(one, signers=(self._authority,)) for one in plan.orders]
-        progress = _Progress(self._pace, self._rates, orders, plan.sizes, self._payer)
+        in_buffer = max(rent, self._place.lamports)
+        progress = _Progress(self._pace, self._rates, orders, plan.sizes, payer, in_buffer)
+        there = held is not None
         try:
             self._count(self._sender.one(orders[0]))
+            there = True
             progress.tell(1)
             self._count(self._sender.many(orders[1:], lambda done: progress.tell(1 + done)))
         except RpcRefusal as refusal:
@@ -99,12 +100,30 @@ class Writer:
             self._write(elf, held, rent)
             return
         except TransactionFailed:
-            account = self._rpc.account(self._place.address)
-            if held is not None and (account is None or not buffer.ours(account, authority, elf)):
-                raise self._gone() from None
+            self._explain(elf, there, rent)
             raise
         self.bytes_written += sum(plan.sizes)
         self.fees += self._rates.of(orders, payer)
+
+    def _explain(self, elf: Elf, there: bool, rent: int) -> None:
+        """A transaction has failed: errors that say more than the cluster does.
+
+        there  the buffer was made
+        """
+        account = self._rpc.account(self._place.address)
+        if account is not None and buffer.ours(account, self._authority.pubkey(), elf):
+            return
+        if there:
+            raise self._gone() from None
+        payer = self._sender.payer
+        missing = rent - self._place.lamports - self._rpc.balance(payer)
+        if missing > 0:
+            raise CbctlError(
+                f"{payer} has {missing:,} lamports too little for the buffer by now",
+                where=self._rpc.host,
+                exit=Exit.NOT_UNDONE,
+                fix="send the wallet what is missing, and run it again",
+            ) from None
 
     def _gone(self) -> CbctlError:
         return CbctlError(
@@ -122,14 +141,23 @@ class Writer:
 
 
 class _Progress:
-    """Tells how far the writing is: transactions, bytes, rate, expected end, fees so far."""
+    """Tells how far the writing is: transactions, bytes, rate, expected end, money so far.
+
+    in_buffer  lamports that lie in the buffer and come back
+    """
 
     def __init__(
-        self, pace: Pace, fees: Fees, orders: Sequence[Order], sizes: Sequence[int], payer: Signer
+        self,
+        pace: Pace,
+        fees: Fees,
+        orders: Sequence[Order],
+        sizes: Sequence[int],
+        payer: Pubkey,
+        in_buffer: int,
     ) -> None:
-        self._pace, self._total = pace, len(orders)
+        self._pace, self._total, self._in_buffer = pace, len(orders), in_buffer
         self._bytes = sum(sizes)
-        self._fee = fees.of(orders, payer.pubkey())
+        self._fee = fees.of(orders, payer)
         self._began = pace.monotonic()
 
     def tell(self, done: int) -> None:
@@ -140,21 +168,8 @@ class _Progress:
         self._pace.progress(
             f"writing the program: {int(share * self._bytes):,} of {self._bytes:,} bytes, "
             f"{rate:,.1f} transactions/s, {left:,.0f} s left, "
-            f"{int(share * self._fee):,} lamports in fees; transaction",
+            f"{int(share * self._fee):,} lamports in fees, {self._in_buffer:,} in the buffer; "
+            "transaction",
             done,
             self._total,
         )
-
-
-def abandon(
-    rpc: Rpc, payer: Signer, authority: Signer, program: Pubkey, elf: Elf, pace: Pace
-) -> int:
-    """Gives up a deploy of this file that was begun: the buffer's money comes back to the payer.
-    Lamports; 0 when there is nothing to give up."""
-    key = authority.pubkey()
-    begun = buffer.begun(rpc, key, program, elf)
-    for address in begun:
-        close = loader.close_buffer(address, payer.pubkey(), key)
-        order = Order(f"close the buffer {address}", (close,), (authority,))
-        Sender(rpc, payer, pace).one(order)
-    return sum(begun.values())

@@ -124,12 +124,16 @@ def on_chain(
     if chain.hash == elf.hash:
         return facts
     made = material.stand_ins(keys)
-    if not active(node, SBPF_V3):
-        facts["elf_problem"] = f"this cluster does not take SBPF v{elf.sbpf} yet"
-    price = material.price(node, made, inputs.price, inputs.price_ceiling)
     max_len = max_len_of(inputs, elf)
-    found, balance, begun = material.cost(node, made, elf, chain, max_len, price, evidence)
-    return facts | {"buffer": begun, "short_by": max(0, found.needed - balance)}
+    taken, cost = node.together(
+        lambda: active(node, SBPF_V3),
+        lambda: material.cost(node, made, elf, chain, max_len, inputs.price, inputs.price_ceiling),
+    )
+    if not taken:
+        facts["elf_problem"] = f"this cluster does not take SBPF v{elf.sbpf} yet"
+    evidence |= cost.evidence
+    short_by = max(0, cost.estimate.needed - cost.balance)
+    return facts | {"buffer": cost.begun, "short_by": short_by}
 
 
 def blocked_by(inputs: Inputs, facts: Facts) -> Blocked | None:

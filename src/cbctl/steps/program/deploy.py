@@ -152,14 +152,16 @@ class Deploy(Step[Inputs, Facts, Outcome]):
             target.demand_cluster(node, inputs.genesis_hash)
             max_len = max_len_of(inputs, elf)
             chain = look(node, keys.address)
-            price = 0
+            cost = material.cost(
+                node, keys, elf, chain, max_len, inputs.price, inputs.price_ceiling
+            )
             if chain.hash != elf.hash:
-                price = material.price(node, keys, inputs.price, inputs.price_ceiling)
-                found = material.cost(node, keys, elf, chain, max_len, price, {})[0]
-                material.fund(ctx, node, keys.payer.pubkey(), found.needed, inputs.airdrop)
+                if cost.balance < cost.estimate.needed:
+                    needed = cost.estimate.needed
+                    material.fund(ctx, node, keys.payer.pubkey(), needed, inputs.airdrop)
                 kept.keep_former(ctx, node, inputs.keep, keys.address, chain)
-            deployer = Deployer(node, keys.payer, keys.wallet, keys.address, ctx, price)
-            result = deployer.run(elf, keys.program, max_len)
+            deployer = Deployer(node, keys.payer, keys.wallet, keys.address, ctx)
+            result = deployer.run(elf, keys.program, max_len, cost.fees)
             kept.keep_new(ctx, inputs.keep, keys.address, elf, inputs.idl)
         finally:
             node.close()
