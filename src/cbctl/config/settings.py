@@ -181,7 +181,7 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     initialize: Annotated[
         Initialize | None, Meta(description="its first configuration; without it, it needs none")
     ] = None
-    pause: Annotated[Call | None, Meta(description="stops it in an emergency")] = None
+    pause: Annotated[Call | None, Meta(description="stops it when something is wrong")] = None
     unpause: Annotated[Call | None, Meta(description="lets it go on")] = None
 
 

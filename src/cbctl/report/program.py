@@ -34,7 +34,7 @@ def show(node: Rpc, program: Pubkey, elf: Path) -> dict[str, Any]:
     local = _hash_of(elf)
     return {
         "program": str(program),
-        "programData": str(loader.programdata_address(program)),
+        "dataAccount": str(loader.programdata_address(program)),
         "state": chain.state,
         "authority": str(chain.authority) if chain.authority else None,
         "authorityIs": _kind(chain.authority) if chain.state == "deployed" else None,
@@ -73,15 +73,25 @@ def bytes_and_authority(
     return [bytes_, Check("authority", False, said, fix)]
 
 
-def dump(node: Rpc, program: Pubkey) -> bytes:
-    """The bytes on chain, with the zeros that fill the room behind them."""
+def dump(node: Rpc, program: Pubkey) -> tuple[bytes, str]:
+    """The bytes on chain, with the zeros that fill the room behind them; and their hash."""
     from cbctl.clients.solana import loader
+    from cbctl.clients.solana.elf import executable_hash
 
     account = node.account(loader.programdata_address(program))
     state = loader.parse(account.data) if account and account.owner == loader.LOADER else None
     if not isinstance(state, loader.ProgramData):
         raise CbctlError(f"{program} is not deployed", exit=Exit.REFUSED, where=node.host)
-    return state.elf
+    return state.elf, executable_hash(state.elf)
+
+
+def buffers(node: Rpc, authority: Pubkey) -> list[dict[str, Any]]:
+    from cbctl.clients.solana.buffers import owned
+
+    return [
+        {"buffer": str(one.address), "bytes": one.size, "lamports": one.lamports}
+        for one in owned(node, authority)
+    ]
 
 
 def published_idl(node: Rpc, program: Pubkey) -> str:

@@ -54,7 +54,7 @@ class Opened:
 
     def wallet(self, given: str | None) -> Pubkey:
         """Its address. given: a reference of the command line"""
-        from cbctl.clients.solana.wallets import SOLANA_CLI, wallet_reference
+        from cbctl.config.wallets import SOLANA_CLI, wallet_reference
         from cbctl.steps.program import _target as target
         from cbctl.wiring.view import view_of
 
@@ -89,6 +89,9 @@ class Opened:
         if env.program.unpause is not None and all(check.ok for check in checks):
             checks.append(_as_check("not paused", self.planned("program.unpause", {})))
         return checks
+
+    def dump(self) -> tuple[bytes, str]:
+        return report.dump(self.node, self.program)
 
     def published_idl(self) -> str:
         return report.published_idl(self.node, self.program)

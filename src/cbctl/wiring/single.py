@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cbctl import __version__
-from cbctl.clients.solana.wallets import SOLANA_CLI, wallet_reference
 from cbctl.config.reference import parse
 from cbctl.config.show import canonical
 from cbctl.config.types import Reference
+from cbctl.config.wallets import SOLANA_CLI, wallet_reference
 from cbctl.engine.canonical import sha256
 from cbctl.engine.event import Event
 from cbctl.engine.job import Ended, Job
