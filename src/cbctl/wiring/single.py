@@ -33,18 +33,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "rpc": "${env.chain.rpc}",
         "genesis_hash": "${env.chain.genesis_hash}",
         "cluster": "${env.chain.cluster}",
-        "state": "${env.state}",
         "keep": "${env.state}",
-        "folder": "${env.folder}",
         "program_id": "${env.program.address}",
         "program_keypair": "${env.program.keypair}",
         "wallet": "${env.program.wallet}",
         "elf": "${env.program.elf}",
         "idl": "${env.program.idl}",
-        "authority": "${env.program.authority}",
         "multisig": "${env.program.multisig}",
-        "recipient": "${env.program.recipient}",
-        "keys": "${env.program.keys}",
         # no other step of this run starts the cluster or deploys the program
         "chain_step": "",
         "program_step": "",
@@ -60,8 +55,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "program.pause": {"call": "${env.program.pause}"},
     "program.unpause": {"call": "${env.program.unpause}"},
-    "program.build": {"build": "${env.program.build}"},
-    "program.test": {"build": "${env.program.build}"},
 }
 """Where the inputs of steps come from, by subject and by step: plain values and references to the
 environment, as in the `with:` of a runbook."""
