@@ -93,7 +93,7 @@ def run_step(asked: Asked, step: str, given: Mapping[str, Any], *, typed: str = 
 
 def wallet_text(form: str) -> str:
     """A wallet of the command line, as a reference."""
-    from cbctl.clients.solana.wallets import wallet_reference
+    from cbctl.config.wallets import wallet_reference
 
     return wallet_reference(form)
 

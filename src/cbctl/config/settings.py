@@ -137,21 +137,6 @@ class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = None
 
 
-class Build(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the program's file is made. Commands are lists of words, run in the folder of cbctl.yaml
-    without a shell."""
-
-    command: Annotated[tuple[Text, ...], Meta(description="builds it")]
-    test: Annotated[tuple[Text, ...], Meta(description="tests it")] = ()
-    version: Annotated[
-        tuple[Text, ...], Meta(description="prints which tools build it: the first line counts")
-    ] = ()
-    tools: Annotated[
-        Text | None,
-        Meta(description="what it must print; mainnet-beta takes only files built with them"),
-    ] = None
-
-
 class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The on-chain program."""
 
@@ -174,14 +159,10 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     multisig: Annotated[
         Value | None, Meta(description="the Squads multisig whose vault `authority` is")
     ] = None
-    recipient: Annotated[
-        Value | None, Meta(description="age recipient that backups of the keys are encrypted to")
-    ] = None
-    build: Annotated[Build | None, Meta(description="how the file is built and tested")] = None
     initialize: Annotated[
         Initialize | None, Meta(description="its first configuration; without it, it needs none")
     ] = None
-    pause: Annotated[Call | None, Meta(description="stops it in an emergency")] = None
+    pause: Annotated[Call | None, Meta(description="stops it when something is wrong")] = None
     unpause: Annotated[Call | None, Meta(description="lets it go on")] = None
 
 

@@ -4,7 +4,6 @@ from cbctl.config.reference import Reference, Secret, as_text, host_only
 from cbctl.config.settings import (
     Api,
     Argument,
-    Build,
     Cache,
     Call,
     Chain,
@@ -26,7 +25,6 @@ from cbctl.config.urls import expanded, is_loopback
 __all__ = [
     "Api",
     "Argument",
-    "Build",
     "Cache",
     "Call",
     "Chain",

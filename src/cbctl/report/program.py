@@ -34,7 +34,7 @@ def show(node: Rpc, program: Pubkey, elf: Path) -> dict[str, Any]:
     local = _hash_of(elf)
     return {
         "program": str(program),
-        "programData": str(loader.programdata_address(program)),
+        "dataAccount": str(loader.programdata_address(program)),
         "state": chain.state,
         "authority": str(chain.authority) if chain.authority else None,
         "authorityIs": _kind(chain.authority) if chain.state == "deployed" else None,
@@ -73,15 +73,63 @@ def bytes_and_authority(
     return [bytes_, Check("authority", False, said, fix)]
 
 
-def dump(node: Rpc, program: Pubkey) -> bytes:
-    """The bytes on chain, with the zeros that fill the room behind them."""
+def dump(node: Rpc, program: Pubkey) -> tuple[bytes, str]:
+    """The bytes on chain, with the zeros that fill the room behind them; and their hash."""
     from cbctl.clients.solana import loader
+    from cbctl.clients.solana.elf import executable_hash
 
     account = node.account(loader.programdata_address(program))
     state = loader.parse(account.data) if account and account.owner == loader.LOADER else None
     if not isinstance(state, loader.ProgramData):
         raise CbctlError(f"{program} is not deployed", exit=Exit.REFUSED, where=node.host)
-    return state.elf
+    return state.elf, executable_hash(state.elf)
+
+
+def buffers(node: Rpc, authority: Pubkey) -> list[dict[str, Any]]:
+    from cbctl.clients.solana.buffers import owned
+
+    return [
+        {"buffer": str(one.address), "bytes": one.size, "lamports": one.lamports}
+        for one in owned(node, authority)
+    ]
+
+
+def published_idl(node: Rpc, program: Pubkey) -> str:
+    """Errors: CbctlError (10) where none is published, or it cannot be read."""
+    from cbctl.clients.solana import metadata
+
+    place = metadata.address(program)
+    account = node.account(place)
+    found = None
+    if account is not None and account.owner == metadata.PROGRAM:
+        found = metadata.parse(account.data)
+    if found is None or not found.written:
+        raise CbctlError(
+            f"no IDL of {program} is published",
+            exit=Exit.DIFFERS,
+            where=node.host,
+            fix="cbctl program idl publish",
+        )
+    return found.text()
+
+
+def idl_differences(published: str, file: str) -> dict[str, Any]:
+    """breaks: what a reader by the published one could not do; added: what it would not see."""
+    from cbctl.clients.solana.idl.compare import breaks
+    from cbctl.clients.solana.idl.parse import parse
+
+    old, new = parse(published), parse(file)
+    added = [
+        f"{kind} {name}"
+        for kind in ("instruction", "account", "event", "type")
+        for name in getattr(new, f"{kind}s").keys() - getattr(old, f"{kind}s").keys()
+    ]
+    added += [f"error {new.errors[n]} ({n})" for n in new.errors.keys() - old.errors.keys()]
+    return {
+        "same": published == file,
+        "breaks": list(dict.fromkeys(breaks(old, new))),
+        "added": sorted(added),
+    }
 
 
 def _kind(authority: Pubkey | None) -> str:

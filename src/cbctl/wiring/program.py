@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbctl.config.reference import parse
@@ -53,7 +54,7 @@ class Opened:
 
     def wallet(self, given: str | None) -> Pubkey:
         """Its address. given: a reference of the command line"""
-        from cbctl.clients.solana.wallets import SOLANA_CLI, wallet_reference
+        from cbctl.config.wallets import SOLANA_CLI, wallet_reference
         from cbctl.steps.program import _target as target
         from cbctl.wiring.view import view_of
 
@@ -88,6 +89,28 @@ class Opened:
         if env.program.unpause is not None and all(check.ok for check in checks):
             checks.append(_as_check("not paused", self.planned("program.unpause", {})))
         return checks
+
+    def dump(self) -> tuple[bytes, str]:
+        return report.dump(self.node, self.program)
+
+    def published_idl(self) -> str:
+        return report.published_idl(self.node, self.program)
+
+    def idl_differences(self, file: Path | None) -> dict[str, Any]:
+        from cbctl.steps.program._material import read_text
+
+        text = read_text(file or self.work.env.program.idl)
+        return report.idl_differences(self.published_idl(), text)
+
+    def api_idl(self) -> str | None:
+        """The IDL of the program that is on chain, where that was deployed from here: what reads
+        it was made for it."""
+        from cbctl.clients.solana.onchain import look
+        from cbctl.local.kept_programs import Programs
+
+        now = look(self.node, self.program)
+        kept = Programs(self.work.state.path, str(self.program)).of(now.hash)
+        return str(kept.idl) if kept and kept.idl else None
 
     def way_back(self, to: str | None) -> dict[str, str]:
         """What the step `program.rollback` is given: the newest kept program that is not the one on

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cbctl import __version__
-from cbctl.clients.solana.wallets import SOLANA_CLI, wallet_reference
 from cbctl.config.reference import parse
 from cbctl.config.show import canonical
 from cbctl.config.types import Reference
+from cbctl.config.wallets import SOLANA_CLI, wallet_reference
 from cbctl.engine.canonical import sha256
 from cbctl.engine.event import Event
 from cbctl.engine.job import Ended, Job
@@ -33,18 +33,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "rpc": "${env.chain.rpc}",
         "genesis_hash": "${env.chain.genesis_hash}",
         "cluster": "${env.chain.cluster}",
-        "state": "${env.state}",
         "keep": "${env.state}",
-        "folder": "${env.folder}",
         "program_id": "${env.program.address}",
         "program_keypair": "${env.program.keypair}",
         "wallet": "${env.program.wallet}",
         "elf": "${env.program.elf}",
         "idl": "${env.program.idl}",
-        "authority": "${env.program.authority}",
         "multisig": "${env.program.multisig}",
-        "recipient": "${env.program.recipient}",
-        "keys": "${env.program.keys}",
         # no other step of this run starts the cluster or deploys the program
         "chain_step": "",
         "program_step": "",
@@ -60,8 +55,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "program.pause": {"call": "${env.program.pause}"},
     "program.unpause": {"call": "${env.program.unpause}"},
-    "program.build": {"build": "${env.program.build}"},
-    "program.test": {"build": "${env.program.build}"},
 }
 """Where the inputs of steps come from, by subject and by step: plain values and references to the
 environment, as in the `with:` of a runbook."""

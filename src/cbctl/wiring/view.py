@@ -21,7 +21,6 @@ def view_of(work: Workplace) -> dict[str, Any]:
         "wallet": _keypair(env.program.wallet),
         "pause": _call(env.program.pause),
         "unpause": _call(env.program.unpause),
-        "keys": keypairs(env),
     }
     view["database"] = {
         **_fields(env.database),
@@ -63,17 +62,6 @@ def program_address(work: Workplace) -> str | None:
     from cbctl.clients.solana.keypair import parse
 
     return str(parse(work.world.reveal(pair).reveal(), pair.text).pubkey())
-
-
-def keypairs(env: Environment) -> dict[str, Reference]:
-    """Every keypair that the settings name, by its setting; keys in KMS have no copy here."""
-    named = (
-        (setting, value)
-        for setting, value in leaves(env)
-        if setting in ("program.keypair", "program.wallet") or setting.endswith("pause.wallet")
-    )
-    found = {s: _keypair(v) for s, v in named if isinstance(v, Reference) and v.kind != "kms"}
-    return {setting: reference for setting, reference in found.items() if reference is not None}
 
 
 def _connection(on: str, url: Any, secret: str) -> Any:

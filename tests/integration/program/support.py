@@ -33,8 +33,8 @@ SLOT_MS = 50
 class Localnet(localnet.Localnet):
     """One with the client that is tested."""
 
-    def __init__(self, state: Path, slot_ms: int = SLOT_MS) -> None:
-        super().__init__(state, free_port(neighbours=1), slot_ms)
+    def __init__(self, state: Path, *options: str, slot_ms: int = SLOT_MS) -> None:
+        super().__init__(state, free_port(neighbours=1), slot_ms, *options)
         self.rpc = Rpc(self.url, patience=20, waits=True)
         self.genesis = self.rpc.genesis_hash()
 

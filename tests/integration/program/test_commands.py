@@ -217,7 +217,9 @@ def test_no_way_back_past_accounts_that_nobody_could_read(house: House) -> None:
     config = next(t for t in idl["types"] if t["name"] == "GlobalConfig")
     config["type"]["fields"][8]["type"] = "u32"
     (house.folder / "program.json").write_text(json.dumps(idl))
-    house.run("upgrade", "--elf", variant(house.folder, 9).name).ended()
+    upgrade = ("upgrade", "--elf", variant(house.folder, 9).name)
+    house.run(*upgrade).refused(7, "fee_bps", "u32")
+    house.run(*upgrade, "--breaking").ended()
     house.run("rollback").refused(7, "cannot read accounts", "fee_bps", "u32")
 
 

@@ -45,7 +45,7 @@ TAIL = 16_000
 @pytest.fixture(scope="module")
 def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
     """Its blockhashes are soon too old."""
-    localnet = Localnet(tmp_path_factory.mktemp("fast"), FAST_MS)
+    localnet = Localnet(tmp_path_factory.mktemp("fast"), slot_ms=FAST_MS)
     yield localnet
     localnet.stop()
 

@@ -78,6 +78,15 @@ def deploy(
 
 def upgrade(
     elf: ElfOption = None,
+    idl: Annotated[
+        Path | None, typer.Option("--idl", metavar="FILE", help="Without it, that of cbctl.yaml.")
+    ] = None,
+    breaking: Annotated[
+        bool,
+        typer.Option(
+            "--breaking", help="Even where a reader of the former IDL, such as the API, fails then."
+        ),
+    ] = False,
     env: EnvOption = None,
     cluster: ClusterOption = None,
     wallet: WalletOption = None,
@@ -91,11 +100,19 @@ def upgrade(
 ) -> None:
     """Upgrade a program that is there; never a first deploy by mistake.
 
+    Refused where what was made for the former IDL could not read or call the new program.
+
     Example: cbctl program upgrade --elf target/deploy/program.so --env local
     """
     asked = Asked(env, cluster, config, plan, yes, confirm, output, events)
+    from cbctl.wiring.program import open_program
+
+    with open_program(config, asked.place, program_id) as there:
+        former = None if breaking else there.api_idl()
     given = {
         "elf": elf and str(elf.absolute()),
+        "idl": idl and str(idl.absolute()),
+        "api_idl": former,
         "wallet": wallet,
         "program_id": program_id,
     }

@@ -162,13 +162,9 @@ def dump(
 
     check_replaceable(file, _is_elf, force)
     with _opened(env, cluster, config, program_id) as there:
-        from cbctl.clients.solana.elf import executable_hash
-        from cbctl.report.program import dump as read
-
-        program, found = there.program, read(there.node, there.program)
+        program, (found, hash) = there.program, there.dump()
     keep(file, found, _is_elf, force)
-    data = {"file": str(file), "program": str(program), "bytes": len(found)}
-    data["hash"] = executable_hash(found)
+    data = {"file": str(file), "program": str(program), "bytes": len(found), "hash": hash}
     if output is not Output.TEXT:
         print_data(data, output)
     else:
@@ -211,14 +207,11 @@ def list_buffers(
 
     Example: cbctl program buffers list --env local
     """
-    with _opened(env, cluster, config) as there:
-        from cbctl.clients.solana.buffers import owned
+    from cbctl.report import program as report
 
+    with _opened(env, cluster, config) as there:
         key = there.wallet(wallet and wallet_text(wallet))
-        rows = [
-            {"buffer": str(b.address), "bytes": b.size, "lamports": b.lamports}
-            for b in owned(there.node, key)
-        ]
+        rows = report.buffers(there.node, key)
     if output is not Output.TEXT:
         print_data({"authority": str(key), "buffers": rows}, output)
     elif rows:
