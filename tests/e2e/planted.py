@@ -255,6 +255,7 @@ def given(home: Path, seed: int) -> Iterator[Planted]:
         program, wallet = (canaries.keypair(n) for n in ("program.keypair", "program.wallet"))
         _private(folder / "keys" / "program.json", program)
         _private(folder / "keys" / "wallet.json", wallet)
+        _private(folder / "keys" / "age.txt", canaries.text("an age identity, wrong"))
         guardian = canaries.keypair("program.pause.wallet")
         _private(folder / "keys" / "guardian.json", guardian)
         _private(folder / "partner.key", canaries.text("api.environment (file)", special=True))

@@ -68,6 +68,12 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "program authority set": ("--env local --to none",),
     "program buffers list": ("--env local",),
     "program buffers close": ("--env local",),
+    "program keys new": ("made.json",),
+    "program keys show": ("--env local",),
+    "program keys backup": (
+        "backup.age --env local --identity keys/age.txt",
+        "backup.age --env local --identity keys/wallet.json",
+    ),
     "program idl publish": ("--env local",),
     "program idl fetch": ("--env local",),
     "program idl diff": ("--env local",),

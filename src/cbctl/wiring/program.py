@@ -174,11 +174,8 @@ class Opened:
         return None if fields is None else {"address": str(plan.address), **fields}
 
 
-@contextmanager
-def open_program(config: str | None, place: str | None, program_id: str | None) -> Iterator[Opened]:
-    """Errors: CbctlError: 7 for another cluster than the one that was meant, or nothing there."""
-    from cbctl.steps.program import _target as target
-
+def opened(config: str | None, place: str | None) -> Workplace:
+    """Errors: CbctlError (7) where nothing was set up on this machine yet."""
     work = existing_workplace(config, place, chain=True)
     if work is None:
         raise CbctlError(
@@ -187,6 +184,15 @@ def open_program(config: str | None, place: str | None, program_id: str | None) 
             where=place or "",
             fix=f"cbctl deploy {place or 'local'}",
         )
+    return work
+
+
+@contextmanager
+def open_program(config: str | None, place: str | None, program_id: str | None) -> Iterator[Opened]:
+    """Errors: CbctlError: 7 for another cluster than the one that was meant, or nothing there."""
+    from cbctl.steps.program import _target as target
+
+    work = opened(config, place)
     context = work.world.situation("", "program")
     node = target.connect(context, work.env.chain.rpc)
     try:

@@ -17,8 +17,8 @@ def view_of(work: Workplace) -> dict[str, Any]:
     view["state"] = str(work.state.path)
     view["program"] = {
         **_fields(env.program),
-        "keypair": _keypair(env.program.keypair),
-        "wallet": _keypair(env.program.wallet),
+        "keypair": keypair_of(env.program.keypair),
+        "wallet": keypair_of(env.program.wallet),
         "pause": _call(env.program.pause),
         "unpause": _call(env.program.unpause),
     }
@@ -37,10 +37,10 @@ def view_of(work: Workplace) -> dict[str, Any]:
 
 
 def _call(call: Call | None) -> dict[str, Any] | None:
-    return None if call is None else {**_fields(call), "wallet": _keypair(call.wallet)}
+    return None if call is None else {**_fields(call), "wallet": keypair_of(call.wallet)}
 
 
-def _keypair(reference: Reference | None) -> Reference | None:
+def keypair_of(reference: Reference | None) -> Reference | None:
     """`${key:NAME}` where a keypair is wanted: the file that the step `local.keys` writes."""
     if reference is None or reference.kind != "key":
         return reference
