@@ -22,7 +22,7 @@ from cbctl.engine.policy import Objection
 from cbctl.engine.run import Ended, Result, summary
 from cbctl.errors import CbctlError, Exit
 from cbctl.render.output import Output as Stream
-from cbctl.wiring.clusters import PREFIX
+from cbctl.wiring.clusters import MAINNET, PREFIX
 from cbctl.wiring.workplace import Workplace, open_workplace
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def agreement(
     name = work.env.name.removeprefix(PREFIX)
 
     def agree(plan: Plan) -> None:
-        if work.env.protected:
+        if work.env.protected or work.env.chain.cluster == MAINNET:
             show_plan(plan)
             confirm_name(f"{face_hint} {name}", name, named)
         elif not (work.env.is_local or work.env.chain.cluster == "local" or yes):

@@ -18,12 +18,13 @@ from cbctl.config.urls import is_loopback, is_url
 from cbctl.errors import CbctlError, Exit
 
 PREFIX = "cluster."
+MAINNET = "mainnet-beta"
 
 # Source of the hashes: `ClusterType::get_genesis_hash` of the Solana SDK.
 _PUBLIC = {
     "devnet": "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG",
     "testnet": "4uhcVJyU9pJkvQyUS88uRDiswHXSCkY3zQawwpjk2NsY",
-    "mainnet-beta": "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d",
+    MAINNET: "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d",
 }
 _LOCAL = "http://127.0.0.1:8899"
 
@@ -45,7 +46,7 @@ def environment_of(settings: Settings, cluster: str) -> Environment:
         name=f"{PREFIX}{name}",
         platform=settings.platform,
         folder=settings.folder,
-        protected=chain.cluster == "mainnet-beta",
+        protected=chain.cluster == MAINNET,
         chain=chain,
         program=program,
         migrations=Migrations(folder=_UNSET, schema=_UNSET),

@@ -24,6 +24,7 @@ from cbctl.engine.world import World
 from cbctl.errors import CbctlError, Exit
 from cbctl.runbook import catalogue, expression
 from cbctl.runbook.inputs import BadInput, bind
+from cbctl.wiring.clusters import MAINNET
 from cbctl.wiring.jobs import addresses
 from cbctl.wiring.view import program_address, view_of
 from cbctl.wiring.workplace import Workplace
@@ -65,6 +66,13 @@ def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
 
     given  inputs from the command line, plain data; references as their text
     """
+    if step in ("program.deploy", "program.upgrade") and work.env.chain.cluster == MAINNET:
+        raise CbctlError(
+            "this cbctl does not bring new bytes to mainnet-beta: it cannot prove yet by which "
+            "tools a file was built, and that the keys have a fresh backup",
+            exit=Exit.REFUSED,
+            where=work.env.name,
+        )
     loaded = catalogue.step(step)
     words = step.replace(".", " ").replace("_", " ")
 

@@ -180,6 +180,15 @@ def test_another_cluster_than_the_one_that_was_meant(house: House) -> None:
         house.run(*words).refused(7, "this is another cluster")
 
 
+def test_mainnet_is_protected_whatever_is_written(house: House) -> None:
+    house.run("deploy").ended()
+    house.configure(cluster="mainnet-beta")
+    house.run("deploy").refused(7, "does not bring new bytes to mainnet-beta")
+    house.run("init").refused(64, "asks for its name", "--confirm dev")
+    house.run("airdrop", "1000").refused(7, "mainnet-beta has no faucet")
+    house.run("init", "--confirm", "dev").ended()
+
+
 def test_killed_and_resumed(house: House) -> None:
     process = house.start("deploy")
     until = time.monotonic() + 60
