@@ -74,6 +74,13 @@ def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
             where=work.env.name,
         )
     loaded = catalogue.step(step)
+    if not work.env.chain.rpc and "rpc" in {f.name for f in dataclasses.fields(loaded.inputs)}:
+        raise CbctlError(
+            "the URL of this cluster is not kept: it may hold a key",
+            exit=Exit.USAGE,
+            where=work.env.name,
+            fix="give the same command again with its --cluster URL: it goes on from there",
+        )
     words = step.replace(".", " ").replace("_", " ")
 
     def make_inputs(_: Outcomes) -> Any:

@@ -169,9 +169,10 @@ class House:
         assert not done.hung, words
         return Done(words, done.exit, _text(done.out), _text(done.err))
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, env: str | None = "dev") -> subprocess.Popen[bytes]:
+        place = () if env is None else ("--env", env)
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "cbctl", "program", *words, "--env", "dev"],
+            [sys.executable, "-P", "-m", "cbctl", "program", *words, *place],
             cwd=self.folder,
             env=self.environment({}),
             stdin=subprocess.DEVNULL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from pathlib import Path
 
@@ -141,6 +142,13 @@ def test_a_cluster_without_an_environment(house: House, tmp_path: Path) -> None:
     assert len(list((folder / "runs").glob("*.ndjson"))) == 1
     listed = house.cbctl("runs", "list", "--env", folder.name).ended()
     assert done["run"] in listed.out
+    more = ("--program-id", house.id, "--elf", variant(tmp_path, 3).name)
+    process = house.start("deploy", *given, *more, env=None)
+    wait_for_buffer(house, process)
+    process.kill()
+    process.communicate()
+    house.cbctl("resume", "--env", folder.name).refused(64, "is not kept", "--cluster URL")
+    house.run("deploy", *given, *more, env=None).ended()
     house.run("show", *given[:2], env="dev").refused(64, "--env and --cluster name two places")
     near = house.run("show", "--cluster", "devnett", env=None).refused(64, "did you mean")
     assert "mainnet-beta" in near.err
@@ -191,10 +199,7 @@ def test_mainnet_is_protected_whatever_is_written(house: House) -> None:
 
 def test_killed_and_resumed(house: House) -> None:
     process = house.start("deploy")
-    until = time.monotonic() + 60
-    while not owned(house.net.rpc, house.wallet.pubkey()):
-        assert time.monotonic() < until and process.poll() is None
-        time.sleep(0.01)
+    wait_for_buffer(house, process)
     process.kill()
     process.communicate()
     house.cbctl("resume", "--env", "dev").ended()
@@ -230,6 +235,13 @@ def test_no_way_back_past_accounts_that_nobody_could_read(house: House) -> None:
     house.run(*upgrade).refused(7, "fee_bps", "u32")
     house.run(*upgrade, "--breaking").ended()
     house.run("rollback").refused(7, "cannot read accounts", "fee_bps", "u32")
+
+
+def wait_for_buffer(house: House, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 60
+    while not owned(house.net.rpc, house.wallet.pubkey()):
+        assert time.monotonic() < until and process.poll() is None
+        time.sleep(0.01)
 
 
 def interrupted(house: House) -> str:

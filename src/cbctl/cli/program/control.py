@@ -166,7 +166,7 @@ authority = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    help="Who may upgrade the program: look, hand on, offer.",
+    help="Who may upgrade the program: look, hand on.",
 )
 
 
