@@ -197,6 +197,21 @@ def test_mainnet_is_protected_whatever_is_written(house: House) -> None:
     house.run("init", "--confirm", "dev").ended()
 
 
+def test_where_money_goes_is_not_decided_by_one_line(house: House) -> None:
+    house.run("deploy").ended()
+    here = json.loads((house.folder / "addresses").read_text())["treasury"]
+    other = Keypair().pubkey()
+    house.configure(f"initialize:\n  allowed: {{ config.treasury: [{other}] }}")
+    house.run("init").refused(7, f"config.treasury: {here} is not among those")
+    house.configure(f"initialize:\n  allowed: {{ config.treasurer: [{other}] }}")
+    house.run("init").refused(7, "has no argument config.treasurer")
+    house.configure(f"initialize:\n  allowed: {{ config.treasury: [{other}, {here}] }}")
+    house.run("init").ended()
+    house.configure("initialize:\n  arguments: { config: { fee_bps: 300 } }")
+    told = house.run("init").refused(7, "fee_bps: on chain 250, in cbctl.yaml 300")
+    assert "update_config" in told.err
+
+
 def test_killed_and_resumed(house: House) -> None:
     process = house.start("deploy")
     wait_for_buffer(house, process)
