@@ -15,7 +15,7 @@ from cbctl.clients.solana import buffer, final, loader
 from cbctl.clients.solana.elf import Elf
 from cbctl.clients.solana.failures import TransactionFailed
 from cbctl.clients.solana.fees import Fees
-from cbctl.clients.solana.onchain import OnChain, judge, look, wait_past
+from cbctl.clients.solana.onchain import OnChain, look, wait_past
 from cbctl.clients.solana.rpc import Rpc
 from cbctl.clients.solana.sender import Order, Sender
 from cbctl.clients.solana.signer import Signer
@@ -144,6 +144,3 @@ class Deployer:
 
 def _signed(order: Order, *signers: Signer) -> Order:
     return Order(order.what, order.instructions, signers, order.limits)
-
-
-__all__ = ["Deployer", "OnChain", "Result", "judge", "look"]
