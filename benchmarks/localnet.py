@@ -250,7 +250,7 @@ def send_batches(net: Net, transactions: list[VersionedTransaction]) -> float:
     """How many of them it takes in a second."""
     calls = [sending(number, item, True) for number, item in enumerate(transactions)]
     batches: list[object] = [calls[at : at + BATCH] for at in range(0, len(calls), BATCH)]
-    return per_second(net, batches, len(calls))
+    return per_second(net.port, batches, len(calls))
 
 
 def fill(net: Net, accounts: int) -> None:

@@ -37,6 +37,11 @@ class SystemRandom:
         return secrets.token_hex(size)
 
 
+AWAKE_EVERY = 0.5
+"""s. The system may hand a signal to any thread, and Python's handler runs in the main one: when it
+wakes. Blocked for good it would never hear of Ctrl-C."""
+
+
 class Threads:
     """An Executor on a pool of threads."""
 
@@ -48,7 +53,10 @@ class Threads:
 
     def wait(self, tasks: Sequence[Task[T]]) -> Sequence[Task[T]]:
         futures = [t for t in tasks if isinstance(t, Future)]
-        return list(wait(futures, return_when=FIRST_COMPLETED).done)
+        while True:
+            done = wait(futures, AWAKE_EVERY, FIRST_COMPLETED).done
+            if done or not futures:
+                return list(done)
 
     def every(self, seconds: float, work: Callable[[], None]) -> Repeating:
         return _Every(seconds, work)

@@ -32,6 +32,14 @@ PUBLIC = {
     "program.id": "an address",
     "program.initialize.arguments.*": "they stand on the chain afterwards",
     "program.initialize.accounts.*": "addresses",
+    "program.initialize.allowed.*": "addresses",
+    "program.authority": "an address",
+    "program.multisig": "an address",
+    **{
+        f"program.{call}.{part}.*": "they stand on the chain afterwards"
+        for call in ("pause", "unpause")
+        for part in ("arguments", "accounts", "result")
+    },
 }
 """Settings that may be references and are no secrets."""
 
@@ -40,6 +48,8 @@ PLACED = {
     "chain.mint.keypair": "${file:keys/mint.json}",
     "program.keypair": "${file:keys/program.json}",
     "program.wallet": "${file:keys/wallet.json}",
+    "program.pause.wallet": "${file:keys/guardian.json}",
+    "program.unpause.wallet": "${file:keys/wallet.json}",
     "database.url": "${env:DATABASE_URL}, with a password",
     "cache.url": "${env:REDIS_URL}, with a password",
     "api.environment.*": "${env:JWT_SECRET}, ${file:partner.key}, ${state:session-secret}",
@@ -248,6 +258,9 @@ def given(home: Path, seed: int) -> Iterator[Planted]:
         _private(folder / "keys" / "program.json", program)
         _private(folder / "keys" / "wallet.json", wallet)
         _private(folder / "keys" / "mint.json", mint)
+        _private(folder / "keys" / "age.txt", canaries.text("an age identity, wrong"))
+        guardian = canaries.keypair("program.pause.wallet")
+        _private(folder / "keys" / "guardian.json", guardian)
         _private(folder / "partner.key", canaries.text("api.environment (file)", special=True))
         _name_them(made.platform, Keypair.from_json(program).pubkey())
         yield made
@@ -271,6 +284,7 @@ def _name_them(platform: Platform, program_id: Pubkey) -> None:
     platform.edit('"${key:usdc-mint}"', '"${file:keys/mint.json}"')
     platform.edit("keypair: ${key:program}", "keypair: ${file:keys/program.json}")
     platform.edit("wallet: ${key:wallet}", "wallet: ${file:keys/wallet.json}")
+    platform.edit("wallet: ${key:guardian}", "wallet: ${file:keys/guardian.json}")
     platform.edit(
         "        JWT_SECRET: ${state:jwt-secret}\n",
         "        JWT_SECRET: ${env:JWT_SECRET}\n        PARTNER: ${file:partner.key}\n"

@@ -58,13 +58,40 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "localnet reset": ("--env local",),
     "localnet clock advance": ("1m --env local",),
     "localnet clock set": ("2020-01-01 --env local",),
+    "program show": ("--env local", "--cluster http://127.0.0.1:9/KEY"),
+    "program verify": ("--env local",),
+    "program estimate": ("--env local",),
+    "program dump": ("dumped.so --env local --force",),
+    "program deploy": ("--env local", "--env local --plan"),
+    "program upgrade": ("--env local",),
+    "program rollback": ("--env local --plan",),
+    "program init": ("--env local",),
+    "program pause": ("--env local",),
+    "program unpause": ("--env local",),
+    "program extend": ("--env local --capacity 100000",),
+    "program close": ("--env local",),
+    "program airdrop": ("1 --env local", "1 --env local --wallet usb://ledger"),
+    "program authority show": ("--env local",),
+    "program authority set": ("--env local --to none",),
+    "program buffers list": ("--env local",),
+    "program buffers close": ("--env local",),
+    "program keys new": ("made.json",),
+    "program keys show": ("--env local",),
+    "program keys backup": (
+        "backup.age --env local --identity keys/age.txt",
+        "backup.age --env local --identity keys/wallet.json",
+    ),
+    "program idl publish": ("--env local",),
+    "program idl fetch": ("--env local",),
+    "program idl diff": ("--env local",),
     "config validate": ("", "local", "production"),
     "config show": ("local", "production"),
     "config schema": ("",),
     "completion": ("bash", "zsh"),
 }
-"""What follows each command of the table. `reset` only asks here, and `localnet run`, which goes on
-until it is stopped, is refused; the one that deploys run is looked at."""
+"""What follows each command of the table. `reset`, `program close` and `program authority set` only
+ask here; `localnet run`, which goes on until it is stopped, is refused: the one that deploys run is
+looked at."""
 
 FAILING = (
     *("deploy local", "deploy local --events ndjson", "deploy local --plan --output json"),
@@ -101,7 +128,12 @@ def all_commands(there: Planted, plan: str) -> None:
             "what it is to be called with"
         )
         for arguments in COMMANDS[command.name]:
-            for line in forms(command, arguments.replace("PLAN", plan)):
+            for line in forms(
+                command,
+                arguments.replace("PLAN", plan).replace(
+                    "KEY", there.canaries.text("a URL of the command line")
+                ),
+            ):
                 there.run(line)
         if command.name == "local down":
             there.done("deploy local")

@@ -16,6 +16,7 @@ from tests.e2e.support import wait_until
 from tests.testbed.beds import need
 
 FULL = ("No space left on device", "make room on this disk")
+LOADER = "BPFLoaderUpgradeab1e11111111111111111111111"
 
 
 @pytest.fixture
@@ -109,3 +110,28 @@ def test_full_while_the_services_work(disk: Callable[[int], SmallDisk]) -> None:
     assert platform.deploy()["changes"] == []
     assert platform.balance() == balance
     assert platform.sql("SELECT count(*) FROM kept") == [(5,)]
+
+
+def programs_and_buffers(platform: SmallDisk) -> list[str]:
+    config = {"encoding": "base64", "dataSlice": {"offset": 0, "length": 0}}
+    return sorted(one["pubkey"] for one in platform.rpc("getProgramAccounts", LOADER, config))
+
+
+@pytest.mark.nightly
+def test_full_when_the_program_is_on_chain_and_the_journal_is_to_say_so(
+    disk: Callable[[int], SmallDisk],
+) -> None:
+    """With room again it is found there: nothing is sent a second time."""
+    platform = disk(120)
+    with platform.at("full:step.outcome:program"):
+        platform.run("deploy", "local").refused(5, *FULL, "cbctl resume")
+    platform.remember_secrets()
+    platform.free()
+    wait_until(lambda: platform.rpc("getHealth") == "ok", "the chain")
+    there = programs_and_buffers(platform)
+    sent = platform.rpc("getTransactionCount")
+    platform.run("resume", "local").ended(0)
+    assert programs_and_buffers(platform) == there
+    assert platform.rpc("getTransactionCount") <= sent + 1  # the first configuration
+    platform.check_journals()
+    assert platform.deploy()["changes"] == []

@@ -14,7 +14,6 @@ from solders.pubkey import Pubkey
 from cbctl.clients.solana.deployer import Deployer
 from cbctl.clients.solana.rpc import Rpc
 from cbctl.clients.solana.sender import Order, Sender
-from cbctl.steps.program._initialization import Plan
 from cbctl.steps.program._material import Keys, MadeKeys
 
 SOURCE = Path(__file__).parents[2] / "src" / "cbctl"
@@ -23,13 +22,15 @@ ADDRESS = KEY.pubkey()
 
 
 def _fields(tree: ast.AST) -> list[tuple[str, ast.AnnAssign]]:
-    """The fields of all dataclasses and structs whose type names a Keypair."""
+    """The fields of all dataclasses and structs whose type names a Keypair, or a Signer that may
+    be one."""
     return [
         (node.name, field)
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef) and (node.decorator_list or node.bases)
         for field in node.body
-        if isinstance(field, ast.AnnAssign) and "Keypair" in ast.unparse(field.annotation)
+        if isinstance(field, ast.AnnAssign)
+        and any(name in ast.unparse(field.annotation) for name in ("Keypair", "Signer"))
     ]
 
 
@@ -50,7 +51,6 @@ def test_every_field_that_holds_a_keypair_is_left_out_of_the_repr() -> None:
         Keys(KEY, KEY, KEY, ADDRESS),
         MadeKeys(KEY, KEY, KEY, ADDRESS),
         Order("order", (), (KEY,)),
-        Plan(None, KEY, "i", "A", {}, {}, ADDRESS),  # type: ignore[arg-type]
         Sender(Rpc("http://127.0.0.1:1"), KEY, None),  # type: ignore[arg-type]
         Deployer(Rpc("http://127.0.0.1:1"), KEY, KEY, Pubkey.default(), None),  # type: ignore[arg-type]
     ],

@@ -117,3 +117,24 @@ ConfirmOption = Annotated[
     str | None,
     typer.Option("--confirm", metavar="NAME", help="Name of the protected environment, typed."),
 ]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="CLUSTER",
+        help="local, devnet, testnet, mainnet-beta, an RPC URL, or a name of `chains:`; instead of "
+        "an environment.",
+    ),
+]
+WalletOption = Annotated[
+    str | None,
+    typer.Option(
+        "--wallet",
+        metavar="WALLET",
+        help="A keypair file, env:NAME, kms:KEY or solana-cli; without it, that of cbctl.yaml.",
+    ),
+]
+ProgramIdOption = Annotated[
+    str | None,
+    typer.Option("--program-id", metavar="ADDRESS", help="Without it, that of cbctl.yaml."),
+]

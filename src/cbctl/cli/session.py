@@ -6,9 +6,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -22,6 +22,7 @@ from cbctl.engine.policy import Objection
 from cbctl.engine.run import Ended, Result, summary
 from cbctl.errors import CbctlError, Exit
 from cbctl.render.output import Output as Stream
+from cbctl.wiring.clusters import MAINNET, PREFIX
 from cbctl.wiring.workplace import Workplace, open_workplace
 
 if TYPE_CHECKING:
@@ -35,10 +36,15 @@ def run(
     events: Events,
     work: Callable[[Workplace], Ended],
     afterwards: Callable[[Workplace], None] = lambda place: None,
+    *,
+    chain: bool = False,
+    outcome: Callable[[], Mapping[str, Any]] = dict,
 ) -> None:
     """Opens the environment, shows the run and leaves with its exit code.
 
-    afterwards  prints what a person wants to see after a success"""
+    afterwards  prints what a person wants to see after a success
+    chain       the command works on the chain alone, which may be anywhere
+    outcome     what the result says beside how the run ended"""
     from cbctl.local.runlogs import RunLogs
     from cbctl.machine import Threads
     from cbctl.render.face import face
@@ -52,7 +58,7 @@ def run(
         # a terminal that goes away must not take the run with it
         signal.signal(signal.SIGHUP, lambda *_: shown.hangup())
         try:
-            place = open_workplace(config, env, shown, say=shown.say, create=True)
+            place = open_workplace(config, env, shown, say=shown.say, create=True, chain=chain)
             shown.also(Record(RunLogs(place.state).begin, shown.say))
             ended = work(place)
         except CbctlError as error:
@@ -65,7 +71,7 @@ def run(
             show_error(error, sys.stderr)
     try:
         if output is not Output.TEXT:
-            print_data(summary(ended), output)
+            print_data({**summary(ended), **outcome()}, output)
         elif ended.exit is Exit.DONE and events is Events.NONE:
             afterwards(place)
     except CbctlError as error:  # the run is over: its end is what the exit code tells
@@ -93,15 +99,16 @@ def _result(error: CbctlError) -> Result:
 def agreement(
     work: Workplace, face_hint: str, yes: bool, named: str | None
 ) -> Callable[[Plan], None]:
-    """What is asked before a plan is carried out. An environment on this machine asks nothing."""
+    """What is asked before a plan is carried out. What is on this machine asks nothing."""
+    name = work.env.name.removeprefix(PREFIX)
 
     def agree(plan: Plan) -> None:
-        if work.env.protected:
+        if work.env.protected or work.env.chain.cluster == MAINNET:
             show_plan(plan)
-            confirm_name(f"{face_hint} {work.env.name}", work.env.name, named)
-        elif not work.env.is_local and not yes:
+            confirm_name(f"{face_hint} {name}", name, named)
+        elif not (work.env.is_local or work.env.chain.cluster == "local" or yes):
             show_plan(plan)
-            confirm(f"{face_hint} {work.env.name}?", yes)
+            confirm(f"{face_hint} {name}?", yes)
 
     return agree
 

@@ -22,7 +22,7 @@ from cbctl.config import rules
 from cbctl.config.problem import ConfigError, Problem, near, shown
 from cbctl.config.read import MISSING, Marks, Place, Reader
 from cbctl.config.scalars import scalar_value
-from cbctl.config.settings import Environment, Settings
+from cbctl.config.settings import Environment, Program, Settings
 from cbctl.config.urls import expanded
 from cbctl.config.yaml_marks import (
     MAX_BYTES,
@@ -204,12 +204,27 @@ def _settings(tree: Mapping, path: Path, reader: Reader) -> Any:
         node = Mapping(merged, environments.node.line, environments.node.column)
         entries["environments"] = Entry(node, environments.line, environments.column)
     settings = reader.struct(
-        Settings, Mapping(entries, tree.line, tree.column), Place("", "", 1, 1), path=path
+        Settings,
+        Mapping(entries, tree.line, tree.column),
+        Place("", "", 1, 1),
+        path=path,
+        program=_default_program(base, reader),
     )
     if settings is MISSING:
         return settings
     named = {name: _complete(env, name, settings) for name, env in settings.environments.items()}
     return msgspec.structs.replace(settings, environments=named)
+
+
+def _default_program(base: Node, reader: Reader) -> Any:
+    """The program of `defaults`, None where only environments complete it: what is wrong in it
+    is said of them."""
+    entry = base.entries.get("program") if isinstance(base, Mapping) else None
+    if entry is None or not isinstance(entry.node, Mapping):
+        return None
+    alone = Reader(reader.file, reader.folder, [])
+    found = alone.struct(Program, entry.node, Place("defaults.program", "defaults.program", 1, 1))
+    return None if found is MISSING else found
 
 
 def _complete(env: Environment, name: str, settings: Settings) -> Environment:

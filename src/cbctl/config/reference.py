@@ -9,6 +9,8 @@ A reference is a whole value, never a part of one:
     ${state:NAME}       generated value in the local state folder, file `secrets/NAME`
     ${key:NAME}         keypair that the local state generates; where an address is expected, its
                         public key
+    ${kms:KEY}          Ed25519 key in AWS KMS (id, ARN or alias/NAME): only a wallet, as it signs
+                        there and has no value
 
 Reading a reference needs the outside world and is the work of `cbctl.secrets`.
 """
@@ -20,10 +22,11 @@ from typing import Final, Literal, NoReturn
 
 import msgspec
 
-Kind = Literal["env", "file", "secret", "state", "key"]
+Kind = Literal["env", "file", "secret", "state", "key", "kms"]
 
 FORMS: Final = (
-    "${env:NAME}, ${env:NAME?}, ${file:PATH}, ${secret:NAME#KEY}, ${state:NAME}, ${key:NAME}"
+    "${env:NAME}, ${env:NAME?}, ${file:PATH}, ${secret:NAME#KEY}, ${state:NAME}, ${key:NAME}, "
+    "${kms:KEY}"
 )
 
 _SHAPE = re.compile(r"\$\{([a-z]+):([^{}]*)\}")
@@ -36,6 +39,7 @@ _NAMES: Final[dict[str, re.Pattern[str]]] = {
     # No dot at the start and no slash: the name is a file name in the state folder.
     "state": re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]{0,62})"),
     "key": re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]{0,62})"),
+    "kms": re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9:/_-]{0,2047})"),
 }
 
 

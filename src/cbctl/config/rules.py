@@ -21,6 +21,7 @@ def check(env: Environment, file: str, marks: Marks) -> list[Problem]:
     """Problems of `env`, each at the setting that has to change."""
     found = [
         *_chain(env),
+        *_program(env),
         *_stores(env),
         *_api(env),
         *_policy(env),
@@ -62,6 +63,13 @@ def _chain(env: Environment) -> Found:
             yield f"chain.rpc.{index}", "expected an http:// or https:// URL or a reference"
         elif chain.cluster == "local" and not is_loopback(url):
             yield f"chain.rpc.{index}", "a local chain is on this machine: expected 127.0.0.1"
+
+
+def _program(env: Environment) -> Found:
+    if env.program.wallet is None:
+        yield "program.wallet", "`wallet` is missing: the keypair that pays"
+    if env.program.multisig is not None and env.program.authority is None:
+        yield "program.authority", "which vault of the multisig? `authority` is missing"
 
 
 def _stores(env: Environment) -> Found:

@@ -31,7 +31,7 @@ _SHARED: dict[str, dict[str, Any]] = {
     "Reference": {
         "type": "string",
         "description": f"a value kept elsewhere: {FORMS}",
-        "pattern": r"^\$\{(env|file|secret|state|key):[^{}]+\}$",
+        "pattern": r"^\$\{(env|file|secret|state|key|kms):[^{}]+\}$",
     },
     "Argument": {
         "description": "an argument of an instruction; the IDL decides what it must be",

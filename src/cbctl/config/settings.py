@@ -117,6 +117,40 @@ class Initialize(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         dict[Name, Value],
         Meta(description="addresses of accounts that the IDL does not tell, by name"),
     ] = {}
+    allowed: Annotated[
+        dict[Text, tuple[Value, ...]],
+        Meta(
+            description="the only addresses that an argument may have, by its path:"
+            " `config.fee_account: [...]`"
+        ),
+    ] = {}
+    changed_by: Annotated[
+        Name | None, Meta(description="instruction of the IDL that changes these values later")
+    ] = None
+
+
+class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An instruction of the program that an operator sends, and how one sees that it was done."""
+
+    instruction: Annotated[Name, Meta(description="name in the IDL")]
+    account: Annotated[Name, Meta(description="account type of the IDL that shows the result")]
+    result: Annotated[
+        dict[Text, Argument],
+        Meta(description="fields of that account and what they hold afterwards", min_length=1),
+    ]
+    arguments: Annotated[
+        dict[str, Argument], Meta(description="arguments by their names in the IDL")
+    ] = {}
+    at: Annotated[Name | None, Meta(description="which of the instruction's accounts that is")] = (
+        None
+    )
+    accounts: Annotated[
+        dict[Name, Value],
+        Meta(description="addresses of accounts that the IDL does not tell, by name"),
+    ] = {}
+    wallet: Annotated[
+        Reference | None, Meta(description="keypair that signs it, where it is not `wallet`")
+    ] = None
 
 
 class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -131,10 +165,21 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     keypair: Annotated[
         Reference | None, Meta(description="keypair that owns the address, for the first deploy")
     ] = None
-    wallet: Annotated[Reference, Meta(description="keypair that pays and is the upgrade authority")]
+    wallet: Annotated[
+        Reference | None, Meta(description="keypair that pays and is the upgrade authority")
+    ] = None
+    authority: Annotated[
+        Value | None,
+        Meta(description="the upgrade authority, where it is not the wallet: a multisig's vault"),
+    ] = None
+    multisig: Annotated[
+        Value | None, Meta(description="the Squads multisig whose vault `authority` is")
+    ] = None
     initialize: Annotated[
         Initialize | None, Meta(description="its first configuration; without it, it needs none")
     ] = None
+    pause: Annotated[Call | None, Meta(description="stops it when something is wrong")] = None
+    unpause: Annotated[Call | None, Meta(description="lets it go on")] = None
 
 
 class Migrations(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -315,13 +360,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     runbooks: Annotated[
         Path | None, Meta(description="folder of your own runbooks; they shadow the shipped ones")
     ] = None
+    chains: Annotated[
+        dict[DnsLabel, Chain],
+        Meta(description="Solana clusters for `cbctl program --cluster NAME`, by name"),
+    ] = {}
     environments: Annotated[
         dict[EnvironmentName, Environment],
         Meta(min_length=1, description="environments by name"),
     ]
 
-    # Filled in by the reader.
+    # Filled in by the reader. program: of `defaults`, where it is complete; for a cluster alone.
     path: Path = Path()
+    program: Program | None = None
 
     @property
     def folder(self) -> Path:
@@ -332,5 +382,5 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 # Fields that the reader fills in and nobody may write.
 FILLED_IN: dict[type, frozenset[str]] = {
     Environment: frozenset({"name", "platform", "folder"}),
-    Settings: frozenset({"path"}),
+    Settings: frozenset({"path", "program"}),
 }

@@ -27,7 +27,7 @@ BACKUPS = "backups/history"
 Rule = Literal["freeze", "window", "approval", "backup", "digests"]
 RULES: tuple[Rule, ...] = ("freeze", "window", "approval", "backup", "digests")
 
-NEVER_HELD = frozenset({"rollback", "pause"})
+NEVER_HELD = frozenset({"rollback", "program rollback", "program pause"})
 """Kinds of runs that lead back to safety. A resume goes on with what was let through before."""
 
 APPROVED_FOR = timedelta(hours=2)

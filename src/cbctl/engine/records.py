@@ -42,6 +42,8 @@ class _Selection(msgspec.Struct):
     only: list[str] = []
     skip: list[str] = []
     release: str | None = None
+    step: str = ""
+    given: dict[str, Any] = {}
 
 
 class _Owner(msgspec.Struct):

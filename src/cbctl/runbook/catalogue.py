@@ -20,8 +20,19 @@ STEPS: dict[str, str] = {
     "local.postgres": "Run Postgres on this machine",
     "local.redis": "Run Redis on this machine",
     "local.verify": "Ask every part of the local platform whether it works",
+    "program.abort": "Give up a deploy that was begun",
+    "program.airdrop": "Fill a wallet up from the faucet",
+    "program.authority_set": "Hand the upgrade authority on",
+    "program.buffers_close": "Close buffers and get their lamports back",
+    "program.close": "Close the program for ever",
     "program.deploy": "Deploy or upgrade the on-chain program",
+    "program.extend": "Make room for a larger program",
+    "program.idl_publish": "Publish the program's IDL on chain",
     "program.init": "Write the program's first configuration",
+    "program.pause": "Pause the program",
+    "program.rollback": "Bring the program back to the one before",
+    "program.unpause": "Let a paused program go on",
+    "program.upgrade": "Upgrade the on-chain program",
 }
 
 

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from cbctl.clients.solana import base58
+
 PART = 8
 """Characters of a key that give too much of it away: whoever quotes it may have cut it."""
 SHORTEST = 6
@@ -18,7 +20,6 @@ _PLAIN = re.compile(r"[A-Za-z]?[a-z_./:, -]*|[A-Z_./:, -]*|[0-9_./:, -]*")
 _SEED = 32
 """Bytes of a keypair that are its secret; the rest is its address."""
 _WEB = ("http", "https", "ws", "wss")
-_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 def whole(value: str) -> Iterator[str]:
@@ -35,7 +36,7 @@ def whole(value: str) -> Iterator[str]:
                 yield comma.join(texts[at : at + PART])
         for secret in (bytes(numbers), bytes(numbers[:_SEED])):
             yield from _encoded(secret)
-            yield _base58(secret)
+            yield base58.encode(secret)
 
 
 def parts(value: str) -> Iterator[str]:
@@ -99,11 +100,3 @@ def _numbers(value: str) -> list[int]:
         return []
     good = isinstance(found, list) and all(type(n) is int and 0 <= n < 256 for n in found)
     return found if good else []
-
-
-def _base58(data: bytes) -> str:
-    number, text = int.from_bytes(data), ""
-    while number:
-        number, digit = divmod(number, 58)
-        text = _ALPHABET[digit] + text
-    return "1" * (len(data) - len(data.lstrip(b"\0"))) + text

@@ -77,6 +77,8 @@ class Revealer:
                 return self._generated(value)
             case "key":
                 return Secret(self._need_keys(value).address(value.name))
+            case "kms":
+                raise _error(value, f"{value} signs in AWS KMS and has no value to be read")
             case "secret":
                 raise _error(
                     value,

@@ -166,7 +166,7 @@ def _node(
         try:
             steps = {**absent, **{id: outcomes[id] for id in refers}}
             values = expression.resolve(entry.inputs, {**roots, "steps": steps})
-            bound = bind(step.inputs, _addresses(work, values))
+            bound = bind(step.inputs, addresses(work, values))
         except (BadInput, expression.BadExpression) as error:
             where = f"{book.path.name}:{entry.line} ({entry.id})"
             raise CbctlError(str(error), exit=Exit.USAGE, where=where) from None
@@ -178,13 +178,13 @@ def _node(
     return Node(entry.id, entry.step, step, needs, refers, make_inputs)
 
 
-def _addresses(work: Workplace, value: Any) -> Any:
+def addresses(work: Workplace, value: Any) -> Any:
     """`${key:NAME}` becomes its address, however deep it stands. Every other reference stays for
     the step to reveal: its value must not be among the inputs, which are planned and recorded."""
     if isinstance(value, Mapping):
-        return {k: _addresses(work, v) for k, v in value.items()}
+        return {k: addresses(work, v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_addresses(work, v) for v in value]
+        return [addresses(work, v) for v in value]
     if not isinstance(value, Reference):
         return value
     if value.kind == "key":

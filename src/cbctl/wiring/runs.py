@@ -19,6 +19,7 @@ from cbctl.local import artifacts
 from cbctl.wiring.jobs import job, require_ports
 from cbctl.wiring.lock import locked, refuse_while_locked
 from cbctl.wiring.policy import NOTHING_OVERRIDDEN, Override, let_through, resumed
+from cbctl.wiring.single import single_job
 from cbctl.wiring.workplace import Workplace
 
 
@@ -100,14 +101,17 @@ def resume(
     target = None
     if chosen.get("release"):
         target = release.find(release.history(work.store), chosen["release"])
-    again = job(
-        work,
-        first["kind"],
-        only=tuple(chosen.get("only", ())),
-        skip=tuple(chosen.get("skip", ())),
-        target=target,
-        replaces=first["replaces"],
-    )
+    if step := chosen.get("step"):
+        again = single_job(work, step, chosen["given"])
+    else:
+        again = job(
+            work,
+            first["kind"],
+            only=tuple(chosen.get("only", ())),
+            skip=tuple(chosen.get("skip", ())),
+            target=target,
+            replaces=first["replaces"],
+        )
     run.require_resumable(records, id, again.pinned)
     with _signals(work):
         made = checked_plan(work, again)

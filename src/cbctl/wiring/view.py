@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cbctl.config.rules import leaves
-from cbctl.config.types import Environment, Reference
+from cbctl.config.types import Call, Environment, Reference
 from cbctl.secrets.keys import KEYPAIR
 from cbctl.wiring.workplace import Workplace
 
@@ -17,8 +17,10 @@ def view_of(work: Workplace) -> dict[str, Any]:
     view["state"] = str(work.state.path)
     view["program"] = {
         **_fields(env.program),
-        "keypair": _keypair(env.program.keypair),
-        "wallet": _keypair(env.program.wallet),
+        "keypair": keypair_of(env.program.keypair),
+        "wallet": keypair_of(env.program.wallet),
+        "pause": _call(env.program.pause),
+        "unpause": _call(env.program.unpause),
     }
     view["database"] = {
         **_fields(env.database),
@@ -32,20 +34,39 @@ def view_of(work: Workplace) -> dict[str, Any]:
         **_fields(env.chain),
         "url": env.chain.rpc[0] if env.chain.rpc else None,
         "mint": env.chain.mint
-        and {**_fields(env.chain.mint), "keypair": _keypair(env.chain.mint.keypair)},
+        and {**_fields(env.chain.mint), "keypair": keypair_of(env.chain.mint.keypair)},
     }
     view["keypairs"] = sorted({r.name for r in references(env) if r.kind == "key"})
     view["is_local"] = env.is_local
     return view
 
 
-def _keypair(reference: Reference | None) -> Reference | None:
+def _call(call: Call | None) -> dict[str, Any] | None:
+    return None if call is None else {**_fields(call), "wallet": keypair_of(call.wallet)}
+
+
+def keypair_of(reference: Reference | None) -> Reference | None:
     """`${key:NAME}` where a keypair is wanted: the file that the step `local.keys` writes."""
     if reference is None or reference.kind != "key":
         return reference
     return Reference(
         "state", KEYPAIR + reference.name, where=reference.where, setting=reference.setting
     )
+
+
+def program_address(work: Workplace) -> str | None:
+    """The program's address: what `program.id` says, else the public key of its keypair."""
+    program = work.env.program
+    if (id := work.values.find(program.id)) is not None:
+        return id.reveal().strip()
+    pair = program.keypair
+    if pair is None:
+        return None
+    if pair.kind == "key":
+        return work.keys.address(pair.name) if work.keys.has(pair.name) else None
+    from cbctl.clients.solana.keypair import parse
+
+    return str(parse(work.world.reveal(pair).reveal(), pair.text).pubkey())
 
 
 def _connection(on: str, url: Any, secret: str) -> Any:

@@ -18,6 +18,7 @@ from cbctl.secrets.keys import LocalKeys
 from cbctl.secrets.reveal import Revealer
 from cbctl.secrets.scrub import Scrubber
 from cbctl.stores.files import FileStore
+from cbctl.wiring.clusters import environment_of, is_cluster
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,20 @@ def local_name(config: str | None, given: str | None) -> str:
     return name_of(everything, given or os.environ.get("CBCTL_ENV") or default)
 
 
-def existing_workplace(config: str | None, given: str | None) -> Workplace | None:
-    """Like `open_workplace`; None where nothing was ever set up."""
+def existing_workplace(
+    config: str | None, given: str | None, *, chain: bool = False
+) -> Workplace | None:
+    """Like `open_workplace`; None where nothing was ever set up on this machine."""
     everything = settings(config)
-    env = environment(everything, name_of(everything, given))
+    env = _environment(everything, given)
     if env.is_local and not is_there(env.platform, env.name):
         return None
-    return open_workplace(config, given)
+    return open_workplace(config, given, create=chain, chain=chain)
+
+
+def _environment(settings: Settings, given: str | None) -> Environment:
+    name = name_of(settings, given)
+    return environment_of(settings, name) if is_cluster(name) else environment(settings, name)
 
 
 def open_workplace(
@@ -78,15 +86,19 @@ def open_workplace(
     *,
     say: Callable[[str], None] = lambda text: None,
     create: bool = False,
+    chain: bool = False,
 ) -> Workplace:
     """
+    given   name of an environment, or of a cluster alone (see `clusters`)
     sink    takes the events of runs
     say     tells a person something beside them; called in signal handlers too
     create  make the local state folder if there is none (only commands that change)
+    chain   the command works on the chain alone, which may be anywhere
     """
     everything = settings(config)
-    env = environment(everything, name_of(everything, given))
-    if not env.is_local:
+    env = _environment(everything, given)
+    # a folder of something that is elsewhere holds what commands on its chain left
+    if not (env.is_local or chain or is_there(env.platform, env.name)):
         raise CbctlError(
             "this cbctl works only on environments that run on this machine (on: local); the steps "
             "for Kubernetes are not part of it yet",
@@ -95,6 +107,9 @@ def open_workplace(
         )
     state = State.open(env.platform, env.name, create=create)
     scrubber = Scrubber(state.path)
+    for url in env.chain.rpc:
+        if isinstance(url, str):  # a URL on the command line has its key in it
+            scrubber.remember(Secret(url))
     keys = LocalKeys(state.path)
     values = Revealer(env, state_folder=state.path, keys=keys)
 

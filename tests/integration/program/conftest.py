@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.integration.program.support import Localnet
+from tests.testbed.forked import Forked
 
 
 @pytest.fixture(scope="module")
@@ -14,3 +15,11 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
     localnet = Localnet(tmp_path_factory.mktemp("localnet"))
     yield localnet
     localnet.stop()
+
+
+@pytest.fixture(scope="module")
+def forked() -> Iterator[Forked]:
+    """Runs cbctl, imports made beforehand."""
+    server = Forked()
+    yield server
+    server.close()

@@ -15,6 +15,7 @@ from tests.testbed.context import FakeContext
 from tests.testbed.waiting import free_port
 
 from cbctl.clients.solana import loader
+from cbctl.clients.solana.buffer import WRITES_PER_V1, WRITES_WITH_CREATION
 from cbctl.clients.solana.keypair import write
 from cbctl.clients.solana.rpc import CONFIRMED, Rpc
 from cbctl.engine.step import Changes, Nothing, PlanVerdict, Verified
@@ -23,6 +24,7 @@ from cbctl.steps.program import deploy, init
 ARTIFACTS = Path(__file__).parents[3] / "programs/crypto_bet/artifacts"
 ELF = ARTIFACTS / "crypto_bet.so"
 IDL = ARTIFACTS / "crypto_bet.idl.json"
+SMALL_ELF = Path(__file__).parents[2] / "fixtures/guest_house/onchain/guestbook.so"
 OLD_IDL = ARTIFACTS / "crypto_bet.idl-0.29.json"
 SOL = 1_000_000_000
 SLOT_MS = 50
@@ -31,8 +33,8 @@ SLOT_MS = 50
 class Localnet(localnet.Localnet):
     """One with the client that is tested."""
 
-    def __init__(self, state: Path) -> None:
-        super().__init__(state, free_port(neighbours=1), SLOT_MS)
+    def __init__(self, state: Path, *options: str, slot_ms: int = SLOT_MS) -> None:
+        super().__init__(state, free_port(neighbours=1), slot_ms, *options)
         self.rpc = Rpc(self.url, patience=20, waits=True)
         self.genesis = self.rpc.genesis_hash()
 
@@ -109,11 +111,17 @@ def run(step: Any, inputs: Any, ctx: FakeContext | None = None) -> Ran:
     return Ran(verdict, outcome)
 
 
-def variant(folder: Path, tail: int, fill: int = 1) -> Path:
+def variant(folder: Path, tail: int, fill: int = 1, elf: Path = ELF) -> Path:
     """Another valid program: bytes after the last section are not looked at, only hashed."""
     path = folder / f"variant-{tail}-{fill}.so"
-    path.write_bytes(ELF.read_bytes() + bytes([fill]) * tail)
+    path.write_bytes(elf.read_bytes() + bytes([fill]) * tail)
     return path
+
+
+def least(size: int) -> int:
+    """Transactions when nothing goes wrong: buffer and first chunks, writes, program."""
+    chunks = -(-size // loader.WRITE_PAYLOAD)
+    return 1 + -(-(chunks - WRITES_WITH_CREATION) // WRITES_PER_V1) + 1
 
 
 def locked(net: Localnet, program: Pubkey) -> int:

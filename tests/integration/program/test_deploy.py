@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,19 @@ from tests.integration.program.support import (
     Localnet,
     Wallet,
     buffers,
+    least,
     locked,
     run,
     variant,
 )
 from tests.testbed.context import FakeContext
+from tests.testbed.unreliable import Answer, Proxy
 from tests.testbed.waiting import free_port
 
 from cbctl.clients.solana import loader
 from cbctl.clients.solana.buffer import locate
 from cbctl.clients.solana.elf import executable_hash, parse
+from cbctl.clients.solana.features import SBPF_V3
 from cbctl.clients.solana.keypair import read, write
 from cbctl.clients.solana.sender import Order, Sender
 from cbctl.engine.step import After, Blocked, Changes, Nothing
@@ -52,9 +56,7 @@ def test_first_deploy_and_then_nothing_to_do(net: Localnet, wallet: Wallet) -> N
     assert first.outcome.program_id == str(wallet.program.pubkey())
     assert first.outcome.hash == executable_hash(ELF.read_bytes())
     sent = len(net.history(key))
-    # one for the buffer, one for each three chunks, one for the program
-    chunks = -(-ELF.stat().st_size // loader.WRITE_PAYLOAD)
-    assert sent == 1 + -(-chunks // 3) + 1
+    assert sent == least(ELF.stat().st_size)
     again = run(STEP, inputs)
     assert isinstance(again.verdict, Nothing)
     assert again.outcome == first.outcome
@@ -306,4 +308,17 @@ def test_file_that_changed_after_the_plan(net: Localnet, wallet: Wallet, tmp_pat
     path.write_bytes(path.read_bytes() + b"\x02")
     with pytest.raises(CbctlError, match="not the one that was planned"):
         STEP.apply(ctx, inputs, (), intent)
+    assert net.history(wallet.key.pubkey()) == []
+
+
+def test_cluster_that_does_not_take_the_file_yet(net: Localnet, wallet: Wallet) -> None:
+    def without(method: str, params: list[Any], ask: Any) -> Answer | None:
+        if method != "getMultipleAccounts" or params[0] != [str(SBPF_V3)]:
+            return None
+        slot = net.rpc.slot()
+        body = {"jsonrpc": "2.0", "id": 1, "result": {"context": {"slot": slot}, "value": [None]}}
+        return Answer(body=json.dumps(body).encode())
+
+    with Proxy(net.url, without) as proxy:
+        assert "does not take SBPF v3 yet" in blocked(wallet.inputs(net, rpc=proxy.url)).why
     assert net.history(wallet.key.pubkey()) == []

@@ -1,114 +1,86 @@
-"""A deploy killed by SIGKILL anywhere and run again: nothing is sent twice, no lamport is lost."""
+"""`cbctl program deploy` killed with -9 anywhere and resumed: deployed and verified, nothing sent
+twice, every lamport accounted for."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
-import signal
 import subprocess
-import sys
-import time
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.integration.program.support import (
-    SOL,
-    Localnet,
-    Wallet,
-    buffers,
-    locked,
-    run,
-    variant,
-)
+from tests.integration.program.commands import House
+from tests.integration.program.support import SMALL_ELF, SOL, Localnet, buffers, locked, variant
+from tests.testbed.forked import Forked
+from tests.testbed.unreliable import Answer, Proxy
 
-from cbctl.clients.solana import loader
-from cbctl.clients.solana.buffer import WRITES_PER_V1, differing, locate
-from cbctl.clients.solana.deployer import look
-from cbctl.clients.solana.elf import parse
-from cbctl.engine.step import Nothing
-from cbctl.steps.program import deploy
+from cbctl.clients.solana.elf import executable_hash
+from cbctl.clients.solana.onchain import look
 
-ROOT = Path(__file__).parents[3]
-TAIL = 120_000  # makes 40 transactions of writes
-SEED = int(os.environ.get("CBCTL_TEST_SEED", "20261122"))
-# A deploy of this size makes 14 requests before the writes, one for each of the 40, some to look
-# at statuses, and about 15 from the last write on.
-SPREAD = ((1, 14), (15, 28), (29, 42), (43, 56), (57, 75))
+SEED = int(os.environ.get("CBCTL_TEST_SEED", "20261126"))
+SAMPLE, ALL = 10, 100
+REQUESTS = 60  # that an unbroken deploy of this file makes, about
 
 
-def cases(rounds: int) -> list[tuple[int, str]]:
-    chance = random.Random(SEED)
-    return [
-        (chance.randint(*span), chance.choice(("before", "after")))
-        for _ in range(rounds)
-        for span in SPREAD
-    ]
+class Killer:
+    """Kills a process right before its n-th request reaches the node, or right after."""
+
+    def __init__(self, last: int, after: bool) -> None:
+        self._numbers, self._last, self._after = itertools.count(1), last, after
+        self._lock = threading.Lock()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __call__(self, method: str, params: list[Any], ask: Callable[[], bytes]) -> Answer | None:
+        with self._lock:
+            mine = next(self._numbers) == self._last
+        if not mine or self.process is None:
+            return None
+        if self._after:
+            ask()
+        self.process.kill()
+        self.process = None
+        return Answer(body=None)
 
 
-def kill_at(net: Localnet, wallet: Wallet, elf: Path, last: int, when: str) -> int:
-    command = [net.url, str(wallet.folder), str(elf), str(last), when]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.integration.program.killed_child", *command],
-        cwd=ROOT,
-        timeout=60,
-        check=False,
-    )
-    time.sleep(0.3)  # a request that was on its way arrives
-    return done.returncode
+@pytest.fixture
+def house(net: Localnet, tmp_path: Path, forked: Forked) -> Iterator[House]:
+    made = House.make(tmp_path, net, forked)
+    (tmp_path / "program.so").write_bytes(variant(tmp_path, 16_000, 8, SMALL_ELF).read_bytes())
+    yield made
 
 
-def check(net: Localnet, tmp_path: Path, last: int, when: str) -> None:
-    print(f"seed {SEED}: killed {when} request {last}")
-    wallet = Wallet.make(tmp_path / "keys")
-    key, program = wallet.key.pubkey(), wallet.program.pubkey()
-    net.fund(key, 10 * SOL)
-    path = variant(tmp_path, TAIL, 7)
-    elf = parse(path.read_bytes())
-    code = kill_at(net, wallet, path, last, when)
-    assert code in (-signal.SIGKILL, 0)
-    earlier = len(net.history(key))
-    place = locate(net.rpc, key, program, elf)
-    landed = look(net.rpc, program).state == "deployed"
-    missing = len(differing(elf.data, place.elf or bytes(elf.size), loader.WRITE_PAYLOAD))
-
-    ran = run(deploy.STEP, wallet.inputs(net, path))
-
-    sent = len(net.history(key)) - earlier
-    if landed:
-        assert isinstance(ran.verdict, Nothing)
-        assert sent == 0
-    else:
-        assert sent == (place.elf is None) + -(-missing // WRITES_PER_V1) + 1
+def check(net: Localnet, house: House, number: int) -> None:
+    chance = random.Random(f"{SEED} {number}")
+    last, after = chance.randint(1, REQUESTS), chance.random() < 0.5
+    print(f"seed {SEED}: killed {'after' if after else 'before'} request {last}")
+    killer = Killer(last, after)
+    key, program = house.wallet.pubkey(), house.program.pubkey()
+    with Proxy(net.url, killer) as proxy:
+        config = house.folder / "cbctl.yaml"
+        config.write_text(config.read_text().replace(net.url, proxy.url))
+        process = killer.process = house.start("deploy")
+        process.communicate(timeout=120)
+        done = house.cbctl("resume", "--env", "dev")
+        if done.exit:  # killed before there was a run, or after it was complete
+            house.run("deploy").ended()
+        assert house.run("deploy", "--output", "json").ended().json["result"] == "unchanged"
+    chain = look(net.rpc, program)
+    assert chain.hash == executable_hash((house.folder / "program.so").read_bytes())
     assert all(one["meta"]["err"] is None for one in net.history(key))
-    assert net.rpc.balance(key) + locked(net, program) + net.fees(key) == 10 * SOL
+    assert net.rpc.balance(key) + locked(net, program) + net.fees(key) == 20 * SOL
     assert buffers(net, key) == []
 
 
-@pytest.mark.parametrize(("last", "when"), cases(1))
-def test_killed_and_continued(net: Localnet, tmp_path: Path, last: int, when: str) -> None:
-    check(net, tmp_path, last, when)
+@pytest.mark.parametrize("number", range(SAMPLE))
+def test_killed_and_resumed(net: Localnet, house: House, number: int) -> None:
+    check(net, house, number)
 
 
 @pytest.mark.nightly
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("number", range(100))
-def test_killed_and_continued_many_times(net: Localnet, tmp_path: Path, number: int) -> None:
-    check(net, tmp_path, *cases(20)[number])
-
-
-def test_killed_again_and_again(net: Localnet, tmp_path: Path) -> None:
-    """Each try gets a little further; the last one finishes what all of them began."""
-    wallet = Wallet.make(tmp_path / "keys")
-    key = wallet.key.pubkey()
-    net.fund(key, 10 * SOL)
-    path = variant(tmp_path, TAIL, 9)
-    for last in (16, 22, 28):
-        assert kill_at(net, wallet, path, last, "after") == -signal.SIGKILL
-    run(deploy.STEP, wallet.inputs(net, path))
-    chunks = -(-path.stat().st_size // loader.WRITE_PAYLOAD)
-    # the same number of transactions as without a kill, save groups that were cut in two
-    least = 1 + -(-chunks // WRITES_PER_V1) + 1
-    assert least <= len(net.history(key)) <= least + 3
-    spent = 10 * SOL - net.rpc.balance(key)
-    assert spent == locked(net, wallet.program.pubkey()) + net.fees(key)
-    assert buffers(net, key) == []
+@pytest.mark.parametrize("number", range(SAMPLE, ALL))
+def test_killed_and_resumed_many_times(net: Localnet, house: House, number: int) -> None:
+    check(net, house, number)

@@ -139,7 +139,7 @@ CASES: dict[str, tuple[str, str, list[str]]] = {
         [
             "44:12: environments.production.database.url: a reference must be the whole value,"
             " one of ${env:NAME}, ${env:NAME?}, ${file:PATH}, ${secret:NAME#KEY},"
-            " ${state:NAME}, ${key:NAME}"
+            " ${state:NAME}, ${key:NAME}, ${kms:KEY}"
         ],
     ),
     "an unknown kind of reference": (
@@ -148,7 +148,7 @@ CASES: dict[str, tuple[str, str, list[str]]] = {
         [
             "44:12: environments.production.database.url: there is no reference of the kind"
             " `vault`; there are ${env:NAME}, ${env:NAME?}, ${file:PATH}, ${secret:NAME#KEY},"
-            " ${state:NAME}, ${key:NAME}"
+            " ${state:NAME}, ${key:NAME}, ${kms:KEY}"
         ],
     ),
     "a reference is demanded": (

@@ -170,6 +170,7 @@ def test_a_file_of_the_wrong_mode_stops_everything(
 
 def test_file(env: dict[str, Environment], tmp_path: Path) -> None:
     wallet = env["local"].program.wallet
+    assert wallet is not None
     values = Revealer(env["local"])
     with pytest.raises(CbctlError) as caught:
         values.reveal(wallet)

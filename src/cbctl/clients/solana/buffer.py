@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from solders.instruction import Instruction
-from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.system_program import ID as SYSTEM
 from solders.system_program import (
@@ -24,18 +23,18 @@ from solders.system_program import (
 
 from cbctl.clients.solana import loader
 from cbctl.clients.solana.elf import Elf
-from cbctl.clients.solana.failures import RpcRefusal
 from cbctl.clients.solana.rpc import Rpc
-from cbctl.clients.solana.sender import Order, Sender, Sent
+from cbctl.clients.solana.sender import Order
 from cbctl.clients.solana.transaction import LEGACY_SIZE, Limits, legacy_size
-from cbctl.clients.solana.types import Account, Pace
+from cbctl.clients.solana.types import Account
 from cbctl.errors import CbctlError, Exit
 
 NONCES = 16  # addresses that are tried; each is taken only by what our own authority made
 WRITES_PER_V1 = 3  # of loader.WRITE_PAYLOAD bytes each: 3,932 of 4,096 bytes
+WRITES_WITH_CREATION = 2  # that fit beside the instructions which make the buffer
+CREATION_UNITS = 3_000  # the loader's 2,370 and up to three of the system program's 150
 UNITS_PER_WRITE = 2_370  # what the loader charges for each of its instructions
-ROUNDS = 3  # times that a buffer is read back and mended before it is given up
-REFUSES_FORM = (-32602, -32015)  # invalid params, unsupported transaction version
+ROOM_BESIDE = 1 << 16  # bytes loaded beside the buffer: payer, programs
 
 
 @dataclass(frozen=True)
@@ -80,49 +79,22 @@ def locate(rpc: Rpc, authority: Pubkey, program: Pubkey, elf: Elf) -> Place:
     return free
 
 
+def begun(rpc: Rpc, authority: Pubkey, program: Pubkey, elf: Elf) -> dict[Pubkey, int]:
+    """The buffers of this file that earlier runs have left, with their lamports."""
+    places = [address for _, address in candidates(authority, program, elf)]
+    _, accounts = rpc.accounts(places)
+    return {
+        address: account.lamports
+        for address, account in zip(places, accounts, strict=True)
+        if account is not None and ours(account, authority, elf)
+    }
+
+
 def ours(account: Account, authority: Pubkey, elf: Elf) -> bool:
     if account.owner != loader.LOADER or len(account.data) != loader.BUFFER_HEADER + elf.size:
         return False
     state = loader.parse(account.data)
     return isinstance(state, loader.Buffer) and state.authority == authority
-
-
-def creation(place: Place, payer: Pubkey, authority: Pubkey, size: int, rent: int) -> Order:
-    """The transaction that makes the buffer; authority and payer sign it."""
-    instructions: list[Instruction] = []
-    if place.lamports == 0:
-        instructions.append(
-            create_account_with_seed(
-                CreateAccountWithSeedParams(
-                    from_pubkey=payer,
-                    to_pubkey=place.address,
-                    base=authority,
-                    seed=place.seed,
-                    lamports=rent,
-                    space=size,
-                    owner=loader.LOADER,
-                )
-            )
-        )
-    else:
-        # CreateAccount refuses an address that has lamports, whoever sent them
-        missing = max(0, rent - place.lamports)
-        instructions.append(
-            transfer(TransferParams(from_pubkey=payer, to_pubkey=place.address, lamports=missing))
-        )
-        instructions.append(
-            allocate_with_seed(
-                AllocateWithSeedParams(
-                    address=place.address,
-                    base=authority,
-                    seed=place.seed,
-                    space=size,
-                    owner=loader.LOADER,
-                )
-            )
-        )
-    instructions.append(loader.initialize_buffer(place.address, authority))
-    return Order("make the buffer", tuple(instructions))
 
 
 def differing(elf: bytes, held: bytes, chunk: int) -> list[int]:
@@ -134,113 +106,115 @@ def differing(elf: bytes, held: bytes, chunk: int) -> list[int]:
     ]
 
 
-def legacy_chunk(buffer: Pubkey, authority: Pubkey, payer: Pubkey) -> int:
+def legacy_chunk(
+    buffer: Pubkey, authority: Pubkey, payer: Pubkey, limits: Limits | None = None, price: int = 0
+) -> int:
     """The most bytes that one Write in a legacy transaction can carry."""
-    empty = legacy_size([loader.write(buffer, authority, 0, b"")], payer)
+    empty = legacy_size([loader.write(buffer, authority, 0, b"")], payer, limits, price)
     return LEGACY_SIZE - empty - 1  # the instruction's length then takes a second byte
 
 
-class Writer:
-    """Fills a buffer; counts what it sends."""
+@dataclass(frozen=True)
+class Plan:
+    """The transactions that bring a buffer from what it holds to the file.
 
-    def __init__(
-        self, rpc: Rpc, payer: Keypair, authority: Keypair, pace: Pace, place: Place
-    ) -> None:
-        self._rpc, self._payer, self._authority, self._pace = rpc, payer, authority, pace
-        self._place, self._sender = place, Sender(rpc, payer, pace)
-        self._v1 = True
-        self.transactions = 0
-        self.resent = 0
-        self.bytes_written = 0
+    sizes  bytes of the file in each of them
+    """
 
-    def fill(self, elf: Elf) -> None:
-        """Makes the buffer if need be and writes until it equals the file.
+    orders: list[Order]
+    sizes: list[int]
 
-        Errors: TransactionFailed; CbctlError when it still differs after ROUNDS readings.
-        """
-        held = self._place.elf
-        if held is None:
-            self._make(elf)
-            held = bytes(elf.size)  # a new account holds zeros
-        for _ in range(ROUNDS):
-            self._write(elf.data, held)
-            held = self._read(elf)
-            if held == elf.data:
-                return
-        raise CbctlError(
-            f"the buffer {self._place.address} does not hold what was written to it",
-            where=self._rpc.host,
-            exit=Exit.NOT_UNDONE,
-            fix="run it again: what is right is not sent again",
+
+@dataclass(frozen=True)
+class Terms:
+    """On which terms a buffer is written.
+
+    rent   lamports of the whole buffer
+    v1     the cluster takes transactions of version 1
+    price  of a compute unit, in millionths of a lamport
+    """
+
+    payer: Pubkey
+    authority: Pubkey
+    rent: int
+    v1: bool
+    price: int = 0
+
+
+def plan(place: Place, elf: Elf, held: bytes | None, terms: Terms) -> Plan:
+    """held: what the buffer holds by now; None: it is to be made, beside the first writes.
+
+    The orders lack their signers: the payer's and the authority's keys are not known here.
+    """
+    limits = Limits(UNITS_PER_WRITE, elf.size + ROOM_BESIDE, terms.v1)
+    if terms.v1:
+        chunk, per = loader.WRITE_PAYLOAD, WRITES_PER_V1
+    else:
+        keys = (place.address, terms.authority, terms.payer)
+        chunk, per = legacy_chunk(*keys, limits, terms.price), 1
+    starts = differing(elf.data, bytes(elf.size) if held is None else held, chunk)
+    made = Plan([], [])
+    if held is None:
+        beside = WRITES_WITH_CREATION if terms.v1 else 0
+        _add(made, place, elf, terms, starts[:beside], chunk, creation(place, terms, elf.size))
+        starts = starts[beside:]
+    for group in _groups(starts, per):
+        _add(made, place, elf, terms, group, chunk)
+    return made
+
+
+def _add(
+    made: Plan,
+    place: Place,
+    elf: Elf,
+    terms: Terms,
+    starts: Sequence[int],
+    chunk: int,
+    before: tuple[Instruction, ...] = (),
+) -> None:
+    parts = [elf.data[start : start + chunk] for start in starts]
+    writes = (
+        loader.write(place.address, terms.authority, start, part)
+        for start, part in zip(starts, parts, strict=True)
+    )
+    units = UNITS_PER_WRITE * len(parts) + (CREATION_UNITS if before else 0)
+    what = "make the buffer" if before else f"write {len(parts)} chunks from byte {starts[0]:,}"
+    limits = Limits(units, elf.size + ROOM_BESIDE, terms.v1)
+    made.orders.append(Order(what, (*before, *writes), (), limits))
+    made.sizes.append(sum(map(len, parts)))
+
+
+def creation(place: Place, terms: Terms, elf_size: int) -> tuple[Instruction, ...]:
+    """What makes the buffer; it belongs into one transaction, or someone else takes it."""
+    size = loader.BUFFER_HEADER + elf_size
+    instructions: tuple[Instruction, ...]
+    if place.lamports == 0:
+        create = CreateAccountWithSeedParams(
+            from_pubkey=terms.payer,
+            to_pubkey=place.address,
+            base=terms.authority,
+            seed=place.seed,
+            lamports=terms.rent,
+            space=size,
+            owner=loader.LOADER,
         )
-
-    def _make(self, elf: Elf) -> None:
-        size = loader.BUFFER_HEADER + elf.size
-        payer, authority = self._payer.pubkey(), self._authority.pubkey()
-        order = creation(self._place, payer, authority, size, self._rpc.rent(size))
-        self._count(self._sender.one(Order(order.what, order.instructions, (self._authority,))))
-
-    def _read(self, elf: Elf) -> bytes:
-        account = self._rpc.account(self._place.address)
-        if account is None or not ours(account, self._authority.pubkey(), elf):
-            raise CbctlError(
-                f"the buffer {self._place.address} is gone or no longer ours",
-                where=self._rpc.host,
-                exit=Exit.NOT_UNDONE,
-                fix="run it again: a new buffer is made",
-            )
-        return account.data[loader.BUFFER_HEADER :]
-
-    def _write(self, elf: bytes, held: bytes) -> None:
-        """Writes what differs. The first write goes alone and simulated, so that a mistake costs
-        nothing; it also shows whether the cluster takes transactions of version 1."""
-        orders = self._orders(elf, held)
-        if not orders:
-            return
-        try:
-            self._count(self._sender.one(orders[0]))
-        except RpcRefusal as refusal:
-            if not (self._v1 and refusal.code in REFUSES_FORM):
-                raise
-            self._v1 = False
-            self._write(elf, held)
-            return
-        rest, total = orders[1:], len(orders)
-        self._pace.progress("writing the program", 1, total)
-        sent = self._sender.many(
-            rest, lambda done: self._pace.progress("writing the program", done + 1, total)
+        instructions = (create_account_with_seed(create),)
+    else:
+        # CreateAccount refuses an address that has lamports, whoever sent them
+        missing = TransferParams(
+            from_pubkey=terms.payer,
+            to_pubkey=place.address,
+            lamports=max(0, terms.rent - place.lamports),
         )
-        self._count(sent)
-
-    def _orders(self, elf: bytes, held: bytes) -> list[Order]:
-        buffer, authority = self._place.address, self._authority.pubkey()
-        if self._v1:
-            chunk, per = loader.WRITE_PAYLOAD, WRITES_PER_V1
-        else:
-            chunk, per = legacy_chunk(buffer, authority, self._payer.pubkey()), 1
-        starts = differing(elf, held, chunk)
-        self.bytes_written += sum(min(chunk, len(elf) - start) for start in starts)
-        orders = []
-        for group in _groups(starts, per):
-            writes = tuple(
-                loader.write(buffer, authority, start, elf[start : start + chunk])
-                for start in group
-            )
-            # The buffer itself is what is loaded; the rest is small.
-            limits = Limits(UNITS_PER_WRITE * len(group), len(elf) + (1 << 16))
-            orders.append(
-                Order(
-                    f"write {len(group)} chunks from byte {group[0]:,}",
-                    writes,
-                    (self._authority,),
-                    limits if self._v1 else None,
-                )
-            )
-        return orders
-
-    def _count(self, sent: Sent) -> None:
-        self.transactions += len(sent.signatures)
-        self.resent += sent.resent
+        allocate = AllocateWithSeedParams(
+            address=place.address,
+            base=terms.authority,
+            seed=place.seed,
+            space=size,
+            owner=loader.LOADER,
+        )
+        instructions = (transfer(missing), allocate_with_seed(allocate))
+    return (*instructions, loader.initialize_buffer(place.address, terms.authority))
 
 
 def _groups(items: Sequence[int], size: int) -> list[Sequence[int]]:

@@ -6,15 +6,15 @@ Rent and fees are never assumed: they have changed three times within two years.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from solders.pubkey import Pubkey
 
-from cbctl.clients.solana import buffer, loader
-from cbctl.clients.solana.deployer import OnChain
+from cbctl.clients.solana import buffer, final, loader
 from cbctl.clients.solana.elf import Elf
-from cbctl.clients.solana.failures import Unreachable
+from cbctl.clients.solana.fees import Fees
+from cbctl.clients.solana.onchain import OnChain
 from cbctl.clients.solana.rpc import Rpc
-from cbctl.clients.solana.transaction import compile_message
 
 
 @dataclass(frozen=True)
@@ -38,45 +38,57 @@ def estimate(
     rpc: Rpc,
     payer: Pubkey,
     authority: Pubkey,
+    program: Pubkey,
     elf: Elf,
     chain: OnChain,
     place: buffer.Place,
     max_len: int,
+    fees: Fees,
 ) -> Estimate:
     """The cost from here on: what an interrupted run has paid already is not counted again."""
-    per_signature = _fee_per_signature(rpc, payer)
-    signers = 1 if payer == authority else 2
-    held = place.elf if place.elf is not None else bytes(elf.size)
-    chunks = len(buffer.differing(elf.data, held, loader.WRITE_PAYLOAD))
-    # The first of them goes alone only in time, not in content: three writes each.
-    writes = -(-chunks // buffer.WRITES_PER_V1)
-    count = writes + (place.elf is None) + 1
-    signatures = count * signers
     buffer_rent = rpc.rent(loader.BUFFER_HEADER + elf.size)
+    terms = buffer.Terms(payer, authority, buffer_rent, fees.v1, fees.price)
+    orders = buffer.plan(place, elf, place.elf, terms).orders
     outlay = max(0, buffer_rent - place.lamports)
-    in_buffer = max(place.lamports, buffer_rent)
+    in_buffer = returned = max(place.lamports, buffer_rent)
     if chain.state == "absent":
-        account = max(0, rpc.rent(loader.PROGRAM_SIZE) - chain.lamports[0])
-        locked = account + rpc.rent(loader.PROGRAMDATA_HEADER + max_len)
-        signatures += 1  # the program's own
+        program_rent = rpc.rent(loader.PROGRAM_SIZE)
+        account = max(0, program_rent - chain.lamports[0])
+        locked = account + rpc.rent(_programdata(elf, chain, max_len))
+        lamports = chain.lamports[0]
+        orders.append(
+            final.first(payer, program, place.address, authority, max_len, program_rent, lamports)
+        )
         # The program account is paid while the money is still in the buffer.
         peak = max(outlay + account, outlay - in_buffer + locked)
     else:
-        additional = loader.extension(chain.capacity, elf.size)
-        size = loader.PROGRAMDATA_HEADER + chain.capacity + additional
-        locked = max(0, rpc.rent(size) - chain.lamports[1]) if additional else 0
-        signatures += 1 if additional else 0
-        count += 1 if additional else 0
-        peak = outlay + locked
-    fees = signatures * per_signature
-    return Estimate(peak + fees + rpc.rent(0), locked, in_buffer, fees, count)
+        extend = final.extension(program, payer, chain, elf.size)
+        missing = rpc.rent(_programdata(elf, chain, max_len)) - chain.lamports[1]
+        orders += [extend] if extend else []
+        orders.append(final.upgrade(payer, program, place.address, authority))
+        locked = max(0, missing)
+        # Rent has changed since the last deploy: an upgrade takes what is missing out of the
+        # buffer, and returns what is too much.
+        returned = in_buffer - (min(0, missing) if extend else missing)
+        peak = outlay + (locked if extend else 0)
+    gone = fees.of(orders, payer)
+    return Estimate(peak + gone + rpc.rent(0), locked, returned, gone, len(orders))
 
 
-def _fee_per_signature(rpc: Rpc, payer: Pubkey) -> int:
-    """Of a transaction without a price for compute units, which is what is sent."""
-    probe = loader.write(payer, payer, 0, b"")
-    message = compile_message([probe], payer, rpc.blockhash().hash, None)
-    fee = rpc.fee(bytes(message))
-    if fee is None:
-        raise Unreachable("the node does not know its own newest blockhash", where=rpc.host)
-    return fee
+def _programdata(elf: Elf, chain: OnChain, max_len: int) -> int:
+    """Bytes of ProgramData afterwards."""
+    if chain.state == "absent":
+        return loader.PROGRAMDATA_HEADER + max_len
+    additional = loader.extension(chain.capacity, elf.size)
+    return loader.PROGRAMDATA_HEADER + chain.capacity + additional
+
+
+def know_rents(rpc: Rpc, elf: Elf, chain: OnChain, max_len: int) -> None:
+    """Asks at once for all that the estimate needs; the RPC's client keeps them."""
+    sizes = (
+        0,
+        loader.PROGRAM_SIZE,
+        loader.BUFFER_HEADER + elf.size,
+        _programdata(elf, chain, max_len),
+    )
+    rpc.together(*(partial(rpc.rent, size) for size in sizes))

@@ -154,8 +154,25 @@ def set_authority(account: Pubkey, current: Pubkey, new: Pubkey | None) -> Instr
     return Instruction(LOADER, struct.pack("<I", 4), accounts)
 
 
+def set_authority_checked(account: Pubkey, current: Pubkey, new: Pubkey) -> Instruction:
+    """The same, signed by the new authority too, so that it surely exists."""
+    accounts = [_meta(account, "w"), _meta(current, "s"), _meta(new, "s")]
+    return Instruction(LOADER, struct.pack("<I", 7), accounts)
+
+
 def close_buffer(buffer: Pubkey, recipient: Pubkey, authority: Pubkey) -> Instruction:
     accounts = [_meta(buffer, "w"), _meta(recipient, "w"), _meta(authority, "s")]
+    return Instruction(LOADER, struct.pack("<I", 5), accounts)
+
+
+def close_program(program: Pubkey, recipient: Pubkey, authority: Pubkey) -> Instruction:
+    """For ever: the address can never be used again. Fails in the slot of the last deploy."""
+    accounts = [
+        _meta(programdata_address(program), "w"),
+        _meta(recipient, "w"),
+        _meta(authority, "s"),
+        _meta(program, "w"),
+    ]
     return Instruction(LOADER, struct.pack("<I", 5), accounts)
 
 

@@ -1,4 +1,4 @@
-"""JSON-RPC to one Solana node, synchronous, from any number of threads.
+"""JSON-RPC to a Solana cluster, synchronous, from any number of threads.
 
 Source of methods and shapes: Solana's RPC documentation (HTTP methods), November 2026. Reads are
 made at commitment `confirmed`. Amounts are lamports, sizes bytes.
@@ -12,37 +12,51 @@ from typing import Any
 
 from solders.pubkey import Pubkey
 
-from cbctl.clients.solana.failures import RpcRefusal
-from cbctl.clients.solana.transport import Transport
-from cbctl.clients.solana.types import Account, Blockhash, Simulation, Status
+from cbctl.clients.solana.endpoints import Endpoints
+from cbctl.clients.solana.types import Account, Blockhash, Position, Simulation, Status
 
 ACCOUNTS_PER_CALL = 100  # the most that getMultipleAccounts takes
 STATUSES_PER_CALL = 256  # the most that getSignatureStatuses takes
 CONFIRMED = {"commitment": "confirmed"}
 
 
-class Rpc(Transport):
-    """The methods of the RPC that are used. Errors: those of `failures`, host only."""
+class Rpc(Endpoints):
+    """The methods of the RPC that are used. Errors: those of `failures`, host only.
+
+    Lives as long as a step's call: what it has learnt of rent holds that long.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._rents: dict[int, int] = {}
 
     # ---- reads
 
     def genesis_hash(self) -> str:
         return self._text("getGenesisHash", self.call("getGenesisHash"))
 
-    def accounts(self, keys: Sequence[Pubkey]) -> tuple[int, list[Account | None]]:
-        """(slot of the last answer, one account or None for each key)."""
+    def accounts(
+        self, keys: Sequence[Pubkey], *, since: int = 0
+    ) -> tuple[int, list[Account | None]]:
+        """(slot of the last answer, one account or None for each key).
+
+        since  slot that the node must have reached: what happened in it must be seen
+        """
         slot, found = 0, list[Account | None]()
+        options: dict[str, Any] = {"encoding": "base64", **CONFIRMED}
+        if since:
+            options["minContextSlot"] = since
         for start in range(0, len(keys), ACCOUNTS_PER_CALL):
             part = [str(key) for key in keys[start : start + ACCOUNTS_PER_CALL]]
-            answer = self.call("getMultipleAccounts", [part, {"encoding": "base64", **CONFIRMED}])
+            answer = self.call("getMultipleAccounts", [part, options], since=since)
             slot, values = self._context("getMultipleAccounts", answer)
             if not isinstance(values, list) or len(values) != len(part):
                 raise self.unusable("getMultipleAccounts")
             found.extend(self._account(value) for value in values)
         return slot, found
 
-    def account(self, key: Pubkey) -> Account | None:
-        return self.accounts([key])[1][0]
+    def account(self, key: Pubkey, *, since: int = 0) -> Account | None:
+        return self.accounts([key], since=since)[1][0]
 
     def balance(self, key: Pubkey) -> int:
         _, value = self._context("getBalance", self.call("getBalance", [str(key), CONFIRMED]))
@@ -51,14 +65,27 @@ class Rpc(Transport):
     def rent(self, size: int) -> int:
         """Lamports that keep an account of `size` bytes free of rent."""
         method = "getMinimumBalanceForRentExemption"
-        return self._number(method, self.call(method, [size]))
+        if size not in self._rents:
+            self._rents[size] = self._number(method, self.call(method, [size]))
+        return self._rents[size]
 
     def fee(self, message: bytes) -> int | None:
-        """What the message would cost; None when its blockhash is too old."""
+        """What the message, as it goes over the wire, would cost; None when its blockhash is too
+        old."""
         wire = base64.b64encode(message).decode()
         answer = self.call("getFeeForMessage", [wire, CONFIRMED])
         _, value = self._context("getFeeForMessage", answer)
         return None if value is None else self._number("getFeeForMessage", value)
+
+    def recent_prices(self, written: Sequence[Pubkey]) -> list[int]:
+        """For recent slots the least price of a compute unit, in millionths of a lamport, among
+        the transactions that wrote to these accounts."""
+        method = "getRecentPrioritizationFees"
+        answer = self.call(method, [[str(key) for key in written]])
+        try:
+            return [int(one["prioritizationFee"]) for one in answer]
+        except (KeyError, TypeError, ValueError):
+            raise self.unusable(method) from None
 
     def blockhash(self) -> Blockhash:
         answer = self.call("getLatestBlockhash", [CONFIRMED])
@@ -68,8 +95,13 @@ class Rpc(Transport):
         except (KeyError, TypeError, ValueError):
             raise self.unusable("getLatestBlockhash") from None
 
-    def block_height(self) -> int:
-        return self._number("getBlockHeight", self.call("getBlockHeight", [CONFIRMED]))
+    def position(self) -> Position:
+        """How far the node is: one answer, so that slot and height belong together."""
+        answer = self.call("getEpochInfo", [CONFIRMED])
+        try:
+            return Position(int(answer["absoluteSlot"]), int(answer["blockHeight"]))
+        except (KeyError, TypeError, ValueError):
+            raise self.unusable("getEpochInfo") from None
 
     def slot(self) -> int:
         return self._number("getSlot", self.call("getSlot", [CONFIRMED]))
@@ -90,14 +122,18 @@ class Rpc(Transport):
         params = [base64.b64encode(wire).decode(), options]
         self.call("sendTransaction", params, patience=0.0 if once else None)
 
-    def statuses(self, signatures: Sequence[str], *, history: bool = False) -> list[Status | None]:
-        """history: look beyond the recent ones too, which is slower."""
+    def statuses(
+        self, signatures: Sequence[str], *, history: bool = False, since: int = 0
+    ) -> list[Status | None]:
+        """
+        history  look beyond the recent ones too, which is slower
+        since    slot that the node must have reached
+        """
         found: list[Status | None] = []
         for start in range(0, len(signatures), STATUSES_PER_CALL):
             part = list(signatures[start : start + STATUSES_PER_CALL])
-            answer = self.call(
-                "getSignatureStatuses", [part, {"searchTransactionHistory": history}]
-            )
+            options = {"searchTransactionHistory": history}
+            answer = self.call("getSignatureStatuses", [part, options], since=since)
             _, values = self._context("getSignatureStatuses", answer)
             if not isinstance(values, list) or len(values) != len(part):
                 raise self.unusable("getSignatureStatuses")
@@ -171,6 +207,3 @@ class Rpc(Transport):
         if not isinstance(value, str):
             raise self.unusable(method)
         return value
-
-
-__all__ = ["Rpc", "RpcRefusal"]

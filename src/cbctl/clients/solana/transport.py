@@ -1,6 +1,7 @@
-"""One JSON-RPC endpoint over HTTP/1.1: connections kept and shared, limits on every wait.
+"""One JSON-RPC endpoint over HTTP/1.1: connections kept and shared, a limit on every request.
 
-A URL is a secret. It is taken apart once; what is kept for messages is the host.
+A URL is a secret. It is taken apart once; what is kept for messages is the host. Trying again, and
+elsewhere, is the work of `endpoints`.
 """
 
 from __future__ import annotations
@@ -15,33 +16,22 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from cbctl.clients.solana.failures import RateLimited, RpcRefusal, Unreachable
-from cbctl.clients.solana.types import Clock, Sleep
 from cbctl.config.urls import is_loopback_host
 from cbctl.errors import CbctlError, Exit
 
 LARGEST_ANSWER = 64 << 20  # bytes; a program of 10 MiB in base64 is 14 MiB
-NODE_BEHIND = -32005  # "Node is unhealthy" / "behind by N slots": a moment later it may answer
+# "Node is unhealthy" / "behind by N slots", minimum context slot: a moment later it may answer
+NODE_BEHIND = (-32005, -32016)
 
 
 class Transport:
     """Calls to one endpoint.
 
-    url       http or https, with whatever keys it carries
-    timeout   seconds that one request may take, connecting included
-    patience  seconds during which a call without a usable answer is tried again
-    waits     be patient also where nobody listens: a node that is starting anew
+    url      http or https, with whatever keys it carries
+    timeout  seconds that one request may take, connecting included
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        timeout: float = 10.0,
-        patience: float = 0.0,
-        waits: bool = False,
-        sleep: Sleep = time.sleep,
-        now: Clock = time.monotonic,
-    ) -> None:
+    def __init__(self, url: str, *, timeout: float = 10.0) -> None:
         try:
             parts = urlsplit(url)
             port = parts.port
@@ -61,8 +51,7 @@ class Transport:
         if parts.username:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             self._headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        self._timeout, self._patience, self._waits = timeout, patience, waits
-        self._sleep, self._now = sleep, now
+        self._timeout = timeout
         self._idle: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
 
@@ -73,49 +62,19 @@ class Transport:
     def loopback(self) -> bool:
         return is_loopback_host(self._name)
 
-    @property
-    def poll(self) -> float:
-        """Seconds between two looks at something that changes: public nodes allow an address 40
-        requests per method in 10 s."""
-        return 0.05 if self.loopback else 0.5
-
     def close(self) -> None:
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
 
-    def call(
-        self,
-        method: str,
-        params: list[Any] | None = None,
-        *,
-        patience: float | None = None,
-        fresh: bool = False,
-    ) -> Any:
-        """The `result` of one method.
+    def call(self, method: str, params: list[Any] | None = None, *, fresh: bool = False) -> Any:
+        """The `result` of one method, asked for once.
 
         fresh  on a new connection, because the request must not arrive twice
         Errors: Unreachable, RateLimited, RpcRefusal, CbctlError (credentials)
         """
-        until = self._now() + (self._patience if patience is None else patience)
-        wait = 0.25
-        while True:
-            try:
-                return self._once(method, params or [], fresh)
-            except Unreachable as error:
-                asked = error.retry_after if isinstance(error, RateLimited) else 0.0
-                pause = max(asked, wait)
-                if self._now() + pause > until or (error.refused and not self._waits):
-                    raise
-                self._sleep(pause)
-                wait = min(wait * 2, 4.0)
-
-    def unusable(self, method: str) -> Unreachable:
-        return Unreachable(f"the answer to {method} is not of the documented form", where=self.host)
-
-    def _once(self, method: str, params: list[Any], fresh: bool) -> Any:
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params or []})
         status, retry_after, raw = self._post(method, body.encode(), fresh)
         if status == 429:
             raise RateLimited(self.host, retry_after)
@@ -133,7 +92,7 @@ class Transport:
         if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
             if status != 200:
                 raise Unreachable(f"{method} is answered with HTTP {status}", where=self.host)
-            raise self.unusable(method)
+            raise unusable(method, self.host)
         if error := answer.get("error"):
             raise self._refusal(error)
         return answer.get("result")
@@ -145,7 +104,7 @@ class Transport:
         message = str(error.get("message", "no message"))[:300]
         if code == 429:
             return RateLimited(self.host, 0.0)
-        if code == NODE_BEHIND:
+        if code in NODE_BEHIND:
             return Unreachable(f"the node is not ready: {message}", where=self.host)
         number = code if isinstance(code, int) else 0
         return RpcRefusal(number, message, error.get("data"), where=self.host)
@@ -213,6 +172,10 @@ class Transport:
             with self._lock:
                 self._idle.append(connection)
         return response.status, _seconds(response.headers.get("Retry-After")), bytes(raw)
+
+
+def unusable(method: str, host: str) -> Unreachable:
+    return Unreachable(f"the answer to {method} is not of the documented form", where=host)
 
 
 def _seconds(header: str | None) -> float:

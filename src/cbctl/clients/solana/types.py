@@ -26,6 +26,14 @@ class Blockhash:
 
 
 @dataclass(frozen=True)
+class Position:
+    """Where a cluster is. A slot may stay without a block, so height counts slower."""
+
+    slot: int
+    height: int
+
+
+@dataclass(frozen=True)
 class Status:
     """What became of a transaction. `err` is the RPC's own form, None when it succeeded."""
 

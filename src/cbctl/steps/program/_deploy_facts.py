@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Inputs:
     """
-    rpc              URL of the cluster's JSON-RPC
+    rpc              URL of the cluster's JSON-RPC, or of several endpoints of the same cluster
     elf              the program's file
     wallet           keypair that pays and is the upgrade authority
     program_keypair  keypair of the program's address; needed for the first deploy
@@ -31,10 +31,16 @@ class Inputs:
     max_len          bytes to make room for at the first deploy; none: the file's size
     airdrop          lamports to ask the faucet for when the payer has too little; 0: never
     generate         make keypair files that do not exist
+    price            of a compute unit, in millionths of a lamport; none: what recent transactions
+                     on the same accounts have paid
+    price_ceiling    the most that is paid in that case
+    api_idl          the IDL that the running API reads; an upgrade whose `idl` it cannot read is
+                     blocked
+    keep             state folder in which what is on chain, and what was, is kept for the way back
     chain_step       id of the step that starts the cluster, where that is on this machine
     """
 
-    rpc: Reference | str
+    rpc: Reference | str | tuple[Reference | str, ...]
     elf: Path
     wallet: Path | Reference
     program_keypair: Path | Reference | None = None
@@ -45,6 +51,10 @@ class Inputs:
     max_len: int | None = None
     airdrop: int = 0
     generate: bool = False
+    price: int | None = None
+    price_ceiling: int = 1_000_000
+    api_idl: Path | None = None
+    keep: Path | None = None
     chain_step: str = "localnet"
 
 
@@ -60,6 +70,7 @@ class Facts:
     slot         of the last deploy
     buffer       address of a buffer that an interrupted run has left, to be continued
     short_by     lamports that the payer lacks
+    unreadable   what the running API could not read after the upgrade
     """
 
     elf_sha256: str
@@ -79,6 +90,7 @@ class Facts:
     slot: int = 0
     buffer: str | None = None
     short_by: int = 0
+    unreadable: tuple[str, ...] = ()
 
 
 def max_len_of(inputs: Inputs, elf: Elf) -> int:
@@ -97,7 +109,8 @@ def on_chain(
     evidence: dict[str, Json],
 ) -> dict[str, object]:
     """The facts that the chain tells. What a deploy would cost is asked only when there is one."""
-    from cbctl.clients.solana.deployer import OnChain, look
+    from cbctl.clients.solana.features import SBPF_V3, active
+    from cbctl.clients.solana.onchain import OnChain, look
 
     chain = OnChain("absent") if keys.address is None else look(node, keys.address)
     evidence["read_at_slot"] = chain.read_at
@@ -111,8 +124,16 @@ def on_chain(
     if chain.hash == elf.hash:
         return facts
     made = material.stand_ins(keys)
-    found, balance, begun = material.cost(node, made, elf, chain, max_len_of(inputs, elf), evidence)
-    return facts | {"buffer": begun, "short_by": max(0, found.needed - balance)}
+    max_len = max_len_of(inputs, elf)
+    taken, cost = node.together(
+        lambda: active(node, SBPF_V3),
+        lambda: material.cost(node, made, elf, chain, max_len, inputs.price, inputs.price_ceiling),
+    )
+    if not taken:
+        facts["elf_problem"] = f"this cluster does not take SBPF v{elf.sbpf} yet"
+    evidence |= cost.evidence
+    short_by = max(0, cost.estimate.needed - cost.balance)
+    return facts | {"buffer": cost.begun, "short_by": short_by}
 
 
 def blocked_by(inputs: Inputs, facts: Facts) -> Blocked | None:
@@ -145,6 +166,12 @@ def blocked_by(inputs: Inputs, facts: Facts) -> Blocked | None:
     if facts.state == "foreign":
         return Blocked(f"{facts.program_id} is the address of something else on this cluster")
     if facts.state == "deployed" and facts.chain_hash != facts.elf_hash:
+        if facts.unreadable:
+            return Blocked(
+                "the running API cannot read the program after this upgrade: "
+                + "; ".join(facts.unreadable),
+                "deploy an API that reads both first, or make the change an addition",
+            )
         if facts.authority is None:
             return Blocked(f"{facts.program_id} is immutable: nobody can upgrade it")
         if facts.authority != facts.wallet:

@@ -14,7 +14,7 @@ from cbctl.engine.step import Json
 @dataclass(frozen=True)
 class Inputs:
     """
-    rpc           URL of the cluster's JSON-RPC
+    rpc           URL of the cluster's JSON-RPC, or of several endpoints of it
     idl           the program's IDL
     program_id    the program's address
     wallet        keypair that signs and pays
@@ -23,11 +23,13 @@ class Inputs:
     arguments     by their names in the IDL; addresses in base58
     at            which of the instruction's accounts that is; none: its only new account
     accounts      addresses of accounts that the IDL does not tell
+    allowed       the only addresses that an argument may have, by its path
+    changed_by    instruction of the IDL that changes these values later
     genesis_hash  what the cluster must answer; none: any cluster
-    program_step  id of the step that deploys the program
+    program_step  id of the step that deploys the program; "": none does
     """
 
-    rpc: Reference | str
+    rpc: Reference | str | tuple[Reference | str, ...]
     idl: Path
     program_id: str
     wallet: Path | Reference
@@ -36,6 +38,8 @@ class Inputs:
     arguments: Mapping[str, Any]
     at: str | None = None
     accounts: Mapping[str, Reference | str] = field(default_factory=dict)
+    allowed: Mapping[str, tuple[Reference | str, ...]] = field(default_factory=dict)
+    changed_by: str | None = None
     genesis_hash: str | None = None
     program_step: str = "program"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cbctl.config.names import snake
@@ -16,11 +16,11 @@ from cbctl.steps.program._init_facts import Facts, Inputs
 from cbctl.steps.program._material import read_text
 
 if TYPE_CHECKING:
-    from solders.keypair import Keypair
     from solders.pubkey import Pubkey
 
     from cbctl.clients.solana.idl.program import Program
     from cbctl.clients.solana.rpc import Rpc
+    from cbctl.clients.solana.signer import Signer
     from cbctl.clients.solana.types import Account
 
 INCINERATOR = "1nc1nerator11111111111111111111111111111111"
@@ -35,7 +35,7 @@ class Plan:
     """
 
     program: Program
-    wallet: Keypair = field(repr=False)  # its own text is the secret
+    wallet: Pubkey
     instruction: str
     account: str
     values: Mapping[str, Any]
@@ -43,17 +43,17 @@ class Plan:
     address: Pubkey
 
 
-def plan(ctx: Context, inputs: Inputs, wallet: Keypair) -> Plan:
+def plan(ctx: Context, inputs: Inputs, wallet: Pubkey) -> Plan:
     """Errors: IdlError for whatever in inputs and IDL does not fit together."""
     from cbctl.clients.solana.idl.program import Program
 
-    key = wallet.pubkey()
     program = Program.from_text(read_text(inputs.idl), _key("program_id", inputs.program_id))
     wanted = _revealed(ctx, inputs.arguments)
     values = program.canonical(inputs.instruction, wanted)
     _refuse_placeholders(program, inputs.instruction, values)
+    _refuse_strangers(program, inputs.instruction, values, _revealed(ctx, inputs.allowed))
     items = program.instruction(inputs.instruction).accounts
-    given = {item.name: key for item in items if item.signer}
+    given = {item.name: wallet for item in items if item.signer}
     for name, address in _revealed(ctx, inputs.accounts).items():
         given[snake(name)] = _key(f"accounts.{name}", address)
     accounts = program.accounts(inputs.instruction, wanted, given)
@@ -66,8 +66,8 @@ def plan(ctx: Context, inputs: Inputs, wallet: Keypair) -> Plan:
 
 def look(node: Rpc, plan: Plan, known: Facts, *, simulate: bool = True) -> Observation[Facts]:
     """The facts about program and account; when the account is absent, what would happen."""
-    from cbctl.clients.solana.deployer import judge
     from cbctl.clients.solana.loader import programdata_address
+    from cbctl.clients.solana.onchain import judge
 
     program = plan.program.address
     keys = [program, programdata_address(program), plan.address]
@@ -77,9 +77,9 @@ def look(node: Rpc, plan: Plan, known: Facts, *, simulate: bool = True) -> Obser
     evidence: dict[str, Json] = {"read_at_slot": slot}
     if _absent(account):
         if deployed and simulate:
-            facts = dataclasses.replace(facts, refusal=_rehearse(node, plan))
+            facts = dataclasses.replace(facts, refusal=rehearse(node, plan))
         return Observation(facts, evidence)
-    fields = _fields(plan, account)
+    fields = fields_of(plan, account)
     if fields is None:
         return Observation(dataclasses.replace(facts, state="foreign"), evidence)
     differences, unreadable = compare(plan, fields)
@@ -90,7 +90,7 @@ def look(node: Rpc, plan: Plan, known: Facts, *, simulate: bool = True) -> Obser
     return Observation(facts, evidence)
 
 
-def carry_out(ctx: Context, node: Rpc, plan: Plan, wallet: Keypair) -> None:
+def carry_out(ctx: Context, node: Rpc, plan: Plan, wallet: Signer) -> None:
     """Sends the instruction, unless the account is there with these values already.
 
     Errors: CbctlError, with the program's own name for what it answers
@@ -100,7 +100,7 @@ def carry_out(ctx: Context, node: Rpc, plan: Plan, wallet: Keypair) -> None:
 
     if _done(node, plan):
         return
-    order = Order(f"carry out {plan.instruction}", (_wire(plan),), (wallet,))
+    order = Order(f"carry out {plan.instruction}", (wire(plan),), (wallet,))
     try:
         Sender(node, wallet, ctx).one(order)
     except TransactionFailed as failed:
@@ -151,7 +151,7 @@ def _done(node: Rpc, plan: Plan) -> bool:
     account = node.account(plan.address)
     if _absent(account):
         return False
-    fields = _fields(plan, account)
+    fields = fields_of(plan, account)
     differences = compare(plan, fields)[0] if fields is not None else ()
     if fields is None or differences:
         why = listed(differences) or f"{plan.address} is something else"
@@ -161,21 +161,21 @@ def _done(node: Rpc, plan: Plan) -> bool:
     return True
 
 
-def _rehearse(node: Rpc, plan: Plan) -> str | None:
+def rehearse(node: Rpc, plan: Plan, payer: Pubkey | None = None) -> str | None:
     """What the cluster says to the instruction without carrying it out; None: it would succeed."""
+    from cbctl.clients.solana.exported import unsigned
     from cbctl.clients.solana.failures import explain
-    from cbctl.clients.solana.transaction import sign
 
-    signed = sign([_wire(plan)], plan.wallet, (), node.blockhash().hash)
-    answer = node.simulate(signed.wire, signed=False)  # whatever blockhash the node knows
+    wanted = unsigned([wire(plan)], payer or plan.wallet, node.blockhash().hash)
+    answer = node.simulate(wanted, signed=False)  # whatever blockhash the node knows
     if answer.err is None:
         return None
     if answer.err == "AccountNotFound":
-        return f"{plan.wallet.pubkey()} has no money on this cluster"
+        return f"{payer or plan.wallet} has no money on this cluster"
     return explain(answer.err, plan.program.idl.errors)
 
 
-def _wire(plan: Plan) -> Any:
+def wire(plan: Plan) -> Any:
     return plan.program.build(plan.instruction, plan.values, plan.accounts)
 
 
@@ -186,7 +186,7 @@ def _absent(account: Account | None) -> bool:
     return account is None or (account.owner == ID and not account.data)
 
 
-def _fields(plan: Plan, account: Account | None) -> dict[str, Any] | None:
+def fields_of(plan: Plan, account: Account | None) -> dict[str, Any] | None:
     from cbctl.clients.solana.idl.model import IdlError
 
     if account is None or account.owner != plan.program.address:
@@ -223,6 +223,25 @@ def _refuse_placeholders(program: Program, instruction: str, values: Mapping[str
             if text == INCINERATOR or text.endswith("1" * 12):
                 path = ".".join(("arguments", *leaf.path))
                 raise _idl_error(path, f"{text} is a placeholder, not somebody's address")
+
+
+def _refuse_strangers(
+    program: Program, instruction: str, values: Mapping[str, Any], allowed: Mapping[str, Any]
+) -> None:
+    """Where money goes is not decided by one line of a file alone."""
+    known = {tuple(snake(part) for part in path.split(".")): path for path in allowed}
+    for leaf in program.leaves(instruction, values):
+        path = known.pop(leaf.path, None)
+        if path is None:
+            continue
+        names = [str(one) for one in allowed[path]]
+        for text in _addresses(leaf.type, leaf.value):
+            if text not in names:
+                raise _idl_error(
+                    f"arguments.{path}", f"{text} is not among those that `allowed` names"
+                )
+    if known:
+        raise _idl_error("allowed", f"{instruction} has no argument {min(known.values())}")
 
 
 def _addresses(kind: Any, value: Any) -> list[str]:

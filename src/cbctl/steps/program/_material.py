@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 from cbctl.engine.step import Context, Json
 from cbctl.errors import CbctlError, Exit
 from cbctl.local.files import read_limited
-from cbctl.steps.program._target import Source, keypair, needed_keypair
+from cbctl.steps.program._target import Source, keypair, needed_keypair, signer, signer_or_none
 
 if TYPE_CHECKING:
     from solders.keypair import Keypair
     from solders.pubkey import Pubkey
 
-    from cbctl.clients.solana.deployer import OnChain
     from cbctl.clients.solana.elf import Elf
     from cbctl.clients.solana.estimate import Estimate
+    from cbctl.clients.solana.fees import Fees
+    from cbctl.clients.solana.onchain import OnChain
     from cbctl.clients.solana.rpc import Rpc
+    from cbctl.clients.solana.signer import Signer
 
 LIMIT = 10 << 20  # bytes; no account holds more, so neither a program nor an IDL can be larger
 SBPF = 3  # the one version that clusters will go on taking (SIMD-0500)
@@ -80,16 +82,16 @@ class Sources:
 class Keys:
     """None where a file is still to be made. A keypair's own text is its secret."""
 
-    wallet: Keypair | None = field(repr=False)
-    payer: Keypair | None = field(repr=False)
+    wallet: Signer | None = field(repr=False)
+    payer: Signer | None = field(repr=False)
     program: Keypair | None = field(repr=False)
     address: Pubkey | None
 
 
 @dataclass(frozen=True)
 class MadeKeys:
-    wallet: Keypair = field(repr=False)
-    payer: Keypair = field(repr=False)
+    wallet: Signer = field(repr=False)
+    payer: Signer = field(repr=False)
     program: Keypair | None = field(repr=False)
     address: Pubkey
 
@@ -126,15 +128,15 @@ def stand_ins(keys: Keys) -> MadeKeys:
     return MadeKeys(wallet, keys.payer or wallet, keys.program, address)
 
 
-def _one(ctx: Context, source: Source, generate: bool) -> Keypair | None:
-    return keypair(ctx, source) if generate else needed_keypair(ctx, source)
+def _one(ctx: Context, source: Source, generate: bool) -> Signer | None:
+    return signer_or_none(ctx, source) if generate else signer(ctx, source)
 
 
 def _program(ctx: Context, sources: Sources, generate: bool) -> Keypair | None:
     """An upgrade needs no keypair of the program: with its id known the file may be away."""
     if sources.program is None or (sources.program_id and not generate):
         return None if sources.program is None else keypair(ctx, sources.program)
-    return _one(ctx, sources.program, generate)
+    return keypair(ctx, sources.program) if generate else needed_keypair(ctx, sources.program)
 
 
 def _address(sources: Sources, program: Keypair | None) -> Pubkey | None:
@@ -160,29 +162,66 @@ def _address(sources: Sources, program: Keypair | None) -> Pubkey | None:
     return address
 
 
+def unreadable(known: Path | None, new: Path | None) -> tuple[str, ...]:
+    """What a reader that was made for the IDL `known` could not read by the IDL `new`."""
+    if known is None or new is None:
+        return ()
+    from cbctl.clients.solana.idl.compare import breaks
+    from cbctl.clients.solana.idl.parse import parse
+
+    return tuple(breaks(parse(read_text(known)), parse(read_text(new))))
+
+
 # ---- the money
 
 
-def cost(
-    node: Rpc, keys: MadeKeys, elf: Elf, chain: OnChain, max_len: int, evidence: dict[str, Json]
-) -> tuple[Estimate, int, str | None]:
-    """(estimate, lamports that the payer has, address of a buffer to be continued)."""
-    from cbctl.clients.solana import buffer
-    from cbctl.clients.solana.estimate import estimate
+@dataclass(frozen=True)
+class Cost:
+    """balance: lamports that the payer has. begun: address of a buffer to be continued"""
 
-    wallet, payer = keys.wallet.pubkey(), keys.payer.pubkey()
-    place = buffer.locate(node, wallet, keys.address, elf)
-    found = estimate(node, payer, wallet, elf, chain, place, max_len)
-    balance = node.balance(payer)
-    evidence |= {
-        "balance": balance,
-        "needed": found.needed,
-        "locked": found.locked,
-        "returned": found.returned,
-        "fees": found.fees,
-        "transactions": found.transactions,
-    }
-    return found, balance, str(place.address) if place.elf is not None else None
+    estimate: Estimate
+    fees: Fees
+    balance: int
+    begun: str | None
+
+    @property
+    def evidence(self) -> dict[str, Json]:
+        found = self.estimate
+        return {
+            "balance": self.balance,
+            "needed": found.needed,
+            "locked": found.locked,
+            "returned": found.returned,
+            "fees": found.fees,
+            "transactions": found.transactions,
+            "price": self.fees.price,
+        }
+
+
+def cost(
+    node: Rpc,
+    keys: MadeKeys,
+    elf: Elf,
+    chain: OnChain,
+    max_len: int,
+    price: int | None,
+    most: int,
+) -> Cost:
+    """price: of a compute unit; None: what recent transactions have paid, `most` at most"""
+    from cbctl.clients.solana import buffer, fees
+    from cbctl.clients.solana.estimate import estimate, know_rents
+    from cbctl.clients.solana.loader import programdata_address
+
+    wallet, payer, program = keys.wallet.pubkey(), keys.payer.pubkey(), keys.address
+    written = (payer, program, programdata_address(program))
+    place, terms, balance, _ = node.together(
+        lambda: buffer.locate(node, wallet, program, elf),
+        lambda: fees.ask(node, payer, written, price, most),
+        lambda: node.balance(payer),
+        lambda: know_rents(node, elf, chain, max_len),
+    )
+    found = estimate(node, payer, wallet, program, elf, chain, place, max_len, terms)
+    return Cost(found, terms, balance, str(place.address) if place.elf is not None else None)
 
 
 def fund(ctx: Context, node: Rpc, payer: Pubkey, needed: int, airdrop: int) -> None:

@@ -13,20 +13,31 @@ if TYPE_CHECKING:
     from solders.keypair import Keypair
 
     from cbctl.clients.solana.rpc import Rpc
+    from cbctl.clients.solana.signer import Signer
 
 LOOK_PATIENCE = 3.0  # seconds that looking goes on when a node does not answer as it should
 WORK_PATIENCE = 30.0  # the same while something is being changed
 
 Source = Path | Reference
 """A keypair: its file, or a reference to the same JSON text."""
+Address = Reference | str
+"""URL of a JSON-RPC endpoint."""
 
 
-def connect(ctx: Context, rpc: Reference | str, *, working: bool = False) -> Rpc:
+def connect(ctx: Context, rpc: Address | tuple[Address, ...], *, working: bool = False) -> Rpc:
+    """rpc: one endpoint or several of the same cluster; an optional one may have no value."""
     from cbctl.clients.solana.rpc import Rpc
 
-    url = ctx.reveal(rpc).reveal() if isinstance(rpc, Reference) else rpc
+    listed = rpc if isinstance(rpc, tuple) else (rpc,)
+    urls = [ctx.reveal(one).reveal() if isinstance(one, Reference) else one for one in listed]
     patience = WORK_PATIENCE if working else LOOK_PATIENCE
-    return Rpc(url, patience=patience, waits=working, sleep=ctx.sleep, now=ctx.monotonic)
+    return Rpc(
+        list(filter(None, urls)) or "",
+        patience=patience,
+        waits=working,
+        sleep=ctx.sleep,
+        now=ctx.monotonic,
+    )
 
 
 def genesis_or_none(node: Rpc, waits_for: str) -> str | None:
@@ -63,6 +74,21 @@ def keypair(ctx: Context, source: Source) -> Keypair | None:
     if isinstance(source, Reference):
         return files.parse(ctx.reveal(source).reveal(), source.text)
     return files.read(source)
+
+
+def signer(ctx: Context, source: Source) -> Signer:
+    """Who signs: a keypair, or a key that stays in AWS KMS."""
+    found = signer_or_none(ctx, source)
+    return needed_keypair(ctx, source) if found is None else found
+
+
+def signer_or_none(ctx: Context, source: Source) -> Signer | None:
+    """The same; None where the keypair's file does not exist."""
+    if isinstance(source, Reference) and source.kind == "kms":
+        from cbctl.clients.solana.kms import KmsSigner
+
+        return KmsSigner.open(source.name)
+    return keypair(ctx, source)
 
 
 def needed_keypair(ctx: Context, source: Source) -> Keypair:

@@ -24,6 +24,7 @@ from cbctl.engine.step import (
     Verified,
 )
 from cbctl.errors import CbctlError, Exit
+from cbctl.steps.program import _kept as kept
 from cbctl.steps.program import _material as material
 from cbctl.steps.program import _target as target
 from cbctl.steps.program._deploy_facts import Facts, blocked_by, max_len_of, on_chain
@@ -68,6 +69,7 @@ class Deploy(Step[Inputs, Facts, Outcome]):
             "wallet": str(keys.wallet.pubkey()) if keys.wallet else None,
             "has_keypair": keys.program is not None or keys.address is None,
             "idl_address": material.idl_address(inputs.idl),
+            "unreadable": material.unreadable(inputs.api_idl, inputs.idl),
         }
         evidence: dict[str, Json] = {}
         node = target.connect(ctx, inputs.rpc)
@@ -133,7 +135,8 @@ class Deploy(Step[Inputs, Facts, Outcome]):
     def apply(
         self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
     ) -> Outcome:
-        from cbctl.clients.solana.deployer import Deployer, look
+        from cbctl.clients.solana.deployer import Deployer
+        from cbctl.clients.solana.onchain import look
 
         elf = material.read_elf(inputs.elf)
         if isinstance(intent, dict) and intent.get("elf") != elf.sha256:
@@ -149,22 +152,30 @@ class Deploy(Step[Inputs, Facts, Outcome]):
             target.demand_cluster(node, inputs.genesis_hash)
             max_len = max_len_of(inputs, elf)
             chain = look(node, keys.address)
+            cost = material.cost(
+                node, keys, elf, chain, max_len, inputs.price, inputs.price_ceiling
+            )
             if chain.hash != elf.hash:
-                needed = material.cost(node, keys, elf, chain, max_len, {})[0].needed
-                material.fund(ctx, node, keys.payer.pubkey(), needed, inputs.airdrop)
+                if cost.balance < cost.estimate.needed:
+                    needed = cost.estimate.needed
+                    material.fund(ctx, node, keys.payer.pubkey(), needed, inputs.airdrop)
+                kept.keep_former(ctx, node, inputs.keep, keys.address, chain)
             deployer = Deployer(node, keys.payer, keys.wallet, keys.address, ctx)
-            result = deployer.run(elf, keys.program, max_len)
+            result = deployer.run(elf, keys.program, max_len, cost.fees)
+            kept.keep_new(ctx, inputs.keep, keys.address, elf, inputs.idl)
         finally:
             node.close()
-        sent = f"{result.transactions} transactions, {result.resent} of them sent again"
-        ctx.progress(f"{keys.address} has the new bytes: {sent}")
+        ctx.progress(
+            f"{keys.address} has the new bytes: {result.transactions} transactions, "
+            f"{result.resent} sent again, {result.fees:,} lamports in fees"
+        )
         return Outcome(str(keys.address), elf.hash, result.slot, elf.sha256)
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
         return Outcome(facts.program_id or "", facts.chain_hash, facts.slot, facts.elf_sha256)
 
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
-        from cbctl.clients.solana.deployer import look
+        from cbctl.clients.solana.onchain import look
 
         elf = material.read_elf(inputs.elf)
         keys = material.keys(ctx, _sources(inputs), inputs.generate)

@@ -45,7 +45,7 @@ class Init(Step[Inputs, Facts, Outcome]):
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
         from cbctl.clients.solana.idl.model import IdlError
 
-        wallet = target.keypair(ctx, inputs.wallet)
+        wallet = target.signer_or_none(ctx, inputs.wallet)
         node = target.connect(ctx, inputs.rpc)
         try:
             genesis = target.genesis_or_none(node, inputs.program_step)
@@ -54,7 +54,7 @@ class Init(Step[Inputs, Facts, Outcome]):
             known = Facts(answers=True, genesis_hash=genesis)
             if wallet is None or target.wrong_cluster(inputs.genesis_hash, genesis):
                 return Observation(known)
-            plan = initialization.plan(ctx, inputs, wallet)
+            plan = initialization.plan(ctx, inputs, wallet.pubkey())
             return initialization.look(node, plan, known)
         except IdlError as error:
             return Observation(Facts(problem=error.what))
@@ -69,17 +69,19 @@ class Init(Step[Inputs, Facts, Outcome]):
             return After((inputs.program_step,), (change,))
         if why := target.wrong_cluster(inputs.genesis_hash, facts.genesis_hash or ""):
             return Blocked(why, "check the RPC URL, or the genesis hash in cbctl.yaml")
+        if not facts.deployed and not inputs.program_step:
+            return Blocked(f"{inputs.program_id} is not deployed", "cbctl program deploy")
         if not facts.deployed:
             return After((inputs.program_step,), (change,))
         if facts.state == "foreign":
             return Blocked(f"{facts.address} is there and is no {inputs.account} of this program")
         if facts.state == "there":
             if facts.differences:
+                by = f" {inputs.changed_by}" if inputs.changed_by else "'s own instruction for it"
                 return Blocked(
                     f"{inputs.account} is initialized with other values: "
                     f"{initialization.listed(facts.differences)}",
-                    "change cbctl.yaml to what is on chain, or the chain by the program's own "
-                    "instruction for it",
+                    f"change cbctl.yaml to what is on chain, or the chain by the program{by}",
                 )
             return Nothing(f"{inputs.account} at {facts.address} has these values")
         if facts.refusal:
@@ -87,17 +89,17 @@ class Init(Step[Inputs, Facts, Outcome]):
         return Changes((change,))
 
     def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
-        plan = initialization.plan(ctx, inputs, target.needed_keypair(ctx, inputs.wallet))
+        plan = initialization.plan(ctx, inputs, target.signer(ctx, inputs.wallet).pubkey())
         return {"account": str(plan.address), "program": str(plan.program.address)}
 
     def apply(
         self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
     ) -> Outcome:
-        wallet = target.needed_keypair(ctx, inputs.wallet)
+        wallet = target.signer(ctx, inputs.wallet)
         node = target.connect(ctx, inputs.rpc, working=True)
         try:
             target.demand_cluster(node, inputs.genesis_hash)
-            plan = initialization.plan(ctx, inputs, wallet)
+            plan = initialization.plan(ctx, inputs, wallet.pubkey())
             initialization.carry_out(ctx, node, plan, wallet)
         finally:
             node.close()
@@ -109,7 +111,7 @@ class Init(Step[Inputs, Facts, Outcome]):
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
         node = target.connect(ctx, inputs.rpc, working=True)
         try:
-            plan = initialization.plan(ctx, inputs, target.needed_keypair(ctx, inputs.wallet))
+            plan = initialization.plan(ctx, inputs, target.signer(ctx, inputs.wallet).pubkey())
             seen = initialization.look(node, plan, Facts(), simulate=False)
         finally:
             node.close()

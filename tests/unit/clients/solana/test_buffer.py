@@ -20,7 +20,7 @@ class Accounts(Rpc):
         super().__init__("http://localhost")
         self._held = held
 
-    def accounts(self, keys: object) -> tuple[int, list[Account | None]]:
+    def accounts(self, keys: object, *, since: int = 0) -> tuple[int, list[Account | None]]:
         assert isinstance(keys, list)
         return 1, [self._held.get(key) for key in keys]
 

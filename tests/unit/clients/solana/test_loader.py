@@ -16,8 +16,9 @@ from solders.transaction_metadata import FailedTransactionMetadata
 
 from cbctl.clients.solana import buffer, loader
 from cbctl.clients.solana import elf as elves
-from cbctl.clients.solana.buffer import Place, creation
-from cbctl.clients.solana.deployer import _program_account, judge
+from cbctl.clients.solana.buffer import Place, Terms, creation
+from cbctl.clients.solana.final import _program_account
+from cbctl.clients.solana.onchain import judge
 from cbctl.clients.solana.transaction import LEGACY_SIZE, V1_SIZE, Limits, sign
 from cbctl.clients.solana.types import Account as Ours
 
@@ -73,8 +74,8 @@ class Chain:
             self.svm.set_account(address, Account(lamports, b"", SYSTEM, False, 0))
         size = loader.BUFFER_HEADER + elf.size
         place = Place(address, seed, lamports, None)
-        order = creation(place, self.key, self.key, size, self.rent(size))
-        assert self.send(*order.instructions) is None
+        make = creation(place, Terms(self.key, self.key, self.rent(size), v1=True), elf.size)
+        assert self.send(*make) is None
         step = loader.WRITE_PAYLOAD
         for start in range(0, len(data), 3 * step):
             writes = [

@@ -14,7 +14,7 @@ from solders.transaction import VersionedTransaction
 from cbctl.clients.solana.failures import RpcRefusal, TransactionFailed, Unreachable
 from cbctl.clients.solana.rpc import Rpc
 from cbctl.clients.solana.sender import EXPIRY_MARGIN, STALL, Order, Sender
-from cbctl.clients.solana.types import Blockhash, Simulation, Status
+from cbctl.clients.solana.types import Blockhash, Position, Simulation, Status
 from cbctl.errors import CbctlError, Exit
 
 PAYER = Keypair()
@@ -54,11 +54,12 @@ class Chain(Rpc):
     def __post_init__(self) -> None:
         Rpc.__init__(self, "http://localhost")
 
-    def block_height(self) -> int:
-        return int(self.pace.now / 0.2)
+    def position(self) -> Position:
+        height = int(self.pace.now / 0.2)
+        return Position(height + 7, height)
 
     def blockhash(self) -> Blockhash:
-        height = self.block_height()
+        height = self.position().height
         return Blockhash(str(Hash(height.to_bytes(32, "little"))), height + LIFE)
 
     def send(self, wire: bytes, *, preflight: bool, once: bool = False) -> None:
@@ -68,16 +69,18 @@ class Chain(Rpc):
             self.signed.append(signature)
         outcome = self.outcomes.pop(0) if self.outcomes else "lands"
         if outcome == "lands":
-            self.landed.setdefault(signature, Status(self.block_height(), None, True))
+            self.landed.setdefault(signature, Status(self.position().slot, None, True))
         elif outcome == "lands, answer lost":
-            self.landed.setdefault(signature, Status(self.block_height(), None, True))
+            self.landed.setdefault(signature, Status(self.position().slot, None, True))
             raise Unreachable("cut", where="localhost")
         elif isinstance(outcome, Status):
             self.landed[signature] = outcome
         elif isinstance(outcome, Exception):
             raise outcome
 
-    def statuses(self, signatures: Any, *, history: bool = False) -> list[Status | None]:
+    def statuses(
+        self, signatures: Any, *, history: bool = False, since: int = 0
+    ) -> list[Status | None]:
         if self.silent:
             outcome = self.silent.pop(0)
             if outcome is not None:
@@ -173,9 +176,10 @@ def test_late_arrival_is_seen_by_the_last_look(chain: Chain) -> None:
 
 def test_without_the_last_look_nothing_is_signed_anew(chain: Chain) -> None:
     chain.outcomes = [LOST] * 100
-    chain.silent = [DOWN] * 2_000
-    with pytest.raises(Unreachable):
+    chain.silent = [DOWN] * 9_000
+    with pytest.raises(CbctlError) as caught:
         sender(chain).one(order())
+    assert caught.value.exit == Exit.TIMEOUT
     assert len(chain.signed) == 1
 
 
@@ -183,12 +187,12 @@ def test_seen_but_unconfirmed_is_waited_for_past_its_expiry(chain: Chain) -> Non
     chain.outcomes = [Status(3, None, False)]
     original, looks = chain.statuses, 0
 
-    def statuses(signatures: Any, *, history: bool = False) -> list[Status | None]:
+    def statuses(signatures: Any, *, history: bool = False, since: int = 0) -> list[Status | None]:
         nonlocal looks
         looks += history
         if looks == 3:
             chain.landed = {one: Status(3, None, True) for one in chain.landed}
-        return original(signatures, history=history)
+        return original(signatures, history=history, since=since)
 
     chain.statuses = statuses  # type: ignore[method-assign]
     chain.outcomes += [LOST] * 100

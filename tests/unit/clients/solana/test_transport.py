@@ -246,3 +246,40 @@ def test_nothing_is_logged(serve: Serve, caplog: pytest.LogCaptureFixture) -> No
 )
 def test_loopback(url: str, loopback: bool) -> None:
     assert Rpc(url).loopback is loopback
+
+
+def test_endpoint_that_refuses_its_key_is_passed_over(serve: Serve) -> None:
+    refusing = serve(*[reply(b"{}", "401 Unauthorized")] * 2)
+    well = serve(ok("genesis"), ok(7), ok(3))
+    rpc = Rpc([refusing.url, well.url])
+    assert rpc.rent(5) == 3
+    assert rpc.host.endswith(str(well.port))
+    rpc.close()
+
+
+def test_all_endpoints_refuse_their_keys(serve: Serve) -> None:
+    urls = [serve(*[reply(b"{}", "401 Unauthorized")] * 2).url for _ in range(2)]
+    rpc = Rpc(urls)
+    with pytest.raises(CbctlError) as caught:
+        rpc.rent(5)
+    assert caught.value.exit == Exit.CREDENTIALS
+    assert SECRET not in str(caught.value)
+    rpc.close()
+
+
+def test_airdrop_is_asked_of_one_endpoint_only(serve: Serve) -> None:
+    dying, well = serve(ok("genesis"), ok(7), None), serve(ok("genesis"), ok(7))
+    rpc = Rpc([dying.url, well.url], patience=5)
+    with pytest.raises(Unreachable):
+        rpc.airdrop(Keypair().pubkey(), 5)
+    assert len(well.requests) == 2  # its identity, and how far it is
+    rpc.close()
+
+
+def test_looks_at_once_are_patient_where_one_found_nothing(serve: Serve) -> None:
+    server = serve(reply(b"", "503 Busy"), ok(9))
+    waits: list[float] = []
+    rpc = Rpc(server.url, patience=5, sleep=waits.append)
+    assert rpc.together(lambda: rpc.rent(5), lambda: "without asking") == [9, "without asking"]
+    assert waits == []
+    rpc.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import random
 import threading
@@ -13,6 +14,8 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
+
+from solders.transaction import VersionedTransaction
 
 
 @dataclass
@@ -114,8 +117,10 @@ def limits(per_second: int, retry_after: str | None) -> Rule:
 
 
 def legacy_only(method: str, params: list[Any], ask: Callable[[], bytes]) -> Answer | None:
-    """A node that knows no transaction of more than 1,232 bytes."""
-    if method != "sendTransaction" or len(base64.b64decode(params[0])) <= 1_232:
+    """A node that knows no transaction of version 1."""
+    if method not in ("sendTransaction", "simulateTransaction"):
+        return None
+    if VersionedTransaction.from_bytes(base64.b64decode(params[0])).version() != 1:
         return None
     error = {"code": -32602, "message": "base64 encoded too large: max 1232 bytes"}
     return Answer(body=json.dumps({"jsonrpc": "2.0", "id": 1, "error": error}).encode())
@@ -150,5 +155,87 @@ def swallows(count: int) -> Rule:
                 left[0] -= 1
                 forgotten.add(params[0])
         return Answer(body=b'{"jsonrpc":"2.0","id":1,"result":"taken"}')
+
+    return rule
+
+
+def moody_statuses() -> Rule:
+    """Of each transaction the status comes late, is then of an unconfirmed one, vanishes, and is
+    repeated as it was, before the truth is told."""
+    looks, lock = dict[str, int](), threading.Lock()
+
+    def rule(method: str, params: list[Any], ask: Callable[[], bytes]) -> Answer | None:
+        if method != "getSignatureStatuses":
+            return None
+        answer = json.loads(ask())
+        values = answer["result"]["value"]
+        with lock:
+            for at, signature in enumerate(params[0]):
+                if values[at] is None:
+                    continue
+                looks[signature] = looks.get(signature, 0) + 1
+                if looks[signature] in (1, 2, 4):
+                    values[at] = None
+                elif looks[signature] in (3, 5):
+                    values[at]["confirmationStatus"] = "processed"
+        return Answer(body=json.dumps(answer).encode())
+
+    return rule
+
+
+def behind(slots: int) -> Rule:
+    """A node that has not seen the last so many slots: nothing of what happened in them."""
+
+    def rule(method: str, params: list[Any], ask: Callable[[], bytes]) -> Answer | None:
+        answer = json.loads(ask())
+        result = answer.get("result")
+        if method == "getSlot":
+            answer["result"] = result - slots
+        elif method == "getEpochInfo":
+            result["absoluteSlot"] -= slots
+            result["blockHeight"] -= slots
+        elif isinstance(result, dict) and "context" in result:
+            seen = result["context"]["slot"] = result["context"]["slot"] - slots
+            if method == "getSignatureStatuses":
+                result["value"] = [
+                    None if one is None or one["slot"] > seen else one for one in result["value"]
+                ]
+            wanted = params[-1].get("minContextSlot", 0) if isinstance(params[-1], dict) else 0
+            if seen < wanted:
+                error = {"code": -32016, "message": "Minimum context slot has not been reached"}
+                answer = {"jsonrpc": "2.0", "id": 1, "error": error}
+        return Answer(body=json.dumps(answer).encode())
+
+    return rule
+
+
+def of_another_cluster(method: str, params: list[Any], ask: Callable[[], bytes]) -> Answer | None:
+    if method != "getGenesisHash":
+        return None
+    genesis = "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG"
+    return Answer(body=json.dumps({"jsonrpc": "2.0", "id": 1, "result": genesis}).encode())
+
+
+def dies_after(requests: int) -> Rule:
+    """Answers so many requests and then none."""
+    left = itertools.count(requests, -1)
+
+    def rule(method: str, params: list[Any], ask: Callable[[], bytes]) -> Answer | None:
+        return None if next(left) > 0 else Answer(body=None)
+
+    return rule
+
+
+def at_write(number: int, happens: Callable[[], None]) -> Rule:
+    """Something happens right before the n-th large transaction arrives; the first one makes the
+    buffer."""
+    seen, lock = itertools.count(1), threading.Lock()
+
+    def rule(method: str, params: list[Any], ask: Callable[[], bytes]) -> Answer | None:
+        if method == "sendTransaction" and len(base64.b64decode(params[0])) > 1_232:
+            with lock:
+                if next(seen) == number:
+                    happens()
+        return None
 
     return rule

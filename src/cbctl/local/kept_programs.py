@@ -1,0 +1,91 @@
+"""Programs that were on chain, kept for the way back: `<state>/programs/<address>/`.
+
+`<hash>.so` is what was deployed, `<hash>.idl.json` its IDL where that is known, and `kept.json`
+tells in which order. The hash is the one of the chain, without trailing zeros.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cbctl.errors import CbctlError, Exit
+from cbctl.local.files import PRIVATE_FOLDER, write_atomic
+
+_INDEX = "kept.json"
+KEEP = 5  # the newest; a program is at most ten megabytes
+
+
+@dataclass(frozen=True)
+class Kept:
+    """run: which brought it on chain, or found it there"""
+
+    hash: str
+    run: str
+    elf: Path
+    idl: Path | None
+
+
+class Programs:
+    """Those of one address."""
+
+    def __init__(self, state: Path, program: str) -> None:
+        self._folder = state / "programs" / program
+
+    def all(self) -> list[Kept]:
+        """Oldest first; whatever is no longer there is left out."""
+        return [
+            Kept(
+                one["hash"],
+                one["run"],
+                self._elf(one["hash"]),
+                self._idl(one["hash"]) if self._idl(one["hash"]).is_file() else None,
+            )
+            for one in self._read()
+            if self._elf(one["hash"]).is_file()
+        ]
+
+    def keep(self, hash: str, elf: bytes, idl: str | None, run: str) -> None:
+        """The newest from now on. Again with the same hash it only moves to the end."""
+        for folder in (self._folder.parent, self._folder):
+            folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        write_atomic(self._elf(hash), elf)
+        if idl is not None:
+            write_atomic(self._idl(hash), idl.encode())
+        others = [one for one in self._read() if one["hash"] != hash]
+        listed = [*others, {"hash": hash, "run": run}][-KEEP:]
+        write_atomic(self._folder / _INDEX, json.dumps(listed, indent=1).encode())
+        for one in others:
+            if one not in listed:
+                self._elf(one["hash"]).unlink(missing_ok=True)
+                self._idl(one["hash"]).unlink(missing_ok=True)
+
+    def before(self, hash: str) -> Kept | None:
+        """The newest other one."""
+        return next((one for one in reversed(self.all()) if one.hash != hash), None)
+
+    def of(self, hash: str) -> Kept | None:
+        return next((one for one in self.all() if one.hash == hash), None)
+
+    def _read(self) -> list[dict[str, Any]]:
+        path = self._folder / _INDEX
+        try:
+            found = json.loads(path.read_text())
+            return [{"hash": str(one["hash"]), "run": str(one["run"])} for one in found]
+        except FileNotFoundError:
+            return []
+        except (ValueError, TypeError, KeyError):
+            raise CbctlError(
+                "the list of kept programs is damaged",
+                exit=Exit.REFUSED,
+                where=str(path),
+                fix="remove it; then the way back is to deploy the former file by --elf",
+            ) from None
+
+    def _elf(self, hash: str) -> Path:
+        return self._folder / f"{hash}.so"
+
+    def _idl(self, hash: str) -> Path:
+        return self._folder / f"{hash}.idl.json"

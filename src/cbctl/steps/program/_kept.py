@@ -1,0 +1,43 @@
+"""Keeps what a deploy brings on chain and what it replaces, for `program.rollback`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cbctl.engine.step import Context
+from cbctl.local.kept_programs import Programs
+from cbctl.steps.program._material import read_text
+
+if TYPE_CHECKING:
+    from solders.pubkey import Pubkey
+
+    from cbctl.clients.solana.elf import Elf
+    from cbctl.clients.solana.onchain import OnChain
+    from cbctl.clients.solana.rpc import Rpc
+
+
+def keep_former(
+    ctx: Context, node: Rpc, state: Path | None, program: Pubkey, chain: OnChain
+) -> None:
+    """Before it is replaced. Somebody else may have deployed it, so the chain is read."""
+    if state is None or chain.state != "deployed":
+        return
+    kept = Programs(state, str(program))
+    if (known := kept.of(chain.hash)) is not None:
+        idl = None if known.idl is None else known.idl.read_text()
+        kept.keep(chain.hash, known.elf.read_bytes(), idl, known.run)
+        return
+    from cbctl.clients.solana import loader
+
+    account = node.account(loader.programdata_address(program))
+    found = loader.parse(account.data) if account is not None else None
+    if isinstance(found, loader.ProgramData):
+        kept.keep(chain.hash, found.elf, None, ctx.run)
+
+
+def keep_new(ctx: Context, state: Path | None, program: Pubkey, elf: Elf, idl: Path | None) -> None:
+    """Once it is on chain and its bytes were compared."""
+    if state is not None:
+        text = None if idl is None else read_text(idl)
+        Programs(state, str(program)).keep(elf.hash, elf.data, text, ctx.run)

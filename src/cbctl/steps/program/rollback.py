@@ -1,0 +1,42 @@
+"""Brings a program back to the one before: an upgrade to a file that was kept.
+
+Which one is chosen when the command is given (`wiring.program`), so that a run that is resumed goes
+on with the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from cbctl.engine.step import Blocked, Context, Observation, PlanVerdict
+from cbctl.steps.program import _material as material
+from cbctl.steps.program._deploy_facts import Facts, Inputs
+from cbctl.steps.program.deploy import Deploy
+
+
+class Rollback(Deploy):
+    summary: ClassVar[str] = "Bring the program back to the one before"
+
+    def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
+        """`idl` is that of the kept program, `api_idl` of the one that is left: the accounts that
+        this one has written must be those that the kept one knows."""
+        seen = super().observe(ctx, dataclasses.replace(inputs, api_idl=None))
+        lost = material.unreadable(inputs.idl, inputs.api_idl)
+        accounts = tuple(one for one in lost if one.startswith("the account"))
+        facts = dataclasses.replace(seen.facts, unreadable=accounts)
+        return Observation(facts, seen.evidence)
+
+    def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
+        if facts.answers and facts.state != "deployed":
+            return Blocked(f"{facts.program_id} is {facts.state}: there is nothing to go back from")
+        if facts.unreadable:
+            return Blocked(
+                "the program to go back to cannot read accounts that this one has written: "
+                + "; ".join(facts.unreadable),
+                "go forward instead: mend the program and upgrade",
+            )
+        return super().plan(inputs, facts)
+
+
+STEP = Rollback()

@@ -1,0 +1,185 @@
+"""One step as a command: `cbctl program extend` is a run of `program.extend` alone.
+
+What a step needs and the command line does not give comes from the environment's settings, by the
+name of the input. The run keeps what was given, so that a resume makes the same job again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cbctl import __version__
+from cbctl.config.reference import parse
+from cbctl.config.show import canonical
+from cbctl.config.types import Reference
+from cbctl.config.wallets import SOLANA_CLI, wallet_reference
+from cbctl.engine.canonical import sha256
+from cbctl.engine.event import Event
+from cbctl.engine.job import Ended, Job
+from cbctl.engine.plan import Node, Outcomes, Plan
+from cbctl.engine.step import After, Json
+from cbctl.engine.world import World
+from cbctl.errors import CbctlError, Exit
+from cbctl.runbook import catalogue, expression
+from cbctl.runbook.inputs import BadInput, bind
+from cbctl.wiring.clusters import MAINNET
+from cbctl.wiring.jobs import addresses
+from cbctl.wiring.view import program_address, view_of
+from cbctl.wiring.workplace import Workplace
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "program": {
+        "rpc": "${env.chain.rpc}",
+        "genesis_hash": "${env.chain.genesis_hash}",
+        "cluster": "${env.chain.cluster}",
+        "keep": "${env.state}",
+        "program_id": "${env.program.address}",
+        "program_keypair": "${env.program.keypair}",
+        "wallet": "${env.program.wallet}",
+        "elf": "${env.program.elf}",
+        "idl": "${env.program.idl}",
+        "multisig": "${env.program.multisig}",
+        # no other step of this run starts the cluster or deploys the program
+        "chain_step": "",
+        "program_step": "",
+    },
+    "program.init": {
+        "instruction": "${env.program.initialize.instruction}",
+        "account": "${env.program.initialize.account}",
+        "arguments": "${env.program.initialize.arguments}",
+        "at": "${env.program.initialize.at}",
+        "accounts": "${env.program.initialize.accounts}",
+        "allowed": "${env.program.initialize.allowed}",
+        "changed_by": "${env.program.initialize.changed_by}",
+    },
+    "program.pause": {"call": "${env.program.pause}"},
+    "program.unpause": {"call": "${env.program.unpause}"},
+}
+"""Where the inputs of steps come from, by subject and by step: plain values and references to the
+environment, as in the `with:` of a runbook."""
+
+
+def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
+    """The job that carries out one step.
+
+    given  inputs from the command line, plain data; references as their text
+    """
+    if step in ("program.deploy", "program.upgrade") and work.env.chain.cluster == MAINNET:
+        raise CbctlError(
+            "this cbctl does not bring new bytes to mainnet-beta: it cannot prove yet by which "
+            "tools a file was built, and that the keys have a fresh backup",
+            exit=Exit.REFUSED,
+            where=work.env.name,
+        )
+    loaded = catalogue.step(step)
+    if not work.env.chain.rpc and "rpc" in {f.name for f in dataclasses.fields(loaded.inputs)}:
+        raise CbctlError(
+            "the URL of this cluster is not kept: it may hold a key",
+            exit=Exit.USAGE,
+            where=work.env.name,
+            fix="give the same command again with its --cluster URL: it goes on from there",
+        )
+    words = step.replace(".", " ").replace("_", " ")
+
+    def make_inputs(_: Outcomes) -> Any:
+        try:
+            return bind(loaded.inputs, values_of(work, step, loaded.inputs, given))
+        except (BadInput, expression.BadExpression) as error:
+            raise CbctlError(str(error), exit=Exit.USAGE, where=f"cbctl {words}") from None
+
+    identity: dict[str, Json] = {
+        "cbctl": __version__,
+        "runbook": sha256({"step": step, "given": dict(given)}),
+        "configuration": sha256(canonical(work.env)),
+        "release": None,
+    }
+    id = step.partition(".")[2].replace("_", "-")
+    return Job(
+        kind=words,
+        environment=work.env.name,
+        reason=f"{words} {work.env.name}",
+        nodes=(Node(id, step, loaded, (), (), make_inputs),),
+        identity=identity,
+        selection={"only": [], "skip": [], "release": None, "step": step, "given": dict(given)},
+        left_out=frozenset(),
+        parts=None,
+    )
+
+
+def carry_out_step(
+    work: Workplace, step: str, given: Mapping[str, Json], agree: Callable[[Plan], None]
+) -> tuple[Ended, dict[str, Json]]:
+    """Plans, asks and runs; also what the step's outcome was."""
+    from cbctl.wiring.runs import carry_out
+
+    outcome: dict[str, Json] = {}
+
+    def listening(event: Event) -> None:
+        told = event.data.get("outcome")
+        if event.type == "step.done" and isinstance(told, dict):
+            outcome.update(told)
+        work.world.sink(event)
+
+    world: World = dataclasses.replace(work.world, sink=listening)
+    heard = dataclasses.replace(work, world=world)
+    ended = carry_out(heard, single_job(work, step, given), agree, require=_require_alone)
+    return ended, outcome
+
+
+def _require_alone(plan: Plan) -> None:
+    """A step that would wait for another one waits in vain here."""
+    (planned,) = plan.steps
+    if isinstance(planned.verdict, After):
+        raise CbctlError(
+            "the chain does not answer, or something that must be there first is not",
+            exit=Exit.REFUSED,
+            where=planned.id,
+            fix="cbctl deploy ENV brings up what is on this machine",
+        )
+
+
+def values_of(
+    work: Workplace, step: str, inputs: type[Any], given: Mapping[str, Json]
+) -> dict[str, Any]:
+    """What the inputs of a step are bound from: what is given first; then the settings, where the
+    step has an input of that name."""
+    names = {field.name for field in dataclasses.fields(inputs)}
+    subject = step.partition(".")[0]
+    settings = {**SETTINGS.get(subject, {}), **SETTINGS.get(step, {})}
+    view = view_of(work)
+    if "program_id" in names:  # reads a keypair where there is no id, so only for who asks
+        view["program"] = {**view["program"], "address": program_address(work)}
+    roots = {"env": view}
+    found = {
+        name: expression.resolve(value, roots)
+        for name, value in settings.items()
+        if name in names and name not in given and _is_set(value, roots)
+    }
+    for name, value in given.items():
+        found[name] = _revived(value)
+    if "wallet" in names and found.get("wallet") is None:
+        found["wallet"] = parse(wallet_reference(SOLANA_CLI))
+    resolved: dict[str, Any] = addresses(work, found)
+    return resolved
+
+
+def _is_set(value: Any, roots: Mapping[str, Any]) -> bool:
+    """Whether the settings have it: a section that is left out has nothing below it."""
+    path = expression.reference(value) if isinstance(value, str) else None
+    if path is None:
+        return True
+    for length in range(1, len(path.parts) + 1):
+        part = expression.Path(path.root, path.parts[:length])
+        if expression.follow(part, roots) is None:
+            return False
+    return True
+
+
+def _revived(value: Any) -> Any:
+    """A reference that was written down as its text."""
+    if isinstance(value, str):
+        found: Reference | None = parse(value, setting="command line")
+        return value if found is None else found
+    return value
