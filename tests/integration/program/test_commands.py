@@ -59,6 +59,9 @@ def test_a_life(house: House) -> None:
 
     house.run("init").ended()
     assert house.field("fee_bps") == 250
+    rows = dict(line.split(None, 1) for line in house.run("show").ended().out.splitlines())
+    assert (rows["fee_bps"], rows["total_markets"]) == ("250", "0")  # nothing is left out
+    assert (rows["sol.min_bet"], rows["reserve"]) == ("1000000", "120 times 0")
     house.run("verify").ended()
     assert house.run("init", "--output", "json").ended().json["result"] == "unchanged"
 

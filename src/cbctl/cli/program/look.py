@@ -22,6 +22,7 @@ from cbctl.cli.step import Asked, wallet_text
 from cbctl.errors import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from cbctl.wiring.program import Opened
@@ -63,9 +64,20 @@ def show(
         "room": f"{data['capacity']:,} bytes",
         "locked": money(data["lamports"]),
     }
-    for name, value in (data["account"] or {}).items():
-        lines[f"  {name}"] = value
-    print_text("\n".join(f"{name:<24} {value}" for name, value in lines.items() if value))
+    lines = {name: value for name, value in lines.items() if value not in (None, "")}
+    lines.update(_fields("  ", data["account"] or {}))
+    print_text("\n".join(f"{name:<24} {value}" for name, value in lines.items()))
+
+
+def _fields(before: str, account: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The fields of an account, those of a struct inside it by dotted names."""
+    for name, value in account.items():
+        if isinstance(value, dict):
+            yield from _fields(f"{before}{name}.", value)
+        elif isinstance(value, list) and len(value) > 4 and len(set(map(str, value))) == 1:
+            yield before + name, f"{len(value)} times {value[0]}"
+        else:
+            yield before + name, value
 
 
 def verify(
