@@ -6,12 +6,9 @@ records/ logs/ artifacts/ postgres/ redis/ chain/ runs/ releases/`.
 
 from __future__ import annotations
 
-import errno
-import grp
 import hashlib
 import hmac
 import os
-import pwd
 import re
 import secrets
 import stat
@@ -19,13 +16,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cbctl.errors import FULL, CbctlError, Exit, refusal
+from cbctl.errors import CbctlError, Exit
 from cbctl.local.files import (
     PRIVATE_FOLDER,
     remove_unfinished,
     sync_folder,
     write_atomic,
     write_once,
+)
+from cbctl.local.ownership import (
+    ELSEWHERE,
+    check_private,
+    check_root,
+    not_a_folder,
+    safe_path,
+    unusable,
 )
 
 VERSION = 1
@@ -36,8 +41,6 @@ FOLDERS = (
 _UNDER_LOCK = ("postgres", "redis", "secrets", "services")  # written by who holds the lock alone
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _REFERENCE = re.compile(r"\$\{state:([^}]*)\}")
-_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
-_LINKS = 40  # as many as the kernel follows
 
 
 def root_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -125,15 +128,15 @@ class State:
             path /= name
             if create:
                 _make(path)
-            _check_private(path)
+            check_private(path)
         return cls.at(path)
 
     @classmethod
     def at(cls, path: Path) -> State:
         """The state in a folder that exists (the supervisor's way in)."""
         if safe_path(path) != path:
-            raise _not_a_folder(path)
-        _check_private(path)
+            raise not_a_folder(path)
+        check_private(path)
         _check_version(path)
         key = path / "id"
         try:
@@ -144,7 +147,7 @@ class State:
             if not (path / "version").exists():
                 write_once(path / "version", f"{VERSION}\n".encode())
         except OSError as error:
-            raise _unusable(path, error) from None
+            raise unusable(path, error) from None
         found = path.lstat()
         return cls(path, _key(key), (found.st_dev, found.st_ino))
 
@@ -252,7 +255,7 @@ def own_folder(name: str) -> Path:
     no platform's does."""
     path = _root(root_folder().absolute()) / name
     _make(path)
-    _check_private(path)
+    check_private(path)
     return path
 
 
@@ -266,8 +269,8 @@ def _root(top: Path) -> Path:
     for name in reversed(missing):
         path /= name
         _make(path)
-        _check_private(path)  # in a folder like /tmp somebody else may have been faster
-    _check_root(path)
+        check_private(path)  # in a folder like /tmp somebody else may have been faster
+    check_root(path)
     return path
 
 
@@ -280,7 +283,7 @@ def _make(folder: Path) -> None:
     except FileExistsError:
         return  # what it is, is looked at afterwards
     except OSError as error:
-        raise _unusable(folder, error) from None
+        raise unusable(folder, error) from None
 
 
 def _is_there(path: Path) -> bool:
@@ -289,7 +292,7 @@ def _is_there(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise _unusable(path, error) from None
+        raise unusable(path, error) from None
     return True
 
 
@@ -299,146 +302,7 @@ def is_there(platform: str, environment: str, *, root: Path | None = None) -> bo
     try:
         return path.is_dir()
     except OSError as error:
-        raise _unusable(path, error) from None
-
-
-def _unusable(path: Path, error: OSError) -> CbctlError:
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return CbctlError(
-            f"the state folder is closed to {_user(os.geteuid())}: {error.strerror}",
-            exit=Exit.CREDENTIALS,
-            where=str(path),
-            fix=f"run cbctl as the user whose folder it is, {_ELSEWHERE}",
-        )
-    if error.errno in FULL and (full := refusal(error, str(path))):
-        return full
-    return CbctlError(
-        f"the state folder cannot be made: {error.strerror}",
-        exit=Exit.USAGE,
-        where=str(path),
-        fix="choose another folder with CBCTL_STATE_DIR",
-    )
-
-
-def safe_path(path: Path) -> Path:
-    """An existing absolute path with its links followed, when nobody else can exchange any part.
-
-    Each folder and each link on the way belongs to this user or to root, and no folder can be
-    written by others, except sticky ones, whose entries only their owners can exchange. Errors:
-    Exit.REFUSED, Exit.USAGE for what is not there or leads nowhere.
-    """
-    done, left, links = Path(path.anchor), list(reversed(path.parts[1:])), 0
-    _check_exchange(done)
-    while left:
-        name = left.pop()
-        if name == "..":
-            done = done.parent
-            continue
-        here = done / name
-        try:
-            found = here.lstat()
-            if stat.S_ISLNK(found.st_mode):
-                _check_owner(here, found)
-                links += 1
-                if links > _LINKS:
-                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-                target = here.readlink()
-                if target.is_absolute():
-                    done, target = Path(target.anchor), target.relative_to(target.anchor)
-                left.extend(reversed(target.parts))
-                continue
-        except OSError as error:
-            raise _unusable(here, error) from None
-        if not stat.S_ISDIR(found.st_mode):
-            raise _unusable(here, OSError(errno.ENOTDIR, "this is not a folder"))
-        done = here
-        _check_exchange(done)
-    return done
-
-
-def _check_exchange(folder: Path) -> None:
-    found = folder.lstat()
-    _check_owner(folder, found)
-    others = found.st_mode & _OTHERS_WRITE
-    if others and not found.st_mode & stat.S_ISVTX:
-        if others == stat.S_IWGRP and _alone_in(found.st_gid):
-            return
-        raise _exchangeable(folder, "others can replace what is in this folder")
-
-
-def _check_owner(path: Path, found: os.stat_result) -> None:
-    if found.st_uid not in (os.geteuid(), 0):
-        raise CbctlError(
-            f"this belongs to {_user(found.st_uid)}, who can replace what is below it",
-            exit=Exit.REFUSED,
-            where=str(path),
-            fix="choose a folder of yours with CBCTL_STATE_DIR",
-        )
-
-
-def _alone_in(group: int) -> bool:
-    """Whether it is the group that some systems give each user, whose umask is 002 then."""
-    try:
-        me, found = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(group)
-    except KeyError:
-        return False
-    return found.gr_name == me and set(found.gr_mem) <= {me}
-
-
-def _exchangeable(path: Path, why: str) -> CbctlError:
-    return CbctlError(
-        why,
-        exit=Exit.REFUSED,
-        where=str(path),
-        fix=f"chmod go-w {path} as its owner, {_ELSEWHERE}",
-    )
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
-
-
-_ELSEWHERE = "or choose another folder with CBCTL_STATE_DIR"
-
-
-def _check_root(top: Path) -> None:
-    """A sticky folder of root's, like /tmp, is fine to have our own folder in."""
-    found = top.lstat()
-    if found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX:
-        raise _exchangeable(top, "others can replace what is in this folder")
-
-
-def _check_private(path: Path) -> None:
-    found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode):
-        raise _not_a_folder(path)
-    if found.st_uid != os.geteuid():
-        owner, me = _user(found.st_uid), _user(os.geteuid())
-        raise CbctlError(
-            f"the state folder belongs to {owner}, and this is {me}",
-            exit=Exit.REFUSED,
-            where=str(path),
-            fix=f"run cbctl as {owner}, {_ELSEWHERE}",
-        )
-    if found.st_mode & _OTHERS_WRITE:
-        raise CbctlError(
-            "other users can write in the state folder",
-            exit=Exit.REFUSED,
-            where=str(path),
-            fix=f"look at what is in it, then chmod 700 {path}",
-        )
-
-
-def _not_a_folder(path: Path) -> CbctlError:
-    return CbctlError(
-        "the state folder is not a folder (a link is not followed)",
-        exit=Exit.REFUSED,
-        where=str(path),
-        fix=f"move it away, {_ELSEWHERE}",
-    )
+        raise unusable(path, error) from None
 
 
 def _check_version(path: Path) -> None:
@@ -459,5 +323,5 @@ def _check_version(path: Path) -> None:
             f"the state folder has {shown}, this cbctl works with version {VERSION}",
             exit=Exit.REFUSED,
             where=str(path / "version"),
-            fix=f"use the cbctl that made it, {_ELSEWHERE}, or remove {path} (its data is lost)",
+            fix=f"use the cbctl that made it, {ELSEWHERE}, or remove {path} (its data is lost)",
         )
