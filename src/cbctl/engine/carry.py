@@ -117,7 +117,9 @@ class Carrying:
         try:
             go_on()
         except Stopped as why:
-            p.state, self.stopped = "left", str(why)
+            # a step may note on it what it leaves behind
+            notes = (self.world.text(note) for note in getattr(why, "__notes__", ()))
+            p.state, self.stopped = "left", "; ".join((str(why), *notes))
         except _Failed as failed:
             self._fail(p, phase, failed.error)
 

@@ -77,7 +77,7 @@ def _what(story: Story, result: str, changes: list[Any]) -> str:
             )
         case "cancelled":
             return f"{name} was stopped after {spent}; " + (
-                f"{made} made stay" if changes else "nothing was changed"
+                f"{made} made or begun stay" if changes else "nothing was changed"
             )
         case "refused":
             return f"{name} was refused; nothing was changed"

@@ -47,7 +47,9 @@ def test_stopped_and_continued(net: Localnet, tmp_path: Path, forked: Forked) ->
             process.kill()
         assert process.returncode == 8
         assert b"resume" in err
+        assert b"1 change made or begun stay" in err
         (buffer,) = buffers(net, key)
+        assert f"the buffer {buffer} keeps what was written".encode() in err
         reached.clear()
         done = house.cbctl("resume", "--env", "dev").ended()
     assert f"continuing the buffer {buffer}: " in done.err

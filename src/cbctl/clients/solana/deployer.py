@@ -66,7 +66,12 @@ class Deployer:
         self._demand_possible(chain, program_key)
         sender = Sender(self._rpc, self._payer, self._pace, fees.price)
         writer = Writer(self._rpc, sender, self._authority, self._pace, place, fees)
-        writer.fill(elf)
+        try:
+            writer.fill(elf)
+        except Exception as cut_off:
+            where = f"the buffer {place.address} keeps what was written"
+            cut_off.add_note(f"{where}, and the next run goes on from there")
+            raise
         if chain.state == "absent" and program_key is not None:
             order = self._first(place, program_key, max_len, chain.lamports[0])
             self._finish(sender, order, place, elf)
