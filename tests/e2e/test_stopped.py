@@ -218,7 +218,12 @@ def test_the_terminal_goes_away_and_another_one_takes_over(platform: Platform) -
     """A real terminal, closed in the middle: the run goes on, and is seen from a second one."""
     first = _on_a_terminal(platform, "deploy", "local")
     first.read("redis")
-    wait_until(lambda: "program" in ids(platform.journal(), "step.intent"), "the program's turn")
+
+    def turn() -> bool:
+        first.drain()
+        return "program" in ids(platform.journal(), "step.intent")
+
+    wait_until(turn, "the program's turn")
     first.hang_up()
     second = _on_a_terminal(platform, "runs", "attach", "--env", "local")
     third = platform.start("runs", "attach", "--env", "local", "--events", "ndjson")

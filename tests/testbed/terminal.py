@@ -64,6 +64,11 @@ class Session:
         assert upto in text, f"{upto!r} did not come: {text}"
         return text
 
+    def drain(self) -> None:
+        """Reads what is there: a terminal that nobody reads stops who writes to it."""
+        while select.select([self.main], [], [], 0)[0]:
+            self.seen += os.read(self.main, 65536).decode(errors="replace")
+
     def type(self, text: str) -> None:
         os.write(self.main, text.encode())
 
