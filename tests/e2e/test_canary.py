@@ -58,6 +58,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "localnet reset": ("--env local",),
     "localnet clock advance": ("1m --env local",),
     "localnet clock set": ("2020-01-01 --env local",),
+    "program build": ("--env local",),
+    "program test": ("--env local",),
     "program show": ("--env local", "--cluster http://127.0.0.1:9/KEY"),
     "program verify": ("--env local",),
     "program estimate": ("--env local",),

@@ -153,12 +153,26 @@ class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = None
 
 
+Command = Annotated[tuple[str, ...], Meta(min_length=1)]
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What turns the program's sources into `elf`. Commands are lists of words, run in the folder
+    of this file by no shell."""
+
+    build: Annotated[Command | None, Meta(description="builds `elf` and `idl`")] = None
+    test: Annotated[Command | None, Meta(description="fails when the program is wrong")] = None
+
+
 class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The on-chain program."""
 
     name: Annotated[Name, Meta(description="name of the program, as its IDL has it")]
     elf: Annotated[Path, Meta(description="the built program (.so)")]
     idl: Annotated[Path, Meta(description="its interface description (.json)")]
+    source: Annotated[
+        Source | None, Meta(description="for `cbctl program build` and `cbctl program test`")
+    ] = None
     id: Annotated[
         Value | None, Meta(description="address; without it, the public key of `keypair`")
     ] = None
