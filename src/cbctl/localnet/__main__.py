@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 import time
@@ -145,9 +146,20 @@ def _options(arguments: argparse.Namespace) -> Options:
     )
 
 
-async def _run(state: StateFolder, host: str, port: int, access: Access, options: Options) -> None:
+def _reserve(host: str, port: int, folder: Path) -> ports.Ports:
+    """The ports, before the folder is touched."""
+    try:
+        return ports.reserve(host, port)
+    except Stop:
+        if os.path.exists(folder / "lock"):  # noqa: PTH110 - False where it may not be asked
+            StateFolder(folder).close()  # if this localnet is what has them, that says more
+        raise
+
+
+async def _run(
+    state: StateFolder, host: str, port: int, both: ports.Ports, access: Access, options: Options
+) -> None:
     started = time.monotonic()
-    both = ports.reserve(host, port)
     stop = asyncio.Event()
     failure: list[Stop] = []
 
@@ -207,9 +219,10 @@ def main(argv: list[str] | None = None) -> int:
         arguments = _arguments(sys.argv[1:] if argv is None else argv)
         options = _options(arguments)
         options.wanted()  # refused before the folder is touched
+        both = _reserve(arguments.host, arguments.port, arguments.state)
         state = StateFolder(arguments.state)
         access = Access(frozenset(arguments.allow_host), frozenset(arguments.allow_origin))
-        asyncio.run(_run(state, arguments.host, arguments.port, access, options))
+        asyncio.run(_run(state, arguments.host, arguments.port, both, access, options))
     except Stop as stop:
         print(f"error: {stop}", file=sys.stderr)
         return stop.exit_code

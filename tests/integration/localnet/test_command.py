@@ -315,6 +315,7 @@ def test_wrong_use_is_said(shell: Shell, run: Run) -> None:
         done = shell(*words)
         assert done.exit == code, (words, done)
         assert what in done.err, (words, done)
+    assert not (shell.folder / "other").exists()
     assert (shell.folder / "notes").read_text() == "mine"
     assert shell("snapshot", "notes", "--force").exit == 0
     assert shell.rpc("localnet_snapshots") == []
