@@ -27,9 +27,8 @@ def wallet_reference(form: str, folder: Path | None = None) -> str:
             "a Ledger signs one transaction at a time by hand, and a deploy has many",
             exit=Exit.REFUSED,
             where=form,
-            fix="make it a member of a multisig that is the upgrade authority: chunks are then "
-            "written by an ordinary wallet, and one transaction is left to sign "
-            "(cbctl program upgrade --multisig ADDRESS)",
+            fix="make it a member of a multisig, and that the upgrade authority "
+            "(cbctl program authority set --to VAULT --multisig ADDRESS)",
         )
     if kind in ("env", "kms") and name:
         text = f"${{{kind}:{name}}}"

@@ -163,11 +163,12 @@ def _done(node: Rpc, plan: Plan) -> bool:
 
 def rehearse(node: Rpc, plan: Plan, payer: Pubkey | None = None) -> str | None:
     """What the cluster says to the instruction without carrying it out; None: it would succeed."""
-    from cbctl.clients.solana.exported import unsigned
     from cbctl.clients.solana.failures import explain
+    from cbctl.clients.solana.transaction import compile_message, unsigned
 
-    wanted = unsigned([wire(plan)], payer or plan.wallet, node.blockhash().hash)
-    answer = node.simulate(wanted, signed=False)  # whatever blockhash the node knows
+    blockhash = node.blockhash().hash
+    wanted = compile_message([wire(plan)], payer or plan.wallet, blockhash, None)
+    answer = node.simulate(unsigned(wanted), signed=False)  # whatever blockhash the node knows
     if answer.err is None:
         return None
     if answer.err == "AccountNotFound":
