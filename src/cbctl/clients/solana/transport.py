@@ -160,8 +160,9 @@ class Transport:
             raise Unreachable(what, where=self.host) from None
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            # Only the kind: what libraries write may quote the URL.
-            what = f"{method} failed ({type(error).__name__})"
+            # The system's words, else only the kind: what libraries write may quote the URL.
+            why = getattr(error, "strerror", None) or type(error).__name__
+            what = f"{method} failed: {why}"
             raise Unreachable(what, where=self.host) from None
         finally:
             if response is not None:  # it holds the socket where the server ends the connection

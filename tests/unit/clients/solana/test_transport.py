@@ -183,6 +183,14 @@ def test_nobody_listens() -> None:
     assert waits == []
 
 
+def test_a_name_that_nobody_knows() -> None:
+    rpc = Rpc("http://nobody.invalid:8899/KEY")
+    with pytest.raises(Unreachable, match=r"getSlot failed: .*[Nn]ame") as caught:
+        rpc.slot()
+    assert "KEY" not in str(caught.value)
+    rpc.close()
+
+
 def test_patience(serve: Serve) -> None:
     """What the server asks for is waited for, else longer each time, until patience ends."""
     clock = [0.0]
