@@ -37,6 +37,13 @@ def test_a_saved_plan_a_freeze_and_the_way_back(deployed: Platform) -> None:
     why = deployed.run("why", result["run"], "--env", "local").ended(0)
     assert "the cup needs this" in why.out
 
+    # A step alone is held back as well; stopping the program is not.
+    alone = ("program", "extend", "--capacity", "90000", "--env", "local")
+    refused = deployed.run(*alone).refused(7, "final of the cup", "cbctl deploy local, which takes")
+    assert "--override freeze" not in refused.err  # it has no such option
+    deployed.run("program", "pause", "--env", "local").ended(0)
+    deployed.run("program", "unpause", "--env", "local").refused(7, "final of the cup")
+
     # Frozen still: the way back is open, and says what it went past.
     back = deployed.run("rollback", "local").ended(0)
     assert "past the rule freeze" in back.err and "never held back" in back.err
@@ -44,6 +51,7 @@ def test_a_saved_plan_a_freeze_and_the_way_back(deployed: Platform) -> None:
     entries = deployed.run("audit", "list", "--env", "local", "-o", "json").ended(0).json
     (entry,) = [e for e in entries if e["what"] == "rollback"]
     assert "past freeze" in entry["reason"]
+    assert not [e for e in entries if "policy changed" in e["reason"]]
     deployed.run("audit", "verify", "--env", "local").ended(0)
 
     # Done, it counts no more; nor does it when something changed.

@@ -27,6 +27,7 @@ BACKUPS = "backups/history"
 Rule = Literal["freeze", "window", "approval", "backup", "digests"]
 RULES: tuple[Rule, ...] = ("freeze", "window", "approval", "backup", "digests")
 
+DEPLOY = "deploy"
 NEVER_HELD = frozenset({"rollback", "program rollback", "program pause"})
 """Kinds of runs that lead back to safety. A resume goes on with what was let through before."""
 
@@ -273,15 +274,18 @@ def require_digests(inputs: Any, step: str) -> None:
             )
 
 
-def refusal(found: Sequence[Objection], environment: str) -> CbctlError:
+def refusal(found: Sequence[Objection], environment: str, kind: str = DEPLOY) -> CbctlError:
     """All of it in one error, with every rule that has to be satisfied or overridden."""
     names = " ".join(f"--override {o.rule}" for o in found)
     fixes = "; ".join(dict.fromkeys(o.fix for o in found))
+    way = f"to go past it: {names} --reason WHY"
+    if kind != DEPLOY:
+        way = f"or by cbctl deploy {environment}, which takes approvals and --override"
     return CbctlError(
         "; ".join(f"{o.rule}: {o.why}" for o in found),
         exit=Exit.REFUSED,
         where=f"policy of {environment}",
-        fix=f"{fixes}; to go past it: {names} --reason WHY",
+        fix=f"{fixes}; {way}",
     )
 
 

@@ -84,7 +84,7 @@ def job(
         undo=work.env.policy.undo_on_failure,
         replaces=replaces,
         sources={} if target else sources(work),
-        rules=_rules(work),
+        rules=rules(work),
     )
 
 
@@ -110,7 +110,8 @@ def sources(work: Workplace) -> dict[str, str]:
     return found
 
 
-def _rules(work: Workplace) -> dict[str, Json]:
+def rules(work: Workplace) -> dict[str, Json]:
+    """The policy that a run is judged by, as its first record keeps it."""
     found = plain(work.env.policy)
     assert isinstance(found, dict)
     return found

@@ -93,7 +93,7 @@ def let_through(work: Workplace, job: Job, plan: Plan, override: Override) -> Jo
         else:
             held.append(objection)
     if held:
-        raise policy.refusal(held, work.env.name)
+        raise policy.refusal(held, work.env.name, job.kind)
     if work.env.policy.digests_only and "digests" in override.rules:
         why = "images named by a tag are taken"
         passed.append(Passed("digests", why, "override", override.reason))

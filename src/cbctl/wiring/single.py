@@ -25,7 +25,7 @@ from cbctl.errors import CbctlError, Exit
 from cbctl.runbook import catalogue, expression
 from cbctl.runbook.inputs import BadInput, bind
 from cbctl.wiring.clusters import MAINNET
-from cbctl.wiring.jobs import addresses
+from cbctl.wiring.jobs import addresses, rules
 from cbctl.wiring.view import program_address, view_of
 from cbctl.wiring.workplace import Workplace
 
@@ -105,6 +105,7 @@ def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
         selection={"only": [], "skip": [], "release": None, "step": step, "given": dict(given)},
         left_out=frozenset(),
         parts=None,
+        rules=rules(work),
     )
 
 
