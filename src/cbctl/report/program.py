@@ -135,7 +135,9 @@ def idl_differences(published: str, file: str) -> dict[str, Any]:
 def _kind(authority: Pubkey | None) -> str:
     if authority is None:
         return "nobody: it is immutable"
-    return "a key" if authority.is_on_curve() else "no key: the vault of a multisig"
+    return (
+        "a key" if authority.is_on_curve() else "no key: a program signs for it, such as a multisig"
+    )
 
 
 def _hash_of(elf: Path) -> str | None:

@@ -119,11 +119,20 @@ def test_room_buffers_authority_and_the_end(house: House, tmp_path: Path) -> Non
     house.run("deploy").refused(7, "can never be used again")
 
 
+ADDRESSES_ON_THE_CURVE = (
+    "11111111111111111111111111111111",  # also what an empty setting becomes
+    "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA",
+    "SysvarC1ock11111111111111111111111111111111",
+)
+
+
 def test_nobody_is_handed_a_program_by_mistake(house: House) -> None:
     house.run("deploy").ended()
     for to, why in (
         (str(programdata_address(house.program.pubkey())), "not proved to be a multisig's vault"),
         ("nonsense", "is not an address"),
+        *((known, "nobody holds its key") for known in ADDRESSES_ON_THE_CURVE),
+        (house.id, "nobody holds its key"),
     ):
         done = house.run("authority", "set", "--to", to, "--confirm", house.id)
         assert done.exit in (7, 64) and why in done.err, done
@@ -164,6 +173,9 @@ def test_wallets(house: House, tmp_path: Path) -> None:
     write(tmp_path / "other.json", other)
     assert house.run(*drop, "--wallet", "other.json").ended().json["result"] == "succeeded"
     assert house.balance(other.pubkey()) == 1_500_000_000
+
+    greedy = house.run("airdrop", "900000000", "--wallet", "other.json")  # more than there is
+    greedy.refused(5, "the faucet could not pay", "ask it for less")
 
     text = json.dumps(list(bytes(other)))
     house.run(*drop, "--wallet", "env:KEY", KEY=text).ended()

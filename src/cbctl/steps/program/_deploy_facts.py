@@ -141,7 +141,7 @@ def blocked_by(inputs: Inputs, facts: Facts) -> Blocked | None:
     if facts.elf_problem:
         return Blocked(
             f"{inputs.elf.name} is not a program that could be deployed: {facts.elf_problem}",
-            "build it again: cargo build-sbf --arch v3",
+            "name the file that was built, or build it again: cbctl program build",
         )
     if facts.genesis_hash and (
         why := target.wrong_cluster(inputs.genesis_hash, facts.genesis_hash)

@@ -234,9 +234,17 @@ def fund(ctx: Context, node: Rpc, payer: Pubkey, needed: int, airdrop: int) -> N
             break
         ctx.fence()
         ctx.progress(f"asking the faucet for {airdrop:,} lamports")
-        node.airdrop(payer, airdrop)
+        signature = node.airdrop(payer, airdrop)
         until = ctx.monotonic() + FAUCET_WAIT
         while node.balance(payer) <= balance and ctx.monotonic() < until:
+            (status,) = node.statuses([signature])
+            if status is not None and status.err is not None:
+                raise CbctlError(
+                    f"the faucet could not pay {airdrop:,} lamports",
+                    where=node.host,
+                    exit=Exit.REFUSED,
+                    fix="ask it for less",
+                )
             ctx.sleep(node.poll)
     missing = needed - node.balance(payer)
     if missing > 0:

@@ -64,8 +64,11 @@ class AuthoritySet(Act[Inputs]):
                 f"the wallet is {wallet}",
                 "give the wallet that is the authority: --wallet",
             )
-        if new is not None and (why := unusable(ctx, node, new, inputs.multisig)):
-            return acts.blocked(program, why, FIX)
+        # who signs too has proved to hold the key
+        if new is not None and inputs.to_wallet is None:
+            why = unusable(ctx, node, new, inputs.multisig)
+            if why is not None:
+                return acts.blocked(program, why, FIX)
         after = str(new) if new else "nobody: immutable, for ever"
         return acts.change(program, ("upgrade authority", str(chain.authority), after))
 
@@ -91,9 +94,15 @@ FIX = (
 
 def unusable(ctx: Context, node: Rpc, new: Pubkey, multisig: str | Reference | None) -> str | None:
     """Why that address could never sign an upgrade, None when it can."""
+    from solders.system_program import ID as SYSTEM
+
     from cbctl.clients.solana import squads
 
     if new.is_on_curve():
+        # So are the addresses of the system program, of sysvars and of most programs.
+        account = node.account(new)
+        if new == SYSTEM or (account is not None and account.owner != SYSTEM):
+            return f"{new} belongs to a program or to the cluster: nobody holds its key"
         return None
     if multisig is None:
         return f"{new} is no key that can sign, and it is not proved to be a multisig's vault"
