@@ -14,7 +14,7 @@ import typer
 
 from cbctl.cli.ask import confirm, confirm_name
 from cbctl.cli.options import Events, Output
-from cbctl.cli.results import print_data, print_text, write
+from cbctl.cli.results import print_data, print_fields, print_text, write
 from cbctl.engine.clock import stamp
 from cbctl.engine.event import Event
 from cbctl.engine.plan import Plan, describe
@@ -74,6 +74,8 @@ def run(
             print_data({**summary(ended), **outcome()}, output)
         elif ended.exit is Exit.DONE and events is Events.NONE:
             afterwards(place)
+        elif ended.result == "waiting" and ended.error and events is Events.NONE:
+            print_fields(ended.error.evidence)  # what whoever it waits for needs
     except CbctlError as error:  # the run is over: its end is what the exit code tells
         show_error(error, sys.stderr)
     raise typer.Exit(int(ended.exit))

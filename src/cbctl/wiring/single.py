@@ -40,6 +40,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "wallet": "${env.program.wallet}",
         "elf": "${env.program.elf}",
         "idl": "${env.program.idl}",
+        "authority": "${env.program.authority}",
         "multisig": "${env.program.multisig}",
         # no other step of this run starts the cluster or deploys the program
         "chain_step": "",
@@ -112,14 +113,14 @@ def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
 def carry_out_step(
     work: Workplace, step: str, given: Mapping[str, Json], agree: Callable[[Plan], None]
 ) -> tuple[Ended, dict[str, Json]]:
-    """Plans, asks and runs; also what the step's outcome was."""
+    """Plans, asks and runs; also what the step's outcome was, or what it waits for."""
     from cbctl.wiring.runs import carry_out
 
     outcome: dict[str, Json] = {}
 
     def listening(event: Event) -> None:
-        told = event.data.get("outcome")
-        if event.type == "step.done" and isinstance(told, dict):
+        told = event.data.get({"step.waiting": "evidence"}.get(event.type, "outcome"))
+        if event.type in ("step.done", "step.waiting") and isinstance(told, dict):
             outcome.update(told)
         work.world.sink(event)
 
