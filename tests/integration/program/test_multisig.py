@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +19,12 @@ from solders.pubkey import Pubkey
 from solders.transaction import Transaction, VersionedTransaction
 from solders.transaction_metadata import TransactionMetadata
 from tests.integration.program.commands import Done, House
-from tests.integration.program.support import ELF, SOL, Localnet, variant
+from tests.integration.program.support import SMALL_ELF, SOL, Localnet, locked, variant
 from tests.integration.program.test_commands import FEE, wait_for_buffer
+from tests.integration.program.test_deploy_killed import REQUESTS, SEED, Killer
 from tests.testbed.forked import Forked
 from tests.testbed.multisig import account_file, multisig_account, signed
+from tests.testbed.unreliable import Proxy
 
 from cbctl.clients.solana import base58, loader, squads
 from cbctl.clients.solana.buffers import owned
@@ -47,13 +50,14 @@ class Shared(House):
     """A program that was initialized, and then handed to a multisig."""
 
     def hand_over(self, to: Pubkey, *proof: str, section: str) -> None:
+        self.build(0)
         self.run("deploy").ended()
         self.run("authority", "set", "--to", str(to), *proof, "--confirm", self.id).ended()
         self.configure(section)
 
     def build(self, tail: int) -> str:
         """Another program in the place of the one before; its hash."""
-        data = variant(self.folder, tail).read_bytes()
+        data = variant(self.folder, tail, elf=SMALL_ELF).read_bytes()
         (self.folder / "program.so").write_bytes(data)
         return executable_hash(data)
 
@@ -137,7 +141,7 @@ def test_an_upgrade_that_others_sign(house: Shared, key: Keypair) -> None:
 
     # back to the one before is proposed too; what the new one looked like is known
     back = house.waits("rollback")
-    assert back["outcome"]["hash"] == executable_hash(ELF.read_bytes())
+    assert back["outcome"]["hash"] == executable_hash(SMALL_ELF.read_bytes())
     house.asked(key, back["outcome"])
     house.cbctl("resume", "--env", "dev").ended()
     assert house.run("show", "--output", "json").ended().json["hash"] == back["outcome"]["hash"]
@@ -192,7 +196,7 @@ def test_the_multisig_does_something_else(house: Shared, key: Keypair) -> None:
     house.build(15)
     told = house.waits("upgrade")
     buffer = Pubkey.from_string(told["outcome"]["buffer"])
-    scribble = loader.write(buffer, key.pubkey(), 40_000, b"scribble")
+    scribble = loader.write(buffer, key.pubkey(), 4_000, b"scribble")
     house.net.confirm(house.net.run([scribble], key))
     spoiled = ("does not hold the file any more", "--abort has the multisig close it")
     house.run("upgrade").refused(7, *spoiled)
@@ -295,3 +299,35 @@ def carried_out(house: Shared, asked: dict[str, Any], vault: Pubkey, new: str) -
     assert returned == before[buffer] + before[code] - after.lamports
     assert svm.get_balance(vault) == SOL - FEE
     assert unsigned.message.recent_blockhash == Hash.default()
+
+
+SAMPLE, ALL = 2, 40
+
+
+@pytest.mark.parametrize(
+    "number",
+    [n if n < SAMPLE else pytest.param(n, marks=pytest.mark.nightly) for n in range(ALL)],
+)
+def test_killed_anywhere_it_pays_for_one_buffer(house: Shared, key: Keypair, number: int) -> None:
+    house.build(50 + number)
+    chance = random.Random(f"{SEED} multisig {number}")
+    last, after = chance.randint(1, REQUESTS), chance.random() < 0.5
+    print(f"seed {SEED}: killed {'after' if after else 'before'} request {last}")
+    killer = Killer(last, after)
+    wallet, program = house.wallet.pubkey(), house.program.pubkey()
+    money, fees = house.balance() + locked(house.net, program), house.net.fees(wallet)
+    config = house.folder / "cbctl.yaml"
+    with Proxy(house.net.url, killer) as proxy:
+        config.write_text(config.read_text().replace(house.net.url, proxy.url))
+        process = killer.process = house.start("upgrade")
+        process.communicate(timeout=120)
+        done = house.cbctl("resume", "--env", "dev", "--output", "json")
+        if done.exit != 5:  # killed before there was a run
+            house.waits("upgrade")
+        asked = house.waits("upgrade")["outcome"]
+    assert house.held(wallet) == [] and house.held(key.pubkey()) == [asked["buffer"]]
+    buffer = house.net.rpc.balance(Pubkey.from_string(asked["buffer"]))
+    spent = house.net.fees(wallet) - fees
+    assert house.balance() + locked(house.net, program) == money - buffer - spent
+    house.asked(key, asked)
+    assert house.balance() + locked(house.net, program) == money - spent
