@@ -69,13 +69,16 @@ def run(
             if events is Events.NDJSON:
                 shown(Event("run.ended", stamp(time.time()), "", summary(ended)))
             show_error(error, sys.stderr)
+    waits = ended.error if ended.result == "waiting" else None
+    asked_for = waits.evidence if waits else {}  # what whoever it waits for needs
     try:
         if output is not Output.TEXT:
-            print_data({**summary(ended), **outcome()}, output)
+            asked = {"outcome": dict(asked_for)} if asked_for else {}
+            print_data({**summary(ended), **asked, **outcome()}, output)
         elif ended.exit is Exit.DONE and events is Events.NONE:
             afterwards(place)
-        elif ended.result == "waiting" and ended.error and events is Events.NONE:
-            print_fields(ended.error.evidence)  # what whoever it waits for needs
+        elif events is Events.NONE:
+            print_fields(asked_for)
     except CbctlError as error:  # the run is over: its end is what the exit code tells
         show_error(error, sys.stderr)
     raise typer.Exit(int(ended.exit))

@@ -62,6 +62,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
 environment, as in the `with:` of a runbook."""
 
 
+_TELLS = {"step.done": "outcome", "step.waiting": "evidence"}
+
+
 def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
     """The job that carries out one step.
 
@@ -119,8 +122,8 @@ def carry_out_step(
     outcome: dict[str, Json] = {}
 
     def listening(event: Event) -> None:
-        told = event.data.get({"step.waiting": "evidence"}.get(event.type, "outcome"))
-        if event.type in ("step.done", "step.waiting") and isinstance(told, dict):
+        told = event.data.get(_TELLS.get(event.type, ""))
+        if isinstance(told, dict):
             outcome.update(told)
         work.world.sink(event)
 

@@ -124,6 +124,8 @@ def test_an_upgrade_that_others_sign(house: Shared, key: Keypair) -> None:
     assert "waiting for the signatures of the multisig" in checks[0]["said"]
     resumed = house.cbctl("resume", "--env", "dev")
     assert_shown(resumed.ended(5), asked)
+    resumed = house.cbctl("resume", "--env", "dev", "--output", "json").ended(5)
+    assert resumed.json["outcome"]["base58"] == asked["base58"]
     again = house.run("upgrade").ended(5)
     assert_shown(again, asked)
     assert house.run("estimate", "--output", "json").ended().json["needed"] == 0
@@ -301,7 +303,7 @@ def carried_out(house: Shared, asked: dict[str, Any], vault: Pubkey, new: str) -
     assert unsigned.message.recent_blockhash == Hash.default()
 
 
-SAMPLE, ALL = 2, 40
+SAMPLE, ALL = 1, 40
 
 
 @pytest.mark.parametrize(
