@@ -245,14 +245,10 @@ class Carrying:
 
     def _wait_for(self, p: Progress, waiting: Waiting) -> None:
         p.state = "left"
-        told = CbctlError(
-            waiting.what,
-            exit=Exit.NOT_UNDONE,
-            where=p.id,
-            fix=waiting.fix,
-            evidence=waiting.evidence,
+        fix, evidence = waiting.fix, waiting.evidence
+        told = self.world.fit(
+            CbctlError(waiting.what, exit=Exit.NOT_UNDONE, where=p.id, fix=fix, evidence=evidence)
         )
-        told = self.world.fit(told)
         self.waits = self.waits or told
         record: dict[str, Json] = {
             "step": p.id,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import random
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from tests.integration.program.test_commands import FEE, wait_for_buffer
 from tests.integration.program.test_deploy_killed import REQUESTS, SEED, Killer
 from tests.testbed.forked import Forked
 from tests.testbed.multisig import account_file, multisig_account, signed
-from tests.testbed.unreliable import Proxy
+from tests.testbed.unreliable import Answer, Proxy
 
 from cbctl.clients.solana import base58, loader, squads
 from cbctl.clients.solana.buffers import owned
@@ -182,6 +183,9 @@ def test_given_up_after_it_was_handed_over(house: Shared, key: Keypair) -> None:
     before = house.balance()
     asked = house.waits("upgrade")["outcome"]
     laid_out = before - house.balance()
+    elsewhere = ("--export", "nowhere/close.json")
+    house.run("deploy", "--abort", *elsewhere).refused(7, "there is no folder")
+    house.run("upgrade", *elsewhere).refused(7, "there is no folder")
     closing = house.waits("deploy", "--abort", "--export", "close.json")["outcome"]
     assert closing["buffer"] == asked["buffer"]
     assert closing["recipient"] == str(house.wallet.pubkey())
@@ -333,3 +337,34 @@ def test_killed_anywhere_it_pays_for_one_buffer(house: Shared, key: Keypair, num
     assert house.balance() + locked(house.net, program) == money - buffer - spent
     house.asked(key, asked)
     assert house.balance() + locked(house.net, program) == money - spent
+
+
+RERUN = 30  # requests of a run that finds everything done but the signatures, about
+
+
+@pytest.mark.parametrize(
+    "number",
+    [n if n == 20 else pytest.param(n, marks=pytest.mark.nightly) for n in range(1, RERUN)],
+)
+def test_signed_in_the_middle_of_another_try(house: Shared, key: Keypair, number: int) -> None:
+    house.build(100)
+    asked = house.waits("upgrade")["outcome"]
+    paid = house.balance()
+    rent = house.net.rpc.balance(Pubkey.from_string(asked["buffer"]))
+    requests = itertools.count(1)
+
+    def sign(method: str, params: list[Any], ask: Callable[[], bytes]) -> Answer | None:
+        if next(requests) == number:
+            house.asked(key, asked)
+        return None
+
+    config = house.folder / "cbctl.yaml"
+    with Proxy(house.net.url, sign) as proxy:
+        config.write_text(config.read_text().replace(house.net.url, proxy.url))
+        done = house.run("upgrade", "--output", "json")
+    house.configure()  # without the proxy
+    assert done.exit in (0, 5), done
+    assert next(requests) > number, "the run made fewer requests"
+    assert house.held(house.wallet.pubkey()) == house.held(key.pubkey()) == []
+    assert house.balance() == paid + rent
+    assert house.run("upgrade", "--output", "json").ended().json["result"] == "unchanged"

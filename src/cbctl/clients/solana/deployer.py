@@ -90,18 +90,18 @@ class Deployer:
             fees.of(self._sent, payer) + writer.fees,
         )
 
-    def prepare(self, elf: Elf, vault: Pubkey, fees: Fees) -> buffer.Place:
+    def prepare(self, elf: Elf, vault: Pubkey, fees: Fees) -> buffer.Place | None:
         """All of an upgrade that the wallet can do where the upgrade authority is a multisig's
-        vault: writes and compares, makes room, and hands the buffer over.
+        vault: writes and compares, makes room, and hands the buffer over. None: the multisig has
+        upgraded by now.
 
         What an earlier try has done is not done again. Errors: TransactionFailed, CbctlError
         """
         wallet = self._authority.pubkey()
-        place: buffer.Place
-        chain, place = self._rpc.together(
-            partial(look, self._rpc, self._program),
-            partial(buffer.locate, self._rpc, wallet, self._program, elf, vault),
-        )
+        place = buffer.locate(self._rpc, wallet, self._program, elf, vault)
+        chain = look(self._rpc, self._program)  # last: what has used the buffer is seen then
+        if chain.state == "deployed" and chain.hash == elf.hash:
+            return None
         if chain.state != "deployed" or chain.authority != vault:
             raise self._refused(f"its upgrade authority is {chain.authority or 'nobody'} by now")
         sender = Sender(self._rpc, self._payer, self._pace, fees.price)

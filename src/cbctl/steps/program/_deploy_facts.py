@@ -15,6 +15,7 @@ from cbctl.steps.program import _vault as vaults
 
 if TYPE_CHECKING:
     from cbctl.clients.solana.elf import Elf
+    from cbctl.clients.solana.onchain import OnChain
     from cbctl.clients.solana.rpc import Rpc
 
 
@@ -132,13 +133,7 @@ def on_chain(
 
     chain = OnChain("absent") if keys.address is None else look(node, keys.address)
     evidence["read_at_slot"] = chain.read_at
-    facts: dict[str, object] = {
-        "state": chain.state,
-        "chain_hash": chain.hash,
-        "authority": str(chain.authority) if chain.authority else None,
-        "capacity": chain.capacity,
-        "slot": chain.slot,
-    }
+    facts = _facts_of(chain)
     if chain.hash == elf.hash:
         return facts
     made = material.stand_ins(keys)
@@ -159,11 +154,25 @@ def on_chain(
         facts["elf_problem"] = f"this cluster does not take SBPF v{elf.sbpf} yet"
     evidence |= cost.evidence
     place = cost.place
+    if vault is not None and place.elf is None:
+        chain = look(node, made.address)  # the multisig may just have used it
+        if chain.hash == elf.hash:
+            return _facts_of(chain)
     return facts | {
         "buffer": None if place.elf is None else str(place.address),
         "handed": place.handed,
         "spoiled": place.handed and place.elf != elf.data,
         "short_by": max(0, cost.estimate.needed - cost.balance),
+    }
+
+
+def _facts_of(chain: OnChain) -> dict[str, object]:
+    return {
+        "state": chain.state,
+        "chain_hash": chain.hash,
+        "authority": str(chain.authority) if chain.authority else None,
+        "capacity": chain.capacity,
+        "slot": chain.slot,
     }
 
 
@@ -233,6 +242,5 @@ def _blocked_by_authority(inputs: Inputs, facts: Facts) -> Blocked | None:
         from cbctl.clients.solana.deployer import spoiled
 
         return Blocked(*spoiled(facts.buffer, facts.vault))
-    if inputs.export is not None and not inputs.export.parent.is_dir():
-        return Blocked(f"there is no folder {inputs.export.parent} to export to", "make it")
-    return None
+    why = vaults.nowhere(inputs.export)
+    return Blocked(why, "make it, or name another file") if why else None

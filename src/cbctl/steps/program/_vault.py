@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cbctl.config.types import Reference
@@ -81,6 +82,13 @@ def named(
         return None
     text = ctx.reveal(value).reveal().strip() if isinstance(value, Reference) else value
     return acts.address(what, text)
+
+
+def nowhere(export: Path | None) -> str | None:
+    """Why its transaction could not be written there."""
+    if export is None or export.parent.is_dir():
+        return None
+    return f"there is no folder {export.parent} to export to"
 
 
 def unusable(ctx: Context, node: Rpc, new: Pubkey, multisig: Address | None) -> str | None:

@@ -62,6 +62,8 @@ class Abort(Act[Inputs]):
             handed = buffer.begun(node, wallet, program, elf, vault)
             if handed and (why := vaults.unusable(ctx, node, vault, inputs.multisig)):
                 return acts.blocked(wallet, why, "correct program.authority and program.multisig")
+            if handed and (why := vaults.nowhere(inputs.export)):
+                return acts.blocked(wallet, why, "make it, or name another file")
             begun |= handed
         if not begun:
             return acts.done(wallet, "no deploy of this file has left a buffer")

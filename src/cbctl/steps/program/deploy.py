@@ -169,6 +169,8 @@ class Deploy(Step[Inputs, Facts, Outcome]):
             cost = material.cost(
                 node, keys, elf, chain, max_len, inputs.price, inputs.price_ceiling, address
             )
+            if vault is not None and cost.place.elf is None:
+                chain = look(node, keys.address)  # the multisig may just have used it
             if chain.hash != elf.hash:
                 if cost.balance < cost.estimate.needed:
                     needed = cost.estimate.needed
@@ -178,9 +180,10 @@ class Deploy(Step[Inputs, Facts, Outcome]):
                     kept.keep_proposed(ctx, inputs.keep, keys.address, elf, inputs.idl)
                 kept.keep_former(ctx, node, inputs.keep, keys.address, chain)
             deployer = Deployer(node, keys.payer, keys.wallet, keys.address, ctx)
-            if vault is not None:
+            if vault is not None and chain.hash != elf.hash:
                 place = deployer.prepare(elf, vault.address, cost.fees)
-                return proposals.upgrade(ctx, inputs, keys, elf, vault, place.address)
+                if place is not None:
+                    return proposals.upgrade(ctx, inputs, keys, elf, vault, place.address)
             result = deployer.run(elf, keys.program, max_len, cost.fees)
             kept.keep_new(ctx, inputs.keep, keys.address, elf, inputs.idl)
         finally:
