@@ -21,7 +21,7 @@ from solders.transaction import Transaction, VersionedTransaction
 from solders.transaction_metadata import TransactionMetadata
 from tests.integration.program.commands import Done, House
 from tests.integration.program.support import SMALL_ELF, SOL, Localnet, locked, variant
-from tests.integration.program.test_commands import FEE, wait_for_buffer
+from tests.integration.program.test_commands import FEE
 from tests.integration.program.test_deploy_killed import REQUESTS, SEED, Killer
 from tests.testbed.forked import Forked
 from tests.testbed.multisig import account_file, multisig_account, signed
@@ -127,8 +127,10 @@ def test_an_upgrade_that_others_sign(house: Shared, key: Keypair) -> None:
     assert_shown(resumed.ended(5), asked)
     resumed = house.cbctl("resume", "--env", "dev", "--output", "json").ended(5)
     assert resumed.json["outcome"]["base58"] == asked["base58"]
+    kept.unlink()  # as if killed before it was written
     again = house.run("upgrade").ended(5)
     assert_shown(again, asked)
+    assert json.loads(kept.read_text())["base64"] == asked["base64"]
     assert house.run("estimate", "--output", "json").ended().json["needed"] == 0
     assert house.balance() == paid and house.held(key.pubkey()) == [asked["buffer"]]
     house.run("rollback").refused(7, "no other program is kept here")
@@ -159,23 +161,6 @@ def assert_shown(done: Done, asked: dict[str, Any]) -> None:
 
 def variant_of(house: House) -> bytes:
     return (house.folder / "program.so").read_bytes()
-
-
-def test_killed_while_it_writes_and_when_it_has_handed_over(house: Shared, key: Keypair) -> None:
-    house.build(11)
-    process = house.start("upgrade")
-    wait_for_buffer(house, process)
-    process.kill()
-    process.communicate()
-    begun = house.held(house.wallet.pubkey())
-    asked = house.waits("upgrade")["outcome"]
-    assert [asked["buffer"]] == begun == house.held(key.pubkey())
-    # killed before it could tell anybody: another machine tells it again
-    kept = Programs(house.state / "dev", house.id).proposal(asked["hash"])
-    kept.unlink()
-    paid = house.balance()
-    assert house.waits("upgrade")["outcome"]["base64"] == asked["base64"]
-    assert kept.exists() and house.balance() == paid
 
 
 def test_given_up_after_it_was_handed_over(house: Shared, key: Keypair) -> None:
