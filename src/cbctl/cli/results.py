@@ -33,6 +33,11 @@ def print_text(text: str) -> bool:
     return write("".join(clean(line) + "\n" for line in text.split("\n")))
 
 
+def print_fields(data: Mapping[str, object]) -> None:
+    for name, value in data.items():
+        print_text(f"{name:<12} {value}")
+
+
 def write(text: str) -> bool:
     """Whether somebody still reads. A reader that has gone (`| head`) is no error; a disk that
     takes no more is one: what was redirected into a file would be believed to be all of it."""

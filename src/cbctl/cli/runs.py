@@ -114,7 +114,10 @@ def _line(data: dict[str, Any]) -> str:
     """The few words of a record that a person looks for."""
     from cbctl.render.clean import clean
 
-    wanted = ("step", "kind", "environment", "who", "result", "error", "reason", "id", "phase")
+    wanted = (
+        *("step", "kind", "environment", "who", "result", "error", "what", "reason", "id"),
+        "phase",
+    )
     parts = [f"{name}={data[name]}" for name in wanted if data.get(name)]
     changes = data.get("changes") or []
     if changes:

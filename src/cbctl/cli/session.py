@@ -14,7 +14,7 @@ import typer
 
 from cbctl.cli.ask import confirm, confirm_name
 from cbctl.cli.options import Events, Output
-from cbctl.cli.results import print_data, print_text, write
+from cbctl.cli.results import print_data, print_fields, print_text, write
 from cbctl.engine.clock import stamp
 from cbctl.engine.event import Event
 from cbctl.engine.plan import Plan, describe
@@ -69,11 +69,16 @@ def run(
             if events is Events.NDJSON:
                 shown(Event("run.ended", stamp(time.time()), "", summary(ended)))
             show_error(error, sys.stderr)
+    waits = ended.error if ended.result == "waiting" else None
+    asked_for = waits.evidence if waits else {}  # what whoever it waits for needs
     try:
         if output is not Output.TEXT:
-            print_data({**summary(ended), **outcome()}, output)
+            asked = {"outcome": dict(asked_for)} if asked_for else {}
+            print_data({**summary(ended), **asked, **outcome()}, output)
         elif ended.exit is Exit.DONE and events is Events.NONE:
             afterwards(place)
+        elif events is Events.NONE:
+            print_fields(asked_for)
     except CbctlError as error:  # the run is over: its end is what the exit code tells
         show_error(error, sys.stderr)
     raise typer.Exit(int(ended.exit))

@@ -74,10 +74,9 @@ def run_step(asked: Asked, step: str, given: Mapping[str, Any], *, typed: str = 
         return ended
 
     def afterwards(place: Workplace) -> None:
-        from cbctl.cli.results import print_text
+        from cbctl.cli.results import print_fields
 
-        for name, value in outcome.items():
-            print_text(f"{name:<12} {value}")
+        print_fields(outcome)
 
     run(
         asked.config,

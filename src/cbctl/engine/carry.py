@@ -16,7 +16,17 @@ from cbctl.engine.journal import Journal
 from cbctl.engine.lock import Held
 from cbctl.engine.past import Effect, Past
 from cbctl.engine.plan import Node, Plan, Planned
-from cbctl.engine.step import After, Blocked, Change, Changes, Json, Nothing, PlanVerdict, Verdict
+from cbctl.engine.step import (
+    After,
+    Blocked,
+    Change,
+    Changes,
+    Json,
+    Nothing,
+    PlanVerdict,
+    Verdict,
+    Waiting,
+)
 from cbctl.engine.world import Situation, Stopped, World, guarded
 from cbctl.errors import CbctlError, Exit
 
@@ -50,6 +60,7 @@ class Progress:
 class Carrying:
     """failure  the first one: nothing new is begun after it
     stopped  why the user's wish to stop was followed
+    waits    for what somebody else has to do; nothing new is begun after it either
     """
 
     def __init__(
@@ -69,13 +80,15 @@ class Carrying:
         self.active: dict[Task[Any], tuple[Progress, str]] = {}
         self.failure: CbctlError | None = None
         self.stopped = ""
+        self.waits: CbctlError | None = None
 
     def steps(self) -> None:
-        """Returns when nothing is going on any more: all is verified, or failure or stopped is
-        set. Raises Fenced, or what the store raised, with steps still active."""
+        """Returns when nothing is going on any more: all is verified, or failure, stopped or waits
+        is set. Raises Fenced, or what the store raised, with steps still active."""
         while True:
             self.stopped = self.stopped or self.world.stop.requested
-            if self.failure is None and not self.stopped:
+            begins = self.failure is None and self.waits is None and not self.stopped
+            if begins:
                 for p in self.nodes.values():
                     if p.state == "waiting" and self._ready(p):
                         self._step(p, "observe", partial(self._begin, p))
@@ -83,7 +96,7 @@ class Carrying:
                 for task in self._wait():
                     p, phase = self.active.pop(task)
                     self._step(p, phase, partial(self._next, p, phase, task))
-            elif self.failure is not None or self.stopped or not self._any_ready():
+            elif not begins or not self._any_ready():
                 return
 
     def drain(self) -> None:
@@ -216,14 +229,35 @@ class Carrying:
         def apply() -> tuple[Any, Json]:
             situation.fence()
             outcome = step.apply(situation, p.inputs, p.changes, identity)
+            if isinstance(outcome, Waiting):
+                return outcome, None
             return outcome, self.world.legible(recordable(outcome))
 
         self._submit(p, "apply", apply)
 
     def _applied(self, p: Progress, outcome: Any, record: Json) -> None:
+        if isinstance(outcome, Waiting):
+            self._wait_for(p, outcome)
+            return
         p.outcome = outcome
         self.log.write("step.outcome", step=p.id, outcome=record)
         self._verify(p)
+
+    def _wait_for(self, p: Progress, waiting: Waiting) -> None:
+        p.state = "left"
+        fix, evidence = waiting.fix, waiting.evidence
+        told = self.world.fit(
+            CbctlError(waiting.what, exit=Exit.NOT_UNDONE, where=p.id, fix=fix, evidence=evidence)
+        )
+        self.waits = self.waits or told
+        record: dict[str, Json] = {
+            "step": p.id,
+            "what": told.what,
+            "fix": told.fix,
+            "evidence": told.evidence,
+        }
+        self.log.write("step.waiting", **record)
+        self.world.emit("step.waiting", self.run, **record)
 
     def _verify(self, p: Progress) -> None:
         self._submit(p, "verify", partial(verify, p.node, self._situation(p), p.inputs))

@@ -44,6 +44,9 @@ def _run(carrying: Carrying, past: Past | None) -> Ended:
             fix=_resume(carrying),
         )
         return _finish(carrying, "cancelled", Exit.CANCELLED, error=error)
+    if carrying.waits is not None:
+        carrying.waits.fix = _go_on(carrying.waits.fix, carrying)
+        return _finish(carrying, "waiting", Exit.NOT_UNDONE, error=carrying.waits)
     release = _record_release(carrying, past.release if past else None)
     return _finish(carrying, "succeeded", Exit.DONE, release=release)
 

@@ -9,6 +9,7 @@ Types and their data:
   step.progress   step, message, done, total
   step.done       step, changed: bool, changes, outcome, seconds
   step.failed     step, phase, error, where, fix, evidence
+  step.waiting    step, what, fix, evidence: it goes on when somebody else has done something
   step.undone     step, cannot: str | null
   lock.waiting    holder
   run.ended       result, exit, changes, release, error (always the last one)

@@ -12,7 +12,16 @@ from cbctl.engine.step import Blocked, Json
 from cbctl.engine.world import World
 from cbctl.errors import CbctlError, Exit
 
-Result = Literal["succeeded", "unchanged", "failed", "undone", "not undone", "cancelled", "refused"]
+Result = Literal[
+    "succeeded",
+    "unchanged",
+    "waiting",
+    "failed",
+    "undone",
+    "not undone",
+    "cancelled",
+    "refused",
+]
 
 
 @dataclass(frozen=True)

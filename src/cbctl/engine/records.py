@@ -102,6 +102,13 @@ class _Failed(msgspec.Struct):
     evidence: dict[str, Any]
 
 
+class _Waiting(msgspec.Struct):
+    step: str
+    what: str
+    fix: str
+    evidence: dict[str, Any]
+
+
 class _Undoing(msgspec.Struct):
     error: str
     where: str
@@ -166,6 +173,7 @@ _KINDS: dict[str, type[msgspec.Struct]] = {
     "step.outcome": _OfStep,
     "step.verified": _OfStep,
     "step.failed": _Failed,
+    "step.waiting": _Waiting,
     "run.undoing": _Undoing,
     "step.undone": _Undone,
     "release.recorded": _Named,

@@ -104,6 +104,21 @@ Verdict = Verified | NotVerified
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """What `apply` answers when it did its part and the rest is up to somebody else: the run stops
+    here (exit 5), nothing is undone, and a resume observes the step again.
+
+    what      whom or what it waits for
+    fix       what has to happen before it can go on
+    evidence  what they need for that
+    """
+
+    what: str
+    fix: str = ""
+    evidence: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class CannotUndo:
     because: str
 
@@ -173,7 +188,9 @@ class Step(Generic[I, F, O]):
         journalled before the effect, and handed to `apply` again when the run is resumed."""
         return None
 
-    def apply(self, ctx: Context, inputs: I, changes: tuple[Change, ...], intent: Json) -> O:
+    def apply(
+        self, ctx: Context, inputs: I, changes: tuple[Change, ...], intent: Json
+    ) -> O | Waiting:
         """Makes the changes. Idempotent: with the `intent` of an earlier try it looks for that
         effect first."""
         raise NotImplementedError

@@ -2,6 +2,8 @@
 
 `<hash>.so` is what was deployed, `<hash>.idl.json` its IDL where that is known, and `kept.json`
 tells in which order. The hash is the one of the chain, without trailing zeros.
+
+What a multisig has yet to bring on chain is kept as proposed: nothing tells when it has done so.
 """
 
 from __future__ import annotations
@@ -20,12 +22,16 @@ KEEP = 5  # the newest; a program is at most ten megabytes
 
 @dataclass(frozen=True)
 class Kept:
-    """run: which brought it on chain, or found it there"""
+    """
+    run       which brought it on chain, found it there, or proposed it
+    proposed  nobody has seen it on chain yet
+    """
 
     hash: str
     run: str
     elf: Path
     idl: Path | None
+    proposed: bool = False
 
 
 class Programs:
@@ -42,29 +48,41 @@ class Programs:
                 one["run"],
                 self._elf(one["hash"]),
                 self._idl(one["hash"]) if self._idl(one["hash"]).is_file() else None,
+                one["proposed"],
             )
             for one in self._read()
             if self._elf(one["hash"]).is_file()
         ]
 
-    def keep(self, hash: str, elf: bytes, idl: str | None, run: str) -> None:
+    def keep(
+        self, hash: str, elf: bytes, idl: str | None, run: str, *, proposed: bool = False
+    ) -> None:
         """The newest from now on. Again with the same hash it only moves to the end."""
         for folder in (self._folder.parent, self._folder):
             folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         write_atomic(self._elf(hash), elf)
         if idl is not None:
             write_atomic(self._idl(hash), idl.encode())
-        others = [one for one in self._read() if one["hash"] != hash]
-        listed = [*others, {"hash": hash, "run": run}][-KEEP:]
+        known = self._read()
+        others = [one for one in known if one["hash"] != hash]
+        seen = any(one["hash"] == hash and not one["proposed"] for one in known)
+        listed = [*others, {"hash": hash, "run": run, "proposed": proposed and not seen}]
+        listed = listed[-KEEP:]
         write_atomic(self._folder / _INDEX, json.dumps(listed, indent=1).encode())
         for one in others:
             if one not in listed:
                 self._elf(one["hash"]).unlink(missing_ok=True)
                 self._idl(one["hash"]).unlink(missing_ok=True)
+                self.proposal(one["hash"]).unlink(missing_ok=True)
 
     def before(self, hash: str) -> Kept | None:
-        """The newest other one."""
-        return next((one for one in reversed(self.all()) if one.hash != hash), None)
+        """The newest other one that was on chain."""
+        others = (one for one in reversed(self.all()) if one.hash != hash)
+        return next((one for one in others if not one.proposed), None)
+
+    def proposal(self, hash: str) -> Path:
+        """Where the transaction is kept by which a multisig brings it on chain."""
+        return self._folder / f"{hash}.upgrade.json"
 
     def of(self, hash: str) -> Kept | None:
         return next((one for one in self.all() if one.hash == hash), None)
@@ -73,10 +91,17 @@ class Programs:
         path = self._folder / _INDEX
         try:
             found = json.loads(path.read_text())
-            return [{"hash": str(one["hash"]), "run": str(one["run"])} for one in found]
+            return [
+                {
+                    "hash": str(one["hash"]),
+                    "run": str(one["run"]),
+                    "proposed": bool(one.get("proposed")),
+                }
+                for one in found
+            ]
         except FileNotFoundError:
             return []
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             raise CbctlError(
                 "the list of kept programs is damaged",
                 exit=Exit.REFUSED,

@@ -46,7 +46,7 @@ def grouped(rows: list[Row]) -> list[Row]:
 def _tone(result: str) -> str:
     if result in ("succeeded", "unchanged"):
         return "good"
-    return "stopped" if result in ("cancelled", "refused") else "bad"
+    return "stopped" if result in ("waiting", "cancelled", "refused") else "bad"
 
 
 def _what(story: Story, result: str, changes: list[Any]) -> str:
@@ -63,6 +63,8 @@ def _what(story: Story, result: str, changes: list[Any]) -> str:
             )
         case "unchanged":
             return f"nothing to do: {count(len(story.steps), 'step')} checked in {spent}"
+        case "waiting":
+            return f"{name} waits, after {spent}; {made} made or begun stay"
         case "failed":
             return f"{name} failed after {spent}; " + (
                 f"{made} made before that" if changes else "nothing was changed"

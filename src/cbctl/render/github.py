@@ -48,7 +48,8 @@ class Github:
         error = (story.ended or {}).get("error") or {}
         if error:
             title = _escaped(f"{story.kind or 'run'}: {error.get('where') or 'failed'}", True)
-            self._out.line(f"::error title={title}::{_escaped(str(error.get('what', '')))}")
+            kind = "notice" if (story.ended or {}).get("result") == "waiting" else "error"
+            self._out.line(f"::{kind} title={title}::{_escaped(str(error.get('what', '')))}")
         if self._summary:
             try:
                 with Path(self._summary).open("a", encoding="utf-8") as file:

@@ -124,6 +124,8 @@ class Lines:
                 return f"{id}: already right{seconds}"
             case "step.failed":
                 return f"{id}: failed: {clean(step.error)}"
+            case "step.waiting":
+                return f"{id}: {clean(step.error)}"
             case "step.undone" if step.cannot:
                 return f"{id}: not undone: {clean(step.cannot)}"
             case "step.undone":

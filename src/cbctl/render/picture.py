@@ -25,9 +25,10 @@ _MARKS: dict[State, tuple[str, str, str]] = {
     "failed": ("✗", "x", "bold red"),
     "undone": ("↶", "<", "yellow"),
     "not undone": ("!", "!", "bold red"),
+    "waits": ("…", "~", "bold yellow"),
 }
 _TONES = {"good": "bold green", "bad": "bold red", "stopped": "bold yellow"}
-_FIRST: tuple[State, ...] = ("failed", "not undone", "undoing", "running", "undone")
+_FIRST: tuple[State, ...] = ("failed", "not undone", "undoing", "running", "undone", "waits")
 
 
 class Painter:
@@ -133,6 +134,8 @@ class Painter:
                 return Text(f"not undone: {clean(step.cannot)}", "red"), took
             case "undone":
                 return Text("undone", "yellow"), took
+            case "waits":
+                return Text(clean(step.error), "yellow"), took
         return Text("waiting", "dim"), took
 
     def _looked(self, step: StepStory) -> Text:

@@ -10,7 +10,15 @@ if TYPE_CHECKING:
     from cbctl.engine.event import Event
 
 State = Literal[
-    "waiting", "running", "changed", "unchanged", "failed", "undoing", "undone", "not undone"
+    "waiting",  # not begun yet
+    "running",
+    "changed",
+    "unchanged",
+    "waits",  # for somebody else
+    "failed",
+    "undoing",
+    "undone",
+    "not undone",
 ]
 Phase = Literal["before", "plan", "planned", "run", "ended"]
 
@@ -124,6 +132,10 @@ class Story:
                 step.seconds = max(0.0, now - step.since) if step.since else None
                 if not any(step is known for known in self.failed):
                     self.failed.append(step)
+            case "step.waiting":
+                step.state, step.error = "waits", str(data.get("what") or "")
+                step.fix = str(data.get("fix") or "")
+                step.seconds = max(0.0, now - step.since) if step.since else None
             case "step.undone":
                 step.cannot = str(data.get("cannot") or "")
                 step.state = "not undone" if step.cannot else "undone"

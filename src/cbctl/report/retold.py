@@ -76,6 +76,8 @@ def _of(records: Sequence[Record]) -> Iterator[tuple[str, Data]]:
         case "step.failed":
             told = {n: data[n] for n in ("phase", "fix", "evidence")}
             yield "step.failed", {**step, **told, "error": said(data)}
+        case "step.waiting":
+            yield "step.waiting", {n: data[n] for n in ("step", "what", "fix", "evidence")}
         case "step.undone":
             yield "step.undone", {**step, "cannot": data["cannot"]}
         case "run.ended" if data["result"] == "succeeded":

@@ -20,7 +20,7 @@ Data = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Cause:
-    """kind: failure, stopped, lost (the process was gone), lock (it was taken away)"""
+    """kind: failure, waiting, stopped, lost (the process was gone), lock (it was taken away)"""
 
     kind: str
     step: str
@@ -147,6 +147,9 @@ def _cause(store: Store, run: str, records: Sequence[Record], result: str) -> Ca
         return _of(last, "lost", text)
     if result == "cancelled":
         return _of(last, "stopped", str(last.data.get("error") or "it was stopped"))
+    if result == "waiting":
+        record = next((r for r in reversed(records) if r.type == "step.waiting"), last)
+        return _of(record, "waiting", str(record.data.get("what") or last.data.get("error")))
     # a run that was resumed while being undone has its failure in an earlier part
     begin = next((i for i in reversed(range(len(records))) if _begins(records, i)), 0)
     for record in records[begin:]:
@@ -177,7 +180,7 @@ def _of(record: Record, kind: str, error: str) -> Cause:
         phase,
         error or said(data),
         str(data.get("fix") or ""),
-        evidence if kind == "failure" and isinstance(evidence, dict) else {},
+        evidence if kind in ("failure", "waiting") and isinstance(evidence, dict) else {},
         record.at,
     )
 

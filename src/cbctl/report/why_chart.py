@@ -16,6 +16,7 @@ _LEAST_SESSION = 6.0
 _STATES = {
     "changed": "changed",
     "begun": "begun, no end",
+    "waits": "waits",
     "failed": "failed",
     "undone": "undone",
     "stays": "not undone",

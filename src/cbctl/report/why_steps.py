@@ -46,8 +46,8 @@ class Span:
 @dataclass
 class Step:
     """
-    state    changed, begun, failed, undone, stays (its undo could not), right (nothing to do),
-             left out, not reached
+    state    changed, begun, waits (for somebody else), failed, undone, stays (its undo could
+             not), right (nothing to do), left out, not reached
     changes  that it made or began
     seconds  that it worked in all
     """
@@ -61,6 +61,10 @@ class Step:
     cannot: str = ""
     changes: tuple[Data, ...] = ()
     spans: tuple[Span, ...] = ()
+
+
+UNSURE = ("begun", "waits")
+"""States in which a change may be made or not."""
 
 
 def clock(records: Sequence[Record]) -> list[float]:
@@ -147,6 +151,9 @@ class _Story:
             case "step.verified":
                 self.cut(now, "done")
                 self.state, self.failed = "changed", False
+            case "step.waiting":
+                self.cut(now, "done")
+                self.state = "waits"
             case "step.failed":
                 self.cut(now, "failed")
                 self.state, self.failed = "failed", True

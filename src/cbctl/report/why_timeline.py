@@ -11,6 +11,9 @@ from cbctl.report.why_steps import Session
 
 Data = Mapping[str, Any]
 
+_ENDS = ("step.verified", "step.failed", "step.outcome", "step.waiting")
+"""What ends a stretch of work on a step."""
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -63,7 +66,7 @@ def timeline(
             since.clear()  # a resume does not say when a step begins again
         elif record.type == "step.intent":
             since.setdefault(step, now)
-        elif record.type in ("step.verified", "step.failed", "step.outcome") and step in since:
+        elif record.type in _ENDS and step in since:
             seconds = round(now - since[step], 3)
         gap = next(gaps, None) if record.type == "run.resumed" else None
         shown = data.get("changes") if record.type == "step.intent" else None
@@ -89,6 +92,8 @@ def _words(record: Record) -> str:
             return "verified"
         case "step.failed":
             return f"failed ({data.get('phase')}): {said(data)}"
+        case "step.waiting":
+            return f"waits: {data.get('what')}"
         case "run.undoing":
             return "what was changed is being undone"
         case "step.undone":

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from cbctl.clients.solana.rpc import Rpc
 
 
+_ASK = "have the multisig sign the transaction; cbctl program deploy shows it again"
+
+
 @dataclass(frozen=True)
 class Opened:
     """node: of the cluster that was meant; program_id: "" where nothing names one"""
@@ -84,6 +87,8 @@ class Opened:
         checks = report.bytes_and_authority(
             self.node, self.program, env.program.elf, expected or self._authority()
         )
+        if not checks[0].ok and (waits := self._proposed()):
+            checks[0] = Check(checks[0].name, False, f"{checks[0].said}; {waits}", _ASK)
         if env.program.initialize is not None and all(c.ok for c in checks[:1]):
             checks.append(_as_check("configuration", self.planned("program.init", {})))
         if env.program.unpause is not None and all(check.ok for check in checks):
@@ -123,9 +128,10 @@ class Opened:
         if to is None:
             found = kept.before(now.hash)
         else:
-            found = next((one for one in kept.all() if one.hash.startswith(to.lower())), None)
+            seen = (one for one in kept.all() if not one.proposed)
+            found = next((one for one in seen if one.hash.startswith(to.lower())), None)
         if found is None:
-            known = ", ".join(one.hash[:12] for one in kept.all()) or "none"
+            known = ", ".join(one.hash[:12] for one in kept.all() if not one.proposed) or "none"
             raise CbctlError(
                 "no other program is kept here to go back to" if to is None else f"no {to} is kept",
                 exit=Exit.REFUSED,
@@ -142,6 +148,28 @@ class Opened:
 
         (found,) = make_plan(self.work, single_job(self.work, step, given)).steps
         return found
+
+    def _proposed(self) -> str:
+        """What is waited for, where a multisig has the file in a buffer and has not used it."""
+        from cbctl.clients.solana import buffer
+        from cbctl.clients.solana.elf import BadElf
+        from cbctl.clients.solana.onchain import look
+        from cbctl.steps.program import _material as material
+        from cbctl.steps.program import _vault as vaults
+
+        program = self.work.env.program
+        if program.authority is None:
+            return ""
+        wallet, chain = self.wallet(None), look(self.node, self.program)
+        vault = vaults.find(self.context, self.node, program, chain, wallet)
+        if vault is None:
+            return ""
+        try:
+            elf = material.read_elf(program.elf)
+        except BadElf:
+            return ""
+        place = buffer.locate(self.node, wallet, self.program, elf, vault.address)
+        return vault.waits if place.handed else ""
 
     def _authority(self) -> str | None:
         value = self.work.env.program.authority

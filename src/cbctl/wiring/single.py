@@ -40,6 +40,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "wallet": "${env.program.wallet}",
         "elf": "${env.program.elf}",
         "idl": "${env.program.idl}",
+        "authority": "${env.program.authority}",
         "multisig": "${env.program.multisig}",
         # no other step of this run starts the cluster or deploys the program
         "chain_step": "",
@@ -59,6 +60,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """Where the inputs of steps come from, by subject and by step: plain values and references to the
 environment, as in the `with:` of a runbook."""
+
+
+_TELLS = {"step.done": "outcome", "step.waiting": "evidence"}
 
 
 def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
@@ -112,14 +116,14 @@ def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
 def carry_out_step(
     work: Workplace, step: str, given: Mapping[str, Json], agree: Callable[[Plan], None]
 ) -> tuple[Ended, dict[str, Json]]:
-    """Plans, asks and runs; also what the step's outcome was."""
+    """Plans, asks and runs; also what the step's outcome was, or what it waits for."""
     from cbctl.wiring.runs import carry_out
 
     outcome: dict[str, Json] = {}
 
     def listening(event: Event) -> None:
-        told = event.data.get("outcome")
-        if event.type == "step.done" and isinstance(told, dict):
+        told = event.data.get(_TELLS.get(event.type, ""))
+        if isinstance(told, dict):
             outcome.update(told)
         work.world.sink(event)
 

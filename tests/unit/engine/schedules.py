@@ -76,6 +76,7 @@ class Scenario:
                 fails=script.fails or times(2),
                 skips=times(1),
                 breaks=times(1),
+                waits=times(2) if script.kind == "visible" else 0,
                 lies=times(2),
                 blind=times(1),
                 seconds=seeded.choice([0.0, 0.3, 3.0, 20.0]),

@@ -23,6 +23,7 @@ from cbctl.engine.step import (
     Step,
     Verdict,
     Verified,
+    Waiting,
 )
 
 
@@ -75,6 +76,7 @@ class Script:
     fails    applies that raise before their effect
     skips    applies that say they made it, and did not
     breaks   applies that raise after their effect
+    waits    applies that wait for somebody else, who does it after the last of them
     lies     verifies that say no
     blind    verifies that say yes whatever there is
     seconds  it takes
@@ -87,6 +89,7 @@ class Script:
     fails: int = 0
     skips: int = 0
     breaks: int = 0
+    waits: int = 0
     lies: int = 0
     blind: int = 0
     seconds: float = 0.0
@@ -129,7 +132,7 @@ class Toy(Step[Inputs, Facts, Outcome]):
 
     def apply(
         self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
-    ) -> Outcome:
+    ) -> Outcome | Waiting:
         tried = self._enter(ctx, "apply")
         if "apply" in self.script.say:
             said: Outcome = self.script.say["apply"](ctx, inputs)
@@ -140,6 +143,12 @@ class Toy(Step[Inputs, Facts, Outcome]):
             return Outcome(inputs.value)
         if self.script.seconds:
             ctx.sleep(self.script.seconds)
+        tried -= self.script.fails + self.script.skips
+        if tried <= self.script.waits:
+            self._change(ctx)  # hands it over, and somebody else does what cbctl may not
+            if tried == self.script.waits:
+                self.systems.values |= dict.fromkeys(self._keys(inputs), inputs.value)
+            return Waiting("somebody has to sign", "ask for it", {"sign": "this"})
         if self.script.kind == "identified" and not self._sent(intent):
             self._change(ctx)
             self.systems.sent.append((ctx.step, intent, inputs.value))
@@ -152,7 +161,7 @@ class Toy(Step[Inputs, Facts, Outcome]):
                 self._change(ctx)
                 self.systems.values[key] = inputs.value
         self.process.point()
-        if tried <= self.script.fails + self.script.skips + self.script.breaks:
+        if tried <= self.script.waits + self.script.breaks:
             raise RuntimeError(f"{ctx.step} broke after its effect")
         return Outcome(inputs.value)
 

@@ -73,7 +73,7 @@ def test_crowds_meet_everything() -> None:
     for word in (
         *("is killed", "is stopped", "nobody is there", "Input/output error", "SIGINT"),
         *("the lock is held by", "ends: succeeded", "ends: failed", "ends: not undone"),
-        *("ends: undone", "ends: refused", "ends: cancelled", "ends: unchanged"),
+        *("ends: undone", "ends: refused", "ends: cancelled", "ends: unchanged", "ends: waiting"),
         *('"type":"run.resumed"', '"type":"step.undone"', '"id":"r2"', "broke after its effect"),
     ):
         assert word in told, f"not once in 60 schedules: {word}"

@@ -95,6 +95,29 @@ def failure(text: str = "the API did not answer within 120 s") -> list[Event]:
     ]
 
 
+def waiting(text: str = "waiting for 2 signatures") -> list[Event]:
+    return [
+        *planning(),
+        event("run.started", kind="deploy", resumed=False),
+        event("step.done", step="postgres", changed=False, changes=[], outcome=None, seconds=0.2),
+        _started("program", "Uploads the program"),
+        event("step.waiting", step="program", what=text, fix="sign it", evidence={"base58": "3x"}),
+        event(
+            "run.ended",
+            run=RUN,
+            result="waiting",
+            exit=5,
+            changes=[{"step": "program", **c} for c in CHANGES],
+            release=None,
+            error={
+                "what": text,
+                "where": "program",
+                "fix": f"sign it; cbctl resume {RUN} goes on from there",
+            },
+        ),
+    ]
+
+
 def _observed(step: str, verdict: str, **data: Any) -> Event:
     plain: dict[str, Any] = {"because": "", "changes": [], "summary": "", "evidence": {}}
     return event("step.observed", "", step=step, verdict=verdict, **{**plain, **data})

@@ -6,7 +6,16 @@ import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tests.unit.render.support import CONTROL, NASTY, RUN, Clock, event, failure, success
+from tests.unit.render.support import (
+    CONTROL,
+    NASTY,
+    RUN,
+    Clock,
+    event,
+    failure,
+    success,
+    waiting,
+)
 
 from cbctl.engine.event import Event
 from cbctl.render.lines import Lines
@@ -156,6 +165,21 @@ def test_github_groups_annotation_and_job_summary(tmp_path: Path) -> None:
     assert "\n        panic: no table\n" in written
     assert "\n| program | not undone | 12 s |\n" in written
     assert not CONTROL.search(written)
+
+
+def test_a_run_that_waits_for_somebody_else(tmp_path: Path) -> None:
+    talk, end = told(waiting(), step=1.0).split("\n\n")
+    assert talk.splitlines()[-1] == "19:33:48 program: waiting for 2 signatures"
+    rows = end.splitlines()
+    assert rows[0] == "deploy waits, after 4.0 s; 2 changes made or begun stay"
+    assert rows[1] == "why:     program: waiting for 2 signatures"
+    assert f"next:    sign it; cbctl resume {RUN} goes on from there" in rows
+    summary = tmp_path / "summary.md"
+    environ = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    notice = "::notice title=deploy%3A program::waiting for 2 signatures\n"
+    assert notice in told(waiting(), environ)
+    assert "\n| program | waits | 0.0 s |\n" in summary.read_text()
+    assert "| api | waiting |" in summary.read_text()
 
 
 def test_a_job_summary_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.testbed.terminal import Session
-from tests.unit.render.support import NASTY, Clock, Tty, event, failure, success
+from tests.unit.render.support import NASTY, Clock, Tty, event, failure, success, waiting
 
 from cbctl.engine.event import Event
 from cbctl.render.terminal import Terminal
@@ -78,6 +78,18 @@ def test_the_end_of_a_run_that_fails() -> None:
         "stays    program: the old bytes are gone",
         "next     cbctl logs api; cbctl resume 20261122T193348-9f3a1c goes on from there",
         "run      20261122T193348-9f3a1c",
+    ]
+
+
+def test_the_end_of_a_run_that_waits_for_somebody_else() -> None:
+    tty = Tty()
+    played(tty, waiting())
+    at = tty.seen.index("deploy waits, after 4.0 s; 2 changes made or begun stay")
+    assert [line.rstrip() for line in tty.seen[at - 4 : at]] == [
+        " = postgres  already right                                                0.2 s",
+        " … program   waiting for 2 signatures                                     1.0 s",
+        " · api       waiting",
+        "",
     ]
 
 

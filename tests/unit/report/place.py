@@ -235,6 +235,13 @@ def cancelled(place: Place) -> str:
     return ended.run
 
 
+def waiting(place: Place) -> str:
+    steps = {"postgres": Script(), "program": Script(waits=1, seconds=2), "api": Script()}
+    ended = place.deploy(steps)
+    assert ended and ended.result == "waiting"
+    return ended.run
+
+
 def deploy_hostile(place: Place) -> str:
     """Every text that can come from outside is meant to do harm."""
     bad = fails(HOSTILE, HOSTILE, **{HOSTILE: [HOSTILE]})

@@ -26,6 +26,12 @@ from cbctl.cli.step import Asked, run_step, wallet_text
 ElfOption = Annotated[
     Path | None, typer.Option("--elf", metavar="FILE", help="Without it, that of cbctl.yaml.")
 ]
+ExportOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--export", metavar="FILE", help="For the transaction that a multisig has to sign."
+    ),
+]
 
 
 def deploy(
@@ -46,6 +52,7 @@ def deploy(
             "--abort", help="Give up a deploy that was begun: its buffer's money comes back."
         ),
     ] = False,
+    export: ExportOption = None,
     env: EnvOption = None,
     cluster: ClusterOption = None,
     wallet: WalletOption = None,
@@ -65,8 +72,9 @@ def deploy(
     """
     asked = Asked(env, cluster, config, plan, yes, confirm, output, events)
     given = {
-        "elf": elf and str(elf.absolute()),
+        "elf": _absolute(elf),
         "program_keypair": keypair and wallet_text(keypair),
+        "export": _absolute(export),
         "wallet": wallet,
         "program_id": program_id,
     }
@@ -87,6 +95,7 @@ def upgrade(
             "--breaking", help="Even where a reader of the former IDL, such as the API, fails then."
         ),
     ] = False,
+    export: ExportOption = None,
     env: EnvOption = None,
     cluster: ClusterOption = None,
     wallet: WalletOption = None,
@@ -110,9 +119,10 @@ def upgrade(
     with open_program(config, asked.place, program_id) as there:
         former = None if breaking else there.api_idl()
     given = {
-        "elf": elf and str(elf.absolute()),
-        "idl": idl and str(idl.absolute()),
+        "elf": _absolute(elf),
+        "idl": _absolute(idl),
         "api_idl": former,
+        "export": _absolute(export),
         "wallet": wallet,
         "program_id": program_id,
     }
@@ -146,6 +156,7 @@ def rollback(
         str | None,
         typer.Option("--to", metavar="HASH", help="The kept program whose hash begins so."),
     ] = None,
+    export: ExportOption = None,
     env: EnvOption = None,
     cluster: ClusterOption = None,
     wallet: WalletOption = None,
@@ -169,7 +180,12 @@ def rollback(
     asked = Asked(env, cluster, config, plan, yes, confirm, output, events)
     with open_program(config, asked.place, program_id) as there:
         chosen = there.way_back(to)
-    run_step(asked, "program.rollback", {**chosen, "wallet": wallet, "program_id": program_id})
+    given = {**chosen, "export": _absolute(export), "wallet": wallet, "program_id": program_id}
+    run_step(asked, "program.rollback", given)
+
+
+def _absolute(file: Path | None) -> str | None:
+    return None if file is None else str(file.absolute())
 
 
 def add_to(app: typer.Typer) -> None:

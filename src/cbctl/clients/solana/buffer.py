@@ -43,12 +43,14 @@ class Place:
 
     lamports  what lies there already
     elf       what it holds; None: it is still to be made
+    handed    its authority is the vault by now, so nothing can be written to it any more
     """
 
     address: Pubkey
     seed: str
     lamports: int
     elf: bytes | None
+    handed: bool = False
 
 
 def candidates(authority: Pubkey, program: Pubkey, elf: Elf) -> list[tuple[str, Pubkey]]:
@@ -56,10 +58,14 @@ def candidates(authority: Pubkey, program: Pubkey, elf: Elf) -> list[tuple[str, 
     return [(seed, loader.buffer_address(authority, seed)) for seed in seeds]
 
 
-def locate(rpc: Rpc, authority: Pubkey, program: Pubkey, elf: Elf) -> Place:
+def locate(
+    rpc: Rpc, authority: Pubkey, program: Pubkey, elf: Elf, vault: Pubkey | None = None
+) -> Place:
     """The buffer to use: the first address with a buffer of ours, else the first free one.
 
     An address that somebody sent lamports to is free: it is made by transfer and allocation.
+
+    vault  a multisig's, which filled buffers are handed to: such a one is ours too
     """
     places = candidates(authority, program, elf)
     _, accounts = rpc.accounts([address for _, address in places])
@@ -70,6 +76,9 @@ def locate(rpc: Rpc, authority: Pubkey, program: Pubkey, elf: Elf) -> Place:
             free = free or Place(address, seed, lamports, None)
         elif ours(account, authority, elf):
             return Place(address, seed, account.lamports, account.data[loader.BUFFER_HEADER :])
+        elif vault is not None and ours(account, vault, elf):
+            held = account.data[loader.BUFFER_HEADER :]
+            return Place(address, seed, account.lamports, held, handed=True)
     if free is None:
         raise CbctlError(
             f"all {NONCES} buffer addresses of this file are in use by something else",
@@ -79,14 +88,19 @@ def locate(rpc: Rpc, authority: Pubkey, program: Pubkey, elf: Elf) -> Place:
     return free
 
 
-def begun(rpc: Rpc, authority: Pubkey, program: Pubkey, elf: Elf) -> dict[Pubkey, int]:
-    """The buffers of this file that earlier runs have left, with their lamports."""
+def begun(
+    rpc: Rpc, authority: Pubkey, program: Pubkey, elf: Elf, vault: Pubkey | None = None
+) -> dict[Pubkey, int]:
+    """The buffers of this file that earlier runs have left, with their lamports.
+
+    vault  only those that were handed to it; none: only those that were not handed over
+    """
     places = [address for _, address in candidates(authority, program, elf)]
     _, accounts = rpc.accounts(places)
     return {
         address: account.lamports
         for address, account in zip(places, accounts, strict=True)
-        if account is not None and ours(account, authority, elf)
+        if account is not None and ours(account, vault or authority, elf)
     }
 
 

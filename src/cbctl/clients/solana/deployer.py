@@ -65,13 +65,7 @@ class Deployer:
             return Result(chain.slot)
         self._demand_possible(chain, program_key)
         sender = Sender(self._rpc, self._payer, self._pace, fees.price)
-        writer = Writer(self._rpc, sender, self._authority, self._pace, place, fees)
-        try:
-            writer.fill(elf)
-        except Exception as cut_off:
-            where = f"the buffer {place.address} keeps what was written"
-            cut_off.add_note(f"{where}, and the next run goes on from there")
-            raise
+        writer = self._fill(sender, place, elf, fees)
         if chain.state == "absent" and program_key is not None:
             order = self._first(place, program_key, max_len, chain.lamports[0])
             self._finish(sender, order, place, elf)
@@ -95,6 +89,50 @@ class Deployer:
             writer.bytes_written,
             fees.of(self._sent, payer) + writer.fees,
         )
+
+    def prepare(self, elf: Elf, vault: Pubkey, fees: Fees) -> buffer.Place | None:
+        """All of an upgrade that the wallet can do where the upgrade authority is a multisig's
+        vault: writes and compares, makes room, and hands the buffer over. None: the multisig has
+        upgraded by now.
+
+        What an earlier try has done is not done again. Errors: TransactionFailed, CbctlError
+        """
+        wallet = self._authority.pubkey()
+        place = buffer.locate(self._rpc, wallet, self._program, elf, vault)
+        chain = look(self._rpc, self._program)  # last: what has used the buffer is seen then
+        if chain.state == "deployed" and chain.hash == elf.hash:
+            return None
+        if chain.state != "deployed" or chain.authority != vault:
+            raise self._refused(f"its upgrade authority is {chain.authority or 'nobody'} by now")
+        sender = Sender(self._rpc, self._payer, self._pace, fees.price)
+        if not place.handed:
+            self._fill(sender, place, elf, fees)
+        elif place.elf != elf.data:
+            raise self._refused(*spoiled(place.address, vault))
+        self._make_room(sender, elf.size)
+        if not place.handed:
+            self._hand_over(sender, place, elf, vault)
+        return place
+
+    def _hand_over(self, sender: Sender, place: buffer.Place, elf: Elf, vault: Pubkey) -> None:
+        order = final.hand_over(place.address, self._authority.pubkey(), vault)
+        self._pace.progress(order.what)
+        try:
+            sender.one(_signed(order, self._authority))
+        except TransactionFailed:
+            account = self._rpc.account(place.address)
+            if account is None or not buffer.ours(account, vault, elf):
+                raise
+
+    def _fill(self, sender: Sender, place: buffer.Place, elf: Elf, fees: Fees) -> Writer:
+        writer = Writer(self._rpc, sender, self._authority, self._pace, place, fees)
+        try:
+            writer.fill(elf)
+        except Exception as cut_off:
+            where = f"the buffer {place.address} keeps what was written"
+            cut_off.add_note(f"{where}, and the next run goes on from there")
+            raise
+        return writer
 
     def _demand_possible(self, chain: OnChain, key: Keypair | None) -> None:
         """Looked at again before anything is paid for: much may have happened since the plan."""
@@ -145,6 +183,14 @@ class Deployer:
                 ) from None
             raise
         self._sent.append(order)
+
+
+def spoiled(buffer: object, vault: object) -> tuple[str, str]:
+    """Of a buffer that was compared before it was handed over, and differs now; and what helps."""
+    return (
+        f"the buffer {buffer}, which was handed to {vault}, does not hold the file any more",
+        "cbctl program deploy --abort has the multisig close it; a new one is made then",
+    )
 
 
 def _signed(order: Order, *signers: Signer) -> Order:

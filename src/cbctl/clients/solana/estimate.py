@@ -44,11 +44,15 @@ def estimate(
     place: buffer.Place,
     max_len: int,
     fees: Fees,
+    vault: Pubkey | None = None,
 ) -> Estimate:
-    """The cost from here on: what an interrupted run has paid already is not counted again."""
+    """The cost from here on: what an interrupted run has paid already is not counted again.
+
+    vault  the upgrade authority, where that is a multisig: it pays for the upgrade itself
+    """
     buffer_rent = rpc.rent(loader.BUFFER_HEADER + elf.size)
     terms = buffer.Terms(payer, authority, buffer_rent, fees.v1, fees.price)
-    orders = buffer.plan(place, elf, place.elf, terms).orders
+    orders = [] if place.handed else buffer.plan(place, elf, place.elf, terms).orders
     outlay = max(0, buffer_rent - place.lamports)
     in_buffer = returned = max(place.lamports, buffer_rent)
     if chain.state == "absent":
@@ -65,14 +69,18 @@ def estimate(
         extend = final.extension(program, payer, chain, elf.size)
         missing = rpc.rent(_programdata(elf, chain, max_len)) - chain.lamports[1]
         orders += [extend] if extend else []
-        orders.append(final.upgrade(payer, program, place.address, authority))
+        if vault is None:
+            orders.append(final.upgrade(payer, program, place.address, authority))
+        elif not place.handed:
+            orders.append(final.hand_over(place.address, authority, vault))
         locked = max(0, missing)
         # Rent has changed since the last deploy: an upgrade takes what is missing out of the
         # buffer, and returns what is too much.
         returned = in_buffer - (min(0, missing) if extend else missing)
         peak = outlay + (locked if extend else 0)
     gone = fees.of(orders, payer)
-    return Estimate(peak + gone + rpc.rent(0), locked, returned, gone, len(orders))
+    needed = peak + gone + rpc.rent(0) if orders else 0
+    return Estimate(needed, locked, returned, gone, len(orders))
 
 
 def _programdata(elf: Elf, chain: OnChain, max_len: int) -> int:

@@ -49,6 +49,12 @@ def upgrade(payer: Pubkey, program: Pubkey, buffer: Pubkey, authority: Pubkey) -
     return Order("upgrade the program", (instruction,), (), LIMITS)
 
 
+def hand_over(buffer: Pubkey, authority: Pubkey, vault: Pubkey) -> Order:
+    """From then on only the vault can use the buffer."""
+    instruction = loader.set_authority(buffer, authority, vault)
+    return Order("hand the buffer over", (instruction,), (), LIMITS)
+
+
 def extension(program: Pubkey, payer: Pubkey, chain: OnChain, size: int) -> Order | None:
     """Makes room for a file of `size` bytes; None when it fits. Anyone may pay for it."""
     additional = loader.extension(chain.capacity, size)

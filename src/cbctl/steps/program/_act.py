@@ -26,6 +26,7 @@ from cbctl.engine.step import (
     Step,
     Verdict,
     Verified,
+    Waiting,
 )
 from cbctl.errors import CbctlError, Exit
 from cbctl.steps.program import _target as target
@@ -95,8 +96,8 @@ class Act(Step[I, Facts, Outcome]):
         """What is to be done."""
         raise NotImplementedError
 
-    def act(self, ctx: Context, node: Rpc, wallet: Signer, inputs: I) -> None:
-        """Does it; called only when `look` has found something to do."""
+    def act(self, ctx: Context, node: Rpc, wallet: Signer, inputs: I) -> Waiting | None:
+        """Does it, or its part of it; called only when `look` has found something to do."""
         raise NotImplementedError
 
     def signer(self, ctx: Context, inputs: I) -> Signer:
@@ -119,14 +120,18 @@ class Act(Step[I, Facts, Outcome]):
     def identify(self, ctx: Context, inputs: I, changes: tuple[Change, ...]) -> Json:
         return {"wallet": str(self.signer(ctx, inputs).pubkey())}
 
-    def apply(self, ctx: Context, inputs: I, changes: tuple[Change, ...], intent: Json) -> Outcome:
+    def apply(
+        self, ctx: Context, inputs: I, changes: tuple[Change, ...], intent: Json
+    ) -> Outcome | Waiting:
         wallet = self.signer(ctx, inputs)
         with self.connected(ctx, inputs, working=True) as node:
             facts = self.look(ctx, node, wallet.pubkey(), inputs)
             if facts.blocked:
                 raise CbctlError(facts.blocked, exit=Exit.REFUSED, where=node.host, fix=facts.fix)
             if not facts.done:
-                self.act(ctx, node, wallet, inputs)
+                waiting = self.act(ctx, node, wallet, inputs)
+                if waiting is not None:
+                    return waiting
                 facts = self.look(ctx, node, wallet.pubkey(), inputs)
         return Outcome(facts.subject, facts.done)
 

@@ -16,6 +16,7 @@ from cbctl.steps.program import _act as acts
 from cbctl.steps.program import _init_facts as init_facts
 from cbctl.steps.program import _initialization as initialization
 from cbctl.steps.program import _target as target
+from cbctl.steps.program import _vault as vaults
 from cbctl.steps.program._act import Act, Facts
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Inputs:
     program_id    the program's address
     wallet        keypair that pays, and signs where the call names nobody else
     call          the section of cbctl.yaml: instruction, arguments, account, result …
+    authority     the upgrade authority, where it is not the wallet: a multisig, or its vault
     genesis_hash  what the cluster must answer; none: any cluster
     """
 
@@ -41,6 +43,7 @@ class Inputs:
     program_id: str
     wallet: Path | Reference
     call: Mapping[str, Any] | None = None
+    authority: str | Reference | None = None
     genesis_hash: str | None = None
 
 
@@ -87,7 +90,13 @@ class Call(Act[Inputs]):
             return acts.done(plan.address, said)
         payer = target.signer(ctx, inputs.wallet).pubkey()
         if refusal := initialization.rehearse(node, plan, payer):
-            return acts.blocked(plan.address, f"{plan.instruction} would fail: {refusal}")
+            why = f"{plan.instruction}, signed by {wallet}, would fail: {refusal}"
+            vault = vaults.named(ctx, inputs.authority)
+            if vault in (None, wallet, payer):
+                return acts.blocked(plan.address, why)
+            return acts.blocked(
+                plan.address, why, f"if only the multisig {vault} may do that, have it sign it"
+            )
         return acts.change(plan.address, *wrong)
 
     def act(self, ctx: Context, node: Rpc, wallet: Signer, inputs: Inputs) -> None:

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbctl.config.types import Reference
-from cbctl.engine.step import Blocked, Json
+from cbctl.engine.step import Blocked, Context, Json
 from cbctl.errors import CbctlError, Exit
 from cbctl.steps.program import _material as material
 from cbctl.steps.program import _target as target
+from cbctl.steps.program import _vault as vaults
 
 if TYPE_CHECKING:
     from cbctl.clients.solana.elf import Elf
+    from cbctl.clients.solana.onchain import OnChain
     from cbctl.clients.solana.rpc import Rpc
 
 
@@ -36,6 +38,9 @@ class Inputs:
     price_ceiling    the most that is paid in that case
     api_idl          the IDL that the running API reads; an upgrade whose `idl` it cannot read is
                      blocked
+    authority        the upgrade authority, where it is not the wallet: a multisig, or its vault
+    multisig         the Squads multisig that proves this vault
+    export           file for the transaction that the multisig has to sign, beside that in `keep`
     keep             state folder in which what is on chain, and what was, is kept for the way back
     chain_step       id of the step that starts the cluster, where that is on this machine
     """
@@ -54,6 +59,9 @@ class Inputs:
     price: int | None = None
     price_ceiling: int = 1_000_000
     api_idl: Path | None = None
+    authority: str | Reference | None = None
+    multisig: str | Reference | None = None
+    export: Path | None = None
     keep: Path | None = None
     chain_step: str = "localnet"
 
@@ -68,7 +76,12 @@ class Facts:
     chain_hash   of the bytes on chain, without trailing zeros; "" unless deployed
     capacity     bytes that fit without extension
     slot         of the last deploy
+    vault        the authority, if that is the multisig of cbctl.yaml and not the wallet
+    unproved     why it could not sign
+    signatures   how many of its members must sign; None: not known
     buffer       address of a buffer that an interrupted run has left, to be continued
+    handed       the multisig has it by now
+    spoiled      it was changed since
     short_by     lamports that the payer lacks
     unreadable   what the running API could not read after the upgrade
     """
@@ -88,7 +101,12 @@ class Facts:
     authority: str | None = None
     capacity: int = 0
     slot: int = 0
+    vault: str | None = None
+    unproved: str | None = None
+    signatures: int | None = None
     buffer: str | None = None
+    handed: bool = False
+    spoiled: bool = False
     short_by: int = 0
     unreadable: tuple[str, ...] = ()
 
@@ -102,6 +120,7 @@ def max_len_of(inputs: Inputs, elf: Elf) -> int:
 
 
 def on_chain(
+    ctx: Context,
     node: Rpc,
     inputs: Inputs,
     keys: material.Keys,
@@ -114,26 +133,47 @@ def on_chain(
 
     chain = OnChain("absent") if keys.address is None else look(node, keys.address)
     evidence["read_at_slot"] = chain.read_at
-    facts: dict[str, object] = {
+    facts = _facts_of(chain)
+    if chain.hash == elf.hash:
+        return facts
+    made = material.stand_ins(keys)
+    vault = vaults.find(ctx, node, inputs, chain, made.wallet.pubkey())
+    if vault is not None:
+        facts |= {"vault": str(vault.address), "signatures": vault.signatures}
+        if vault.unproved:
+            return facts | {"unproved": vault.unproved}
+    address = vault.address if vault else None
+    max_len = max_len_of(inputs, elf)
+    taken, cost = node.together(
+        lambda: active(node, SBPF_V3),
+        lambda: material.cost(
+            node, made, elf, chain, max_len, inputs.price, inputs.price_ceiling, address
+        ),
+    )
+    if not taken:
+        facts["elf_problem"] = f"this cluster does not take SBPF v{elf.sbpf} yet"
+    evidence |= cost.evidence
+    place = cost.place
+    if vault is not None and place.elf is None:
+        chain = look(node, made.address)  # the multisig may just have used it
+        if chain.hash == elf.hash:
+            return _facts_of(chain)
+    return facts | {
+        "buffer": None if place.elf is None else str(place.address),
+        "handed": place.handed,
+        "spoiled": place.handed and place.elf != elf.data,
+        "short_by": max(0, cost.estimate.needed - cost.balance),
+    }
+
+
+def _facts_of(chain: OnChain) -> dict[str, object]:
+    return {
         "state": chain.state,
         "chain_hash": chain.hash,
         "authority": str(chain.authority) if chain.authority else None,
         "capacity": chain.capacity,
         "slot": chain.slot,
     }
-    if chain.hash == elf.hash:
-        return facts
-    made = material.stand_ins(keys)
-    max_len = max_len_of(inputs, elf)
-    taken, cost = node.together(
-        lambda: active(node, SBPF_V3),
-        lambda: material.cost(node, made, elf, chain, max_len, inputs.price, inputs.price_ceiling),
-    )
-    if not taken:
-        facts["elf_problem"] = f"this cluster does not take SBPF v{elf.sbpf} yet"
-    evidence |= cost.evidence
-    short_by = max(0, cost.estimate.needed - cost.balance)
-    return facts | {"buffer": cost.begun, "short_by": short_by}
 
 
 def blocked_by(inputs: Inputs, facts: Facts) -> Blocked | None:
@@ -174,12 +214,8 @@ def blocked_by(inputs: Inputs, facts: Facts) -> Blocked | None:
             )
         if facts.authority is None:
             return Blocked(f"{facts.program_id} is immutable: nobody can upgrade it")
-        if facts.authority != facts.wallet:
-            return Blocked(
-                f"the upgrade authority of {facts.program_id} is {facts.authority}, "
-                f"the wallet is {facts.wallet}",
-                "give the wallet that is the authority",
-            )
+        if facts.authority != facts.wallet and (no := _blocked_by_authority(inputs, facts)):
+            return no
     if facts.answers and facts.state == "absent" and not facts.has_keypair:
         return Blocked(
             f"the first deploy of {facts.program_id} needs its keypair",
@@ -189,3 +225,22 @@ def blocked_by(inputs: Inputs, facts: Facts) -> Blocked | None:
         payer = "the payer" if inputs.payer else facts.wallet or "the wallet"
         return Blocked(material.too_little(payer, facts.short_by), material.TOP_UP)
     return None
+
+
+def _blocked_by_authority(inputs: Inputs, facts: Facts) -> Blocked | None:
+    """Why somebody else than the wallet cannot be asked to upgrade."""
+    if facts.vault is None:
+        return Blocked(
+            f"the upgrade authority of {facts.program_id} is {facts.authority}, "
+            f"the wallet is {facts.wallet}",
+            "give the wallet that is the authority; a multisig is named in cbctl.yaml: "
+            "program.authority and program.multisig",
+        )
+    if facts.unproved:
+        return Blocked(facts.unproved, "correct program.authority and program.multisig")
+    if facts.spoiled:
+        from cbctl.clients.solana.deployer import spoiled
+
+        return Blocked(*spoiled(facts.buffer, facts.vault))
+    why = vaults.nowhere(inputs.export)
+    return Blocked(why, "make it, or name another file") if why else None

@@ -36,6 +36,16 @@ def keep_former(
         kept.keep(chain.hash, found.elf, None, ctx.run)
 
 
+def keep_proposed(
+    ctx: Context, state: Path | None, program: Pubkey, elf: Elf, idl: Path | None
+) -> None:
+    """When a multisig is asked to bring it on chain; before what is there is kept, which stays the
+    newest until then."""
+    if state is not None:
+        text = None if idl is None else read_text(idl)
+        Programs(state, str(program)).keep(elf.hash, elf.data, text, ctx.run, proposed=True)
+
+
 def keep_new(ctx: Context, state: Path | None, program: Pubkey, elf: Elf, idl: Path | None) -> None:
     """Once it is on chain and its bytes were compared."""
     if state is not None:

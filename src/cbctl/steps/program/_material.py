@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from solders.keypair import Keypair
     from solders.pubkey import Pubkey
 
+    from cbctl.clients.solana.buffer import Place
     from cbctl.clients.solana.elf import Elf
     from cbctl.clients.solana.estimate import Estimate
     from cbctl.clients.solana.fees import Fees
@@ -177,12 +178,12 @@ def unreadable(known: Path | None, new: Path | None) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Cost:
-    """balance: lamports that the payer has. begun: address of a buffer to be continued"""
+    """balance: lamports that the payer has. place: of the buffer"""
 
     estimate: Estimate
     fees: Fees
     balance: int
-    begun: str | None
+    place: Place
 
     @property
     def evidence(self) -> dict[str, Json]:
@@ -206,8 +207,12 @@ def cost(
     max_len: int,
     price: int | None,
     most: int,
+    vault: Pubkey | None = None,
 ) -> Cost:
-    """price: of a compute unit; None: what recent transactions have paid, `most` at most"""
+    """
+    price  of a compute unit; None: what recent transactions have paid, `most` at most
+    vault  the upgrade authority, where that is a multisig
+    """
     from cbctl.clients.solana import buffer, fees
     from cbctl.clients.solana.estimate import estimate, know_rents
     from cbctl.clients.solana.loader import programdata_address
@@ -215,13 +220,13 @@ def cost(
     wallet, payer, program = keys.wallet.pubkey(), keys.payer.pubkey(), keys.address
     written = (payer, program, programdata_address(program))
     place, terms, balance, _ = node.together(
-        lambda: buffer.locate(node, wallet, program, elf),
+        lambda: buffer.locate(node, wallet, program, elf, vault),
         lambda: fees.ask(node, payer, written, price, most),
         lambda: node.balance(payer),
         lambda: know_rents(node, elf, chain, max_len),
     )
-    found = estimate(node, payer, wallet, program, elf, chain, place, max_len, terms)
-    return Cost(found, terms, balance, str(place.address) if place.elf is not None else None)
+    found = estimate(node, payer, wallet, program, elf, chain, place, max_len, terms, vault)
+    return Cost(found, terms, balance, place)
 
 
 def fund(ctx: Context, node: Rpc, payer: Pubkey, needed: int, airdrop: int) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from cbctl.config.types import Reference
-from cbctl.engine.step import Context
+from cbctl.engine.step import Context, Json, Waiting
 from cbctl.errors import CbctlError, Exit
 from cbctl.steps.program import _act as acts
 from cbctl.steps.program import _material as material
+from cbctl.steps.program import _proposal as proposals
 from cbctl.steps.program import _target as target
+from cbctl.steps.program import _vault as vaults
 from cbctl.steps.program._act import Act, Facts
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ class Inputs:
     wallet           keypair that is the buffer's authority
     program_keypair  keypair of the program's address, if its first deploy was begun
     program_id       the address, where there is no keypair
+    authority        a multisig, or its vault, which the buffer may have been handed to
+    multisig         the Squads multisig that proves this vault
+    export           file for the transaction that it has to sign then
     genesis_hash     what the cluster must answer; none: any cluster
     """
 
@@ -37,6 +42,9 @@ class Inputs:
     wallet: Path | Reference
     program_keypair: Path | Reference | None = None
     program_id: str | None = None
+    authority: str | Reference | None = None
+    multisig: str | Reference | None = None
+    export: Path | None = None
     genesis_hash: str | None = None
 
 
@@ -48,8 +56,15 @@ class Abort(Act[Inputs]):
     def look(self, ctx: Context, node: Rpc, wallet: Pubkey, inputs: Inputs) -> Facts:
         from cbctl.clients.solana import buffer
 
-        elf = material.read_elf(inputs.elf)
-        begun = buffer.begun(node, wallet, _program(ctx, inputs), elf)
+        elf, program = material.read_elf(inputs.elf), _program(ctx, inputs)
+        begun = buffer.begun(node, wallet, program, elf)
+        if vault := vaults.named(ctx, inputs.authority):
+            handed = buffer.begun(node, wallet, program, elf, vault)
+            if handed and (why := vaults.unusable(ctx, node, vault, inputs.multisig)):
+                return acts.blocked(wallet, why, "correct program.authority and program.multisig")
+            if handed and (why := vaults.nowhere(inputs.export)):
+                return acts.blocked(wallet, why, "make it, or name another file")
+            begun |= handed
         if not begun:
             return acts.done(wallet, "no deploy of this file has left a buffer")
         return acts.change(
@@ -58,13 +73,25 @@ class Abort(Act[Inputs]):
             ("lamports returned", None, sum(begun.values())),
         )
 
-    def act(self, ctx: Context, node: Rpc, wallet: Signer, inputs: Inputs) -> None:
+    def act(self, ctx: Context, node: Rpc, wallet: Signer, inputs: Inputs) -> Waiting | None:
         from cbctl.clients.solana import buffer, loader
 
-        key, elf = wallet.pubkey(), material.read_elf(inputs.elf)
-        begun = buffer.begun(node, key, _program(ctx, inputs), elf)
-        closing = (loader.close_buffer(address, key, key) for address in begun)
-        acts.send(ctx, node, wallet, "close the buffer", *closing)
+        key, elf, program = wallet.pubkey(), material.read_elf(inputs.elf), _program(ctx, inputs)
+        if begun := buffer.begun(node, key, program, elf):
+            closing = (loader.close_buffer(address, key, key) for address in begun)
+            acts.send(ctx, node, wallet, "close the buffer", *closing)
+        address = vaults.named(ctx, inputs.authority)
+        handed = address and buffer.begun(node, key, program, elf, address)
+        if not address or not handed:
+            return None
+        vault = vaults.Vault(address, vaults.signatures(ctx, node, inputs.multisig))
+        closing = (loader.close_buffer(one, key, address) for one in handed)
+        told: dict[str, Json] = {
+            "program_id": str(program),
+            "buffer": ", ".join(map(str, handed)),
+            "recipient": str(key),
+        }
+        return proposals.ask(vault, told, (inputs.export,), *closing)
 
 
 def _program(ctx: Context, inputs: Inputs) -> Pubkey:

@@ -10,6 +10,7 @@ from cbctl.config.types import Reference
 from cbctl.engine.step import Context
 from cbctl.steps.program import _act as acts
 from cbctl.steps.program import _target as target
+from cbctl.steps.program import _vault as vaults
 from cbctl.steps.program._act import Act, Facts
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class AuthoritySet(Act[Inputs]):
             )
         # who signs too has proved to hold the key
         if new is not None and inputs.to_wallet is None:
-            why = unusable(ctx, node, new, inputs.multisig)
+            why = vaults.unusable(ctx, node, new, inputs.multisig)
             if why is not None:
                 return acts.blocked(program, why, FIX)
         after = str(new) if new else "nobody: immutable, for ever"
@@ -90,24 +91,6 @@ FIX = (
     "for the vault of a Squads multisig: --multisig ADDRESS, from which the vault's address is "
     "derived; for anything else name an address that somebody holds the key of"
 )
-
-
-def unusable(ctx: Context, node: Rpc, new: Pubkey, multisig: str | Reference | None) -> str | None:
-    """Why that address could never sign an upgrade, None when it can."""
-    from solders.system_program import ID as SYSTEM
-
-    from cbctl.clients.solana import squads
-
-    if new.is_on_curve():
-        # So are the addresses of the system program, of sysvars and of most programs.
-        account = node.account(new)
-        if new == SYSTEM or (account is not None and account.owner != SYSTEM):
-            return f"{new} belongs to a program or to the cluster: nobody holds its key"
-        return None
-    if multisig is None:
-        return f"{new} is no key that can sign, and it is not proved to be a multisig's vault"
-    text = ctx.reveal(multisig).reveal().strip() if isinstance(multisig, Reference) else multisig
-    return squads.not_its_vault(node, acts.address("the multisig", text), new)
 
 
 def _new(ctx: Context, inputs: Inputs) -> Pubkey | None:

@@ -22,11 +22,14 @@ from cbctl.engine.step import (
     Step,
     Verdict,
     Verified,
+    Waiting,
 )
 from cbctl.errors import CbctlError, Exit
 from cbctl.steps.program import _kept as kept
 from cbctl.steps.program import _material as material
+from cbctl.steps.program import _proposal as proposals
 from cbctl.steps.program import _target as target
+from cbctl.steps.program import _vault as vaults
 from cbctl.steps.program._deploy_facts import Facts, blocked_by, max_len_of, on_chain
 from cbctl.steps.program._deploy_facts import Inputs as Inputs
 
@@ -50,6 +53,7 @@ class Deploy(Step[Inputs, Facts, Outcome]):
         "airdrop",
         "program bytes",
         "program size",
+        "authority of the buffer",
     )
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
@@ -78,7 +82,7 @@ class Deploy(Step[Inputs, Facts, Outcome]):
             if genesis is not None:
                 facts |= {"answers": True, "genesis_hash": genesis}
                 if target.wrong_cluster(inputs.genesis_hash, genesis) is None:
-                    facts |= on_chain(node, inputs, keys, elf, evidence)
+                    facts |= on_chain(ctx, node, inputs, keys, elf, evidence)
         finally:
             node.close()
         if facts["elf_problem"] is None and facts.get("chain_hash") != elf.hash:
@@ -111,17 +115,23 @@ class Deploy(Step[Inputs, Facts, Outcome]):
         changes.append(Change("program bytes", facts.chain_hash or None, facts.elf_hash))
         if facts.state == "deployed" and facts.elf_size > facts.capacity:
             changes.append(Change("program size", facts.capacity, facts.elf_size))
+        if facts.vault and not facts.handed:
+            changes.append(Change("authority of the buffer", facts.wallet, facts.vault))
         return Changes(tuple(changes))
 
     def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
         """Makes missing keypairs too: the addresses that are journalled follow from them."""
         from cbctl.clients.solana import buffer
+        from cbctl.clients.solana.onchain import look
 
         elf = material.read_elf(inputs.elf)
         keys = material.made_keys(ctx, _sources(inputs), inputs.generate)
         node = target.connect(ctx, inputs.rpc, working=True)
         try:
-            place = buffer.locate(node, keys.wallet.pubkey(), keys.address, elf)
+            wallet = keys.wallet.pubkey()
+            vault = vaults.find(ctx, node, inputs, look(node, keys.address), wallet)
+            address = vault.address if vault else None
+            place = buffer.locate(node, wallet, keys.address, elf, address)
         finally:
             node.close()
         return {
@@ -134,7 +144,7 @@ class Deploy(Step[Inputs, Facts, Outcome]):
 
     def apply(
         self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
-    ) -> Outcome:
+    ) -> Outcome | Waiting:
         from cbctl.clients.solana.deployer import Deployer
         from cbctl.clients.solana.onchain import look
 
@@ -152,15 +162,28 @@ class Deploy(Step[Inputs, Facts, Outcome]):
             target.demand_cluster(node, inputs.genesis_hash)
             max_len = max_len_of(inputs, elf)
             chain = look(node, keys.address)
+            vault = None
+            if chain.hash != elf.hash:
+                vault = vaults.find(ctx, node, inputs, chain, keys.wallet.pubkey(), proved=True)
+            address = vault.address if vault else None
             cost = material.cost(
-                node, keys, elf, chain, max_len, inputs.price, inputs.price_ceiling
+                node, keys, elf, chain, max_len, inputs.price, inputs.price_ceiling, address
             )
+            if vault is not None and cost.place.elf is None:
+                chain = look(node, keys.address)  # the multisig may just have used it
             if chain.hash != elf.hash:
                 if cost.balance < cost.estimate.needed:
                     needed = cost.estimate.needed
                     material.fund(ctx, node, keys.payer.pubkey(), needed, inputs.airdrop)
+                if vault is not None:
+                    proposals.demand_not_gone(ctx, inputs, keys.address, elf, chain, cost.place)
+                    kept.keep_proposed(ctx, inputs.keep, keys.address, elf, inputs.idl)
                 kept.keep_former(ctx, node, inputs.keep, keys.address, chain)
             deployer = Deployer(node, keys.payer, keys.wallet, keys.address, ctx)
+            if vault is not None and chain.hash != elf.hash:
+                place = deployer.prepare(elf, vault.address, cost.fees)
+                if place is not None:
+                    return proposals.upgrade(ctx, inputs, keys, elf, vault, place.address)
             result = deployer.run(elf, keys.program, max_len, cost.fees)
             kept.keep_new(ctx, inputs.keep, keys.address, elf, inputs.idl)
         finally:
