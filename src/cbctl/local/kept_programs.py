@@ -1,7 +1,8 @@
 """Programs that were on chain, kept for the way back: `<state>/programs/<address>/`.
 
-`<hash>.so` is what was deployed, `<hash>.idl.json` its IDL where that is known, and `kept.json`
-tells in which order. The hash is the one of the chain, without trailing zeros.
+`<hash>.so` is what was deployed, with the record of its build beside it where there is one,
+`<hash>.idl.json` its IDL where that is known, and `kept.json` tells in which order. The hash is the
+one of the chain, without trailing zeros.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from cbctl.errors import CbctlError, Exit
+from cbctl.local import build_record
+from cbctl.local.build_record import BuildRecord
 from cbctl.local.files import PRIVATE_FOLDER, write_atomic
 
 _INDEX = "kept.json"
@@ -47,13 +50,17 @@ class Programs:
             if self._elf(one["hash"]).is_file()
         ]
 
-    def keep(self, hash: str, elf: bytes, idl: str | None, run: str) -> None:
+    def keep(
+        self, hash: str, elf: bytes, idl: str | None, run: str, build: BuildRecord | None = None
+    ) -> None:
         """The newest from now on. Again with the same hash it only moves to the end."""
         for folder in (self._folder.parent, self._folder):
             folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         write_atomic(self._elf(hash), elf)
         if idl is not None:
             write_atomic(self._idl(hash), idl.encode())
+        if build is not None:
+            build_record.write(self._elf(hash), build)
         others = [one for one in self._read() if one["hash"] != hash]
         listed = [*others, {"hash": hash, "run": run}][-KEEP:]
         write_atomic(self._folder / _INDEX, json.dumps(listed, indent=1).encode())
@@ -61,6 +68,7 @@ class Programs:
             if one not in listed:
                 self._elf(one["hash"]).unlink(missing_ok=True)
                 self._idl(one["hash"]).unlink(missing_ok=True)
+                build_record.path_of(self._elf(one["hash"])).unlink(missing_ok=True)
 
     def before(self, hash: str) -> Kept | None:
         """The newest other one."""

@@ -24,7 +24,6 @@ from cbctl.engine.world import World
 from cbctl.errors import CbctlError, Exit
 from cbctl.runbook import catalogue, expression
 from cbctl.runbook.inputs import BadInput, bind
-from cbctl.wiring.clusters import MAINNET
 from cbctl.wiring.jobs import addresses, rules
 from cbctl.wiring.view import program_address, view_of
 from cbctl.wiring.workplace import Workplace
@@ -41,6 +40,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "elf": "${env.program.elf}",
         "idl": "${env.program.idl}",
         "multisig": "${env.program.multisig}",
+        "toolchain": "${env.program.toolchain}",
+        "backup_days": "${env.program.backup.days}",
         # no other step of this run starts the cluster or deploys the program
         "chain_step": "",
         "program_step": "",
@@ -66,13 +67,6 @@ def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
 
     given  inputs from the command line, plain data; references as their text
     """
-    if step in ("program.deploy", "program.upgrade") and work.env.chain.cluster == MAINNET:
-        raise CbctlError(
-            "this cbctl does not bring new bytes to mainnet-beta: it cannot prove yet by which "
-            "tools a file was built, and that the keys have a fresh backup",
-            exit=Exit.REFUSED,
-            where=work.env.name,
-        )
     loaded = catalogue.step(step)
     if not work.env.chain.rpc and "rpc" in {f.name for f in dataclasses.fields(loaded.inputs)}:
         raise CbctlError(

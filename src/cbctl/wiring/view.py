@@ -21,6 +21,7 @@ def view_of(work: Workplace) -> dict[str, Any]:
         "wallet": keypair_of(env.program.wallet),
         "pause": _call(env.program.pause),
         "unpause": _call(env.program.unpause),
+        "toolchain": env.program.toolchain and _fields(env.program.toolchain),
     }
     view["database"] = {
         **_fields(env.database),
@@ -32,7 +33,6 @@ def view_of(work: Workplace) -> dict[str, Any]:
     }
     view["chain"] = {
         **_fields(env.chain),
-        "url": env.chain.rpc[0] if env.chain.rpc else None,
         "mint": env.chain.mint
         and {**_fields(env.chain.mint), "keypair": keypair_of(env.chain.mint.keypair)},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,9 @@ class Inputs:
     api_idl          the IDL that the running API reads; an upgrade whose `idl` it cannot read is
                      blocked
     keep             state folder in which what is on chain, and what was, is kept for the way back
+                     and the record of the keys' last backup lies
+    toolchain        mainnet-beta: tool and version that must have built the file
+    backup_days      mainnet-beta: how old the backup of the keys may be
     chain_step       id of the step that starts the cluster, where that is on this machine
     """
 
@@ -55,6 +59,8 @@ class Inputs:
     price_ceiling: int = 1_000_000
     api_idl: Path | None = None
     keep: Path | None = None
+    toolchain: Mapping[str, str] | None = None
+    backup_days: int = 30
     chain_step: str = "localnet"
 
 
@@ -71,6 +77,7 @@ class Facts:
     buffer       address of a buffer that an interrupted run has left, to be continued
     short_by     lamports that the payer lacks
     unreadable   what the running API could not read after the upgrade
+    unproved     why mainnet-beta may not get these bytes, and what helps
     """
 
     elf_sha256: str
@@ -91,6 +98,7 @@ class Facts:
     buffer: str | None = None
     short_by: int = 0
     unreadable: tuple[str, ...] = ()
+    unproved: tuple[str, str] | None = None
 
 
 def max_len_of(inputs: Inputs, elf: Elf) -> int:

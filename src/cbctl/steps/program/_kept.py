@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbctl.engine.step import Context
+from cbctl.local import build_record
 from cbctl.local.kept_programs import Programs
 from cbctl.steps.program._material import read_text
 
@@ -26,7 +27,8 @@ def keep_former(
     kept = Programs(state, str(program))
     if (known := kept.of(chain.hash)) is not None:
         idl = None if known.idl is None else known.idl.read_text()
-        kept.keep(chain.hash, known.elf.read_bytes(), idl, known.run)
+        build = build_record.read(known.elf)
+        kept.keep(chain.hash, known.elf.read_bytes(), idl, known.run, build)
         return
     from cbctl.clients.solana import loader
 
@@ -36,8 +38,15 @@ def keep_former(
         kept.keep(chain.hash, found.elf, None, ctx.run)
 
 
-def keep_new(ctx: Context, state: Path | None, program: Pubkey, elf: Elf, idl: Path | None) -> None:
-    """Once it is on chain and its bytes were compared."""
-    if state is not None:
-        text = None if idl is None else read_text(idl)
-        Programs(state, str(program)).keep(elf.hash, elf.data, text, ctx.run)
+def keep_new(
+    ctx: Context, state: Path | None, program: Pubkey, elf: Elf, file: Path, idl: Path | None
+) -> None:
+    """Once it is on chain and its bytes were compared.
+
+    file  which it was read from, with the record of its build beside it"""
+    if state is None:
+        return
+    text = None if idl is None else read_text(idl)
+    build = build_record.read(file)
+    own = build if build is not None and build.sha256 == elf.sha256 else None
+    Programs(state, str(program)).keep(elf.hash, elf.data, text, ctx.run, own)

@@ -7,12 +7,16 @@ on with the same.
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cbctl.engine.step import Blocked, Context, Observation, PlanVerdict
+from cbctl.steps.program import _mainnet as mainnet
 from cbctl.steps.program import _material as material
 from cbctl.steps.program._deploy_facts import Facts, Inputs
 from cbctl.steps.program.deploy import Deploy
+
+if TYPE_CHECKING:
+    from cbctl.clients.solana.elf import Elf
 
 
 class Rollback(Deploy):
@@ -26,6 +30,21 @@ class Rollback(Deploy):
         accounts = tuple(one for one in lost if one.startswith("the account"))
         facts = dataclasses.replace(seen.facts, unreadable=accounts)
         return Observation(facts, seen.evidence)
+
+    def unproved(
+        self,
+        ctx: Context,
+        inputs: Inputs,
+        elf: Elf,
+        keys: material.Keys | material.MadeKeys,
+        genesis: str,
+    ) -> Blocked | None:
+        """How old the backup of the keys is holds no rollback back; it is said."""
+        held = mainnet.demanded(ctx, inputs, elf, keys, genesis, days=None)
+        lacking = super().unproved(ctx, inputs, elf, keys, genesis)
+        if held is None and lacking is not None:
+            ctx.progress(f"{lacking.why}; a rollback is not held back by that")
+        return held
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
         if facts.answers and facts.state != "deployed":
