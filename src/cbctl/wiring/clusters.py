@@ -20,6 +20,8 @@ from cbctl.config.urls import is_loopback, is_url
 from cbctl.errors import CbctlError, Exit
 
 PREFIX = "cluster."
+UNSET = Path()
+"""In the place of files that nothing names."""
 _LOCAL = "http://127.0.0.1:8899"
 
 
@@ -34,7 +36,7 @@ def environment_of(settings: Settings, cluster: str) -> Environment:
              PREFIX also what stands there for a URL, which then is not known
     """
     name, chain = _chain(settings, cluster.removeprefix(PREFIX))
-    program = settings.program or Program(name="program", elf=_UNSET, idl=_UNSET)
+    program = settings.program or Program(name="program", elf=UNSET, idl=UNSET)
     # Parts that a cluster alone does not have; nothing that works on the chain looks at them.
     return Environment(
         name=f"{PREFIX}{name}",
@@ -43,12 +45,12 @@ def environment_of(settings: Settings, cluster: str) -> Environment:
         protected=chain.cluster == MAINNET,
         chain=chain,
         program=program,
-        migrations=Migrations(folder=_UNSET, schema=_UNSET),
+        migrations=Migrations(folder=UNSET, schema=UNSET),
         database=Database(on="external"),
         cache=Cache(on="external"),
         api=Api(
             on="kubernetes",
-            source=_UNSET,
+            source=UNSET,
             module="-",
             port=1,
             health="/",
@@ -56,9 +58,6 @@ def environment_of(settings: Settings, cluster: str) -> Environment:
             environment={},
         ),
     )
-
-
-_UNSET = Path()
 
 
 def _chain(settings: Settings, cluster: str) -> tuple[str, Chain]:

@@ -15,7 +15,7 @@ from cbctl.errors import CbctlError, Exit
 from cbctl.report import program as report
 from cbctl.report.program import Check
 from cbctl.wiring.single import single_job
-from cbctl.wiring.view import program_address
+from cbctl.wiring.view import named_file, program_address
 from cbctl.wiring.workplace import Workplace, existing_workplace
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Opened:
 
     def show(self) -> dict[str, Any]:
         env = self.work.env
-        found = report.show(self.node, self.program, env.program.elf)
+        found = report.show(self.node, self.program, named_file(env.program.elf))
         return {
             "environment": env.name,
             "cluster": env.chain.cluster,
@@ -76,14 +76,14 @@ class Opened:
             "account": self._account(),
         }
 
-    def verify(self, expected: str | None) -> list[Check]:
+    def verify(self, expected: str | None, elf: Path | None) -> list[Check]:
         """What ought to hold, and whether it does.
 
-        expected  the upgrade authority, instead of that of cbctl.yaml"""
+        expected  the upgrade authority, instead of that of cbctl.yaml; elf: the same"""
         env = self.work.env
-        checks = report.bytes_and_authority(
-            self.node, self.program, env.program.elf, expected or self._authority()
-        )
+        file = elf or _needed(named_file(env.program.elf), "elf")
+        authority = expected or self._authority()
+        checks = report.bytes_and_authority(self.node, self.program, file, authority)
         if env.program.initialize is not None and all(c.ok for c in checks[:1]):
             checks.append(_as_check("configuration", self.planned("program.init", {})))
         if env.program.unpause is not None and all(check.ok for check in checks):
@@ -99,7 +99,7 @@ class Opened:
     def idl_differences(self, file: Path | None) -> dict[str, Any]:
         from cbctl.steps.program._material import read_text
 
-        text = read_text(file or self.work.env.program.idl)
+        text = read_text(file or _needed(named_file(self.work.env.program.idl), "idl"))
         return report.idl_differences(self.published_idl(), text)
 
     def api_idl(self) -> str | None:
@@ -200,6 +200,16 @@ def open_program(config: str | None, place: str | None, program_id: str | None) 
         yield Opened(work, node, program_id or program_address(work) or "")
     finally:
         node.close()
+
+
+def _needed(file: Path | None, option: str) -> Path:
+    if file is None:
+        raise CbctlError(
+            f"which {option}?",
+            exit=Exit.USAGE,
+            fix=f"--{option} FILE, or `program.{option}` in cbctl.yaml",
+        )
+    return file
 
 
 def _as_check(name: str, planned: Planned) -> Check:

@@ -79,7 +79,9 @@ def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
 
     def make_inputs(_: Outcomes) -> Any:
         try:
-            return bind(loaded.inputs, values_of(work, step, loaded.inputs, given))
+            values = values_of(work, step, loaded.inputs, given)
+            _require_named(loaded.inputs, values, words)
+            return bind(loaded.inputs, values)
         except (BadInput, expression.BadExpression) as error:
             raise CbctlError(str(error), exit=Exit.USAGE, where=f"cbctl {words}") from None
 
@@ -121,6 +123,22 @@ def carry_out_step(
     heard = dataclasses.replace(work, world=world)
     ended = carry_out(heard, single_job(work, step, given), agree, require=_require_alone)
     return ended, outcome
+
+
+_OPTIONS = {"elf": "--elf FILE", "idl": "--idl FILE", "program_id": "--program-id ADDRESS"}
+"""Inputs that the command line names where cbctl.yaml does not."""
+
+
+def _require_named(inputs: type[Any], values: Mapping[str, Any], words: str) -> None:
+    for field in dataclasses.fields(inputs):
+        needed = field.name in _OPTIONS and field.default is dataclasses.MISSING
+        if needed and values.get(field.name) is None:
+            raise CbctlError(
+                f"which {field.name.replace('_', ' ')}?",
+                exit=Exit.USAGE,
+                where=f"cbctl {words}",
+                fix=f"{_OPTIONS[field.name]}, or `program:` in cbctl.yaml",
+            )
 
 
 def _require_alone(plan: Plan) -> None:

@@ -11,6 +11,7 @@ from cbctl.cli.options import (
     ClusterOption,
     ConfigOption,
     ConfirmOption,
+    ElfOption,
     EnvOption,
     Events,
     EventsOption,
@@ -22,10 +23,6 @@ from cbctl.cli.options import (
     YesOption,
 )
 from cbctl.cli.step import Asked, run_step, wallet_text
-
-ElfOption = Annotated[
-    Path | None, typer.Option("--elf", metavar="FILE", help="Without it, that of cbctl.yaml.")
-]
 
 
 def deploy(

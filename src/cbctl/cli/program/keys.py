@@ -54,6 +54,8 @@ def show(
     rows = addresses(opened(config, Asked(env, cluster, config).place))
     if output is not Output.TEXT:
         print_data(rows, output)
+    elif not rows:
+        print_text("cbctl.yaml names no keypair here")
     else:
         print_table([{**row, "address": row["address"] or "not there yet"} for row in rows])
 
