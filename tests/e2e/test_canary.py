@@ -96,8 +96,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "completion": ("bash", "zsh"),
 }
 """What follows each command of the table. `reset`, `program close`, `program authority set` and
-`offer` only ask here; `localnet run`, which goes on until it is stopped, is refused: the one that deploys run is
-looked at."""
+`offer` only ask here; `localnet run`, which goes on until it is stopped, is refused: the one that
+deploys run is looked at."""
 
 FAILING = (
     *("deploy local", "deploy local --events ndjson", "deploy local --plan --output json"),

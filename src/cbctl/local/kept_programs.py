@@ -8,6 +8,7 @@ one of the chain, without trailing zeros.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,16 @@ KEEP = 5  # the newest; a program is at most ten megabytes
 
 @dataclass(frozen=True)
 class Kept:
-    """run: which brought it on chain, or found it there"""
+    """
+    run       which brought it on chain, or found it there
+    versions  highest version of each account type that was on chain when it was replaced
+    """
 
     hash: str
     run: str
     elf: Path
     idl: Path | None
+    versions: Mapping[str, int]
 
 
 class Programs:
@@ -45,15 +50,24 @@ class Programs:
                 one["run"],
                 self._elf(one["hash"]),
                 self._idl(one["hash"]) if self._idl(one["hash"]).is_file() else None,
+                one["versions"],
             )
             for one in self._read()
             if self._elf(one["hash"]).is_file()
         ]
 
     def keep(
-        self, hash: str, elf: bytes, idl: str | None, run: str, build: BuildRecord | None = None
+        self,
+        hash: str,
+        elf: bytes,
+        idl: str | None,
+        run: str,
+        build: BuildRecord | None = None,
+        versions: Mapping[str, int] | None = None,
     ) -> None:
-        """The newest from now on. Again with the same hash it only moves to the end."""
+        """The newest from now on. Again with the same hash it only moves to the end.
+
+        versions  beside those that are known of it; the higher one of each type is kept"""
         for folder in (self._folder.parent, self._folder):
             folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         write_atomic(self._elf(hash), elf)
@@ -61,8 +75,12 @@ class Programs:
             write_atomic(self._idl(hash), idl.encode())
         if build is not None:
             build_record.write(self._elf(hash), build)
-        others = [one for one in self._read() if one["hash"] != hash]
-        listed = [*others, {"hash": hash, "run": run}][-KEEP:]
+        read = self._read()
+        others = [one for one in read if one["hash"] != hash]
+        known = next((dict(one["versions"]) for one in read if one["hash"] == hash), {})
+        for name, version in (versions or {}).items():
+            known[name] = max(version, known.get(name, 0))
+        listed = [*others, {"hash": hash, "run": run, "versions": known}][-KEEP:]
         write_atomic(self._folder / _INDEX, json.dumps(listed, indent=1).encode())
         for one in others:
             if one not in listed:
@@ -81,10 +99,17 @@ class Programs:
         path = self._folder / _INDEX
         try:
             found = json.loads(path.read_text())
-            return [{"hash": str(one["hash"]), "run": str(one["run"])} for one in found]
+            return [
+                {
+                    "hash": str(one["hash"]),
+                    "run": str(one["run"]),
+                    "versions": {str(k): int(v) for k, v in one.get("versions", {}).items()},
+                }
+                for one in found
+            ]
         except FileNotFoundError:
             return []
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             raise CbctlError(
                 "the list of kept programs is damaged",
                 exit=Exit.REFUSED,

@@ -16,6 +16,7 @@ from tests.testbed.forked import Forked
 
 from cbctl.clients.solana import squads
 from cbctl.clients.solana.buffers import owned
+from cbctl.clients.solana.idl.program import Program
 from cbctl.clients.solana.keypair import write
 from cbctl.clients.solana.loader import (
     BUFFER_HEADER,
@@ -27,6 +28,7 @@ from cbctl.clients.solana.loader import (
     programdata_address,
 )
 
+OLDER_ELF = Path(__file__).parents[2] / "fixtures" / "older" / "crypto_bet-config-1.so"
 FEE = 5_000  # lamports of one signature on a localnet
 
 
@@ -264,6 +266,27 @@ def test_no_way_back_past_accounts_that_nobody_could_read(house: House) -> None:
     house.run(*upgrade).refused(7, "fee_bps", "u32")
     house.run(*upgrade, "--breaking").ended()
     house.run("rollback").refused(7, "cannot read accounts", "fee_bps", "u32")
+
+
+def test_no_way_back_past_accounts_of_a_later_version(house: House) -> None:
+    """The program before wrote version 1 of its configuration, and takes no other."""
+    (house.folder / "older.so").write_bytes(OLDER_ELF.read_bytes())
+    house.run("deploy", "--elf", "older.so").ended()
+    house.run("init").ended()
+    assert house.field("version") == 1
+    house.run("upgrade").ended()
+    house.run("rollback", "--plan").ended(2)
+    program = Program.from_text(IDL.read_text(), house.program.pubkey())
+    given = {"authority": house.wallet.pubkey()}
+    migrate = program.build("migrate", {}, program.accounts("migrate", {}, given))
+    house.net.confirm(house.net.run([migrate], house.wallet))
+    assert house.field("version") == 2
+    why = "1 account of type GlobalConfig up to version 2, it knew 1"
+    house.run("rollback").refused(7, "cannot read accounts", why, "go forward instead")
+    # what knows the version is gone back to
+    other = variant(house.folder, 21)
+    house.run("upgrade", "--elf", other.name).ended()
+    house.run("rollback").ended()
 
 
 def wait_for_buffer(house: House, process: subprocess.Popen[bytes]) -> None:

@@ -9,6 +9,7 @@ from cbctl.engine.step import Context
 from cbctl.local import build_record
 from cbctl.local.kept_programs import Programs
 from cbctl.steps.program._material import read_text
+from cbctl.steps.program._versions import highest
 
 if TYPE_CHECKING:
     from solders.pubkey import Pubkey
@@ -27,8 +28,8 @@ def keep_former(
     kept = Programs(state, str(program))
     if (known := kept.of(chain.hash)) is not None:
         idl = None if known.idl is None else known.idl.read_text()
-        build = build_record.read(known.elf)
-        kept.keep(chain.hash, known.elf.read_bytes(), idl, known.run, build)
+        build, seen = build_record.read(known.elf), highest(ctx, node, program, known.idl)
+        kept.keep(chain.hash, known.elf.read_bytes(), idl, known.run, build, seen)
         return
     from cbctl.clients.solana import loader
 
