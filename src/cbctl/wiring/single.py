@@ -137,7 +137,7 @@ def _require_named(inputs: type[Any], values: Mapping[str, Any], words: str) -> 
                 f"which {field.name.replace('_', ' ')}?",
                 exit=Exit.USAGE,
                 where=f"cbctl {words}",
-                fix=f"{_OPTIONS[field.name]}, or `program:` in cbctl.yaml",
+                fix=f"{_OPTIONS[field.name]} where the command has it, or `program:` in cbctl.yaml",
             )
 
 
