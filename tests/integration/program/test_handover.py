@@ -16,7 +16,7 @@ from solders.system_program import (
     create_nonce_account,
 )
 from tests.integration.program.commands import Done, House
-from tests.integration.program.support import Localnet
+from tests.integration.program.support import SMALL_ELF, Localnet
 from tests.testbed.context import FakeContext
 from tests.testbed.forked import Forked
 
@@ -34,6 +34,7 @@ NEW_KEY = NEW.pubkey()
 def house(net: Localnet, forked: Forked, tmp_path: Path) -> House:
     made = House.make(tmp_path, net, forked)
     write(tmp_path / "keys" / "new.json", NEW)
+    (tmp_path / "program.so").write_bytes(SMALL_ELF.read_bytes())
     made.run("deploy").ended()
     return made
 

@@ -13,7 +13,7 @@ import pyrage
 import pytest
 from solders.hash import Hash
 from tests.integration.program.commands import House
-from tests.integration.program.support import ELF, Localnet, variant
+from tests.integration.program.support import SMALL_ELF, Localnet, variant
 from tests.testbed.forked import Forked
 
 from cbctl.clients.solana.clusters import MAINNET, PUBLIC
@@ -49,6 +49,7 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
 @pytest.fixture
 def house(net: Localnet, forked: Forked, tmp_path: Path) -> House:
     made = House.make(tmp_path, net, forked, cluster=MAINNET)
+    (tmp_path / "program.so").write_bytes(SMALL_ELF.read_bytes())
     identity = pyrage.x25519.Identity.generate()
     (tmp_path / "age.txt").write_text(f"{identity}\n")
     (tmp_path / "age.txt").chmod(0o600)
@@ -91,7 +92,7 @@ def test_only_proved_bytes_from_proved_keys(house: House) -> None:
     # what is there needs no proof, and the way back none of the backup
     (house.state / "dev" / "key-backup.json").unlink()
     assert house.run(*deploy, "--output", "json").ended().json["result"] == "unchanged"
-    new = variant(house.folder, 5)
+    new = variant(house.folder, 5, elf=SMALL_ELF)
     upgrade = ("upgrade", "--elf", new.name, "--confirm", "dev")
     house.run(*upgrade).refused(7, f"{new.name} has none beside it")
     record(new)
@@ -111,5 +112,5 @@ def test_another_name_makes_no_other_cluster(house: House) -> None:
     house.configure(PIN, cluster="devnet")
     house.run("deploy", "--yes").refused(7, "program.so has none beside it")
     alone = ("--cluster", house.net.url, "--wallet", "keys/wallet.json")
-    own = ("--keypair", "keys/program.json", "--elf", str(ELF))
+    own = ("--keypair", "keys/program.json", "--elf", str(SMALL_ELF))
     house.run("deploy", *alone, *own, env=None).refused(7, "no version is pinned")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from solders.keypair import Keypair
 from tests.integration.program.commands import Done, House
-from tests.integration.program.support import SOL, Localnet, variant
+from tests.integration.program.support import SMALL_ELF, SOL, Localnet, variant
 from tests.testbed.forked import Forked
 
 from cbctl.clients.solana.keypair import write
@@ -17,6 +17,7 @@ from cbctl.clients.solana.keypair import write
 def house(net: Localnet, forked: Forked, tmp_path: Path) -> House:
     made = House.make(tmp_path, net, forked)
     (tmp_path / "cbctl.yaml").unlink()
+    (tmp_path / "program.so").write_bytes(SMALL_ELF.read_bytes())
     return made
 
 
@@ -44,10 +45,10 @@ def test_a_whole_life(house: House) -> None:
     key = str(house.wallet.pubkey())
     assert key in alone(house, "authority", "show", *id).ended().out
     alone(house, "verify", *id, *elf, "--authority", key).ended()
-    alone(house, "verify", *id, "--elf", variant(house.folder, 3).name).ended(10)
+    alone(house, "verify", *id, "--elf", variant(house.folder, 3, elf=SMALL_ELF).name).ended(10)
     alone(house, "dump", "chain.so", *id).ended()
 
-    upgrade = ("upgrade", "--elf", variant(house.folder, 3).name, *id)
+    upgrade = ("upgrade", "--elf", variant(house.folder, 3, elf=SMALL_ELF).name, *id)
     alone(house, *upgrade, wallet=True).ended()
     alone(house, "rollback", *id, wallet=True).ended()
     alone(house, "verify", *id, *elf).ended()
