@@ -75,6 +75,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "program airdrop": ("1 --env local", "1 --env local --wallet usb://ledger"),
     "program authority show": ("--env local",),
     "program authority set": ("--env local --to none",),
+    "program authority offer": (
+        "offer.json --env local --to 4zMMC9srt5Ri5X14GAgXhaHii3GnPAEERYPJgZJDncDU",
+    ),
+    "program authority accept": ("offer.json --env local", "keys/wallet.json --env local"),
     "program buffers list": ("--env local",),
     "program buffers close": ("--env local",),
     "program keys new": ("made.json",),
@@ -91,9 +95,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "config schema": ("",),
     "completion": ("bash", "zsh"),
 }
-"""What follows each command of the table. `reset`, `program close` and `program authority set` only
-ask here; `localnet run`, which goes on until it is stopped, is refused: the one that deploys run is
-looked at."""
+"""What follows each command of the table. `reset`, `program close`, `program authority set` and
+`offer` only ask here; `localnet run`, which goes on until it is stopped, is refused: the one that
+deploys run is looked at."""
 
 FAILING = (
     *("deploy local", "deploy local --events ndjson", "deploy local --plan --output json"),

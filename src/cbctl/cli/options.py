@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,8 +22,6 @@ class Events(StrEnum):
 
 def _environments(incomplete: str) -> list[str]:
     """Names for the shell's completion; wrong configuration completes to nothing."""
-    from pathlib import Path
-
     from cbctl.config.load import find_config, load
     from cbctl.errors import CbctlError
 
@@ -36,7 +35,6 @@ def _environments(incomplete: str) -> list[str]:
 def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
     """Ids for the shell's completion, newest first; only names of files are read."""
     import os
-    from pathlib import Path
 
     from cbctl.config.load import environment, find_config, load
     from cbctl.errors import CbctlError
@@ -137,4 +135,7 @@ WalletOption = Annotated[
 ProgramIdOption = Annotated[
     str | None,
     typer.Option("--program-id", metavar="ADDRESS", help="Without it, that of cbctl.yaml."),
+]
+ElfOption = Annotated[
+    Path | None, typer.Option("--elf", metavar="FILE", help="Without it, that of cbctl.yaml.")
 ]

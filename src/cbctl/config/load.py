@@ -68,16 +68,25 @@ def find_config(
             what = f"what {by} names cannot be looked at: {error.strerror}"
             raise CbctlError(what, exit=Exit.USAGE, where=str(path), fix=fix) from None
         return path
+    found = nearest_config(start)
+    if found is not None:
+        return found
+    raise CbctlError(
+        f"no {FILE} in {start.absolute()} or above",
+        exit=Exit.USAGE,
+        fix=f"go into the project's folder, or name the file: --config FILE or ${VARIABLE}",
+    )
+
+
+def nearest_config(start: Path) -> Path | None:
+    """The file of `start` or the nearest folder above it. Raises CbctlError (7) for one that is in
+    somebody else's hands."""
     start = start.absolute()
     for folder in (start, *start.parents):
         if (folder / FILE).is_file():
             _check_hands(folder / FILE)
             return folder / FILE
-    raise CbctlError(
-        f"no {FILE} in {start} or above",
-        exit=Exit.USAGE,
-        fix=f"go into the project's folder, or name the file: --config FILE or ${VARIABLE}",
-    )
+    return None
 
 
 def _check_hands(path: Path) -> None:

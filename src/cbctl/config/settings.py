@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from cbctl.config.program import Backup, Source, Toolchain
 from cbctl.config.reference import Reference
 
 # A setting given in place or kept elsewhere.
@@ -153,17 +154,6 @@ class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = None
 
 
-Command = Annotated[tuple[str, ...], Meta(min_length=1)]
-
-
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What turns the program's sources into `elf`. Commands are lists of words, run in the folder
-    of this file by no shell."""
-
-    build: Annotated[Command | None, Meta(description="builds `elf` and `idl`")] = None
-    test: Annotated[Command | None, Meta(description="fails when the program is wrong")] = None
-
-
 class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The on-chain program."""
 
@@ -172,6 +162,9 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     idl: Annotated[Path, Meta(description="its interface description (.json)")]
     source: Annotated[
         Source | None, Meta(description="for `cbctl program build` and `cbctl program test`")
+    ] = None
+    toolchain: Annotated[
+        Toolchain | None, Meta(description="what `elf` is built by; mainnet-beta demands it")
     ] = None
     id: Annotated[
         Value | None, Meta(description="address; without it, the public key of `keypair`")
@@ -194,6 +187,7 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ] = None
     pause: Annotated[Call | None, Meta(description="stops it when something is wrong")] = None
     unpause: Annotated[Call | None, Meta(description="lets it go on")] = None
+    backup: Backup = Backup()
 
 
 class Migrations(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -54,6 +54,8 @@ def _paths(env: Environment) -> Iterator[tuple[str, str]]:
         "migrations.schema": env.migrations.schema,
     }
     folders = {"migrations.folder": env.migrations.folder, "api.source": env.api.source}
+    if env.program.toolchain is not None and not env.program.elf.exists():
+        del files["program.elf"]  # `cbctl program build` makes it, and a deploy demands it
     for kind, named in (("file", files), ("folder", folders)):
         for setting, path in named.items():
             if missing := _missing(path, kind):

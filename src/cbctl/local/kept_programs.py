@@ -1,7 +1,8 @@
 """Programs that were on chain, kept for the way back: `<state>/programs/<address>/`.
 
-`<hash>.so` is what was deployed, `<hash>.idl.json` its IDL where that is known, and `kept.json`
-tells in which order. The hash is the one of the chain, without trailing zeros.
+`<hash>.so` is what was deployed, with the record of its build beside it where there is one,
+`<hash>.idl.json` its IDL where that is known, and `kept.json` tells in which order. The hash is the
+one of the chain, without trailing zeros.
 
 What a multisig has yet to bring on chain is kept as proposed: nothing tells when it has done so.
 """
@@ -9,11 +10,14 @@ What a multisig has yet to bring on chain is kept as proposed: nothing tells whe
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cbctl.errors import CbctlError, Exit
+from cbctl.local import build_record
+from cbctl.local.build_record import BuildRecord
 from cbctl.local.files import PRIVATE_FOLDER, write_atomic
 
 _INDEX = "kept.json"
@@ -24,6 +28,7 @@ KEEP = 5  # the newest; a program is at most ten megabytes
 class Kept:
     """
     run       which brought it on chain, found it there, or proposed it
+    versions  highest version of each account type that was on chain when it was replaced
     proposed  nobody has seen it on chain yet
     """
 
@@ -31,6 +36,7 @@ class Kept:
     run: str
     elf: Path
     idl: Path | None
+    versions: Mapping[str, int]
     proposed: bool = False
 
 
@@ -48,6 +54,7 @@ class Programs:
                 one["run"],
                 self._elf(one["hash"]),
                 self._idl(one["hash"]) if self._idl(one["hash"]).is_file() else None,
+                one["versions"],
                 one["proposed"],
             )
             for one in self._read()
@@ -55,25 +62,46 @@ class Programs:
         ]
 
     def keep(
-        self, hash: str, elf: bytes, idl: str | None, run: str, *, proposed: bool = False
+        self,
+        hash: str,
+        elf: bytes,
+        idl: str | None,
+        run: str,
+        build: BuildRecord | None = None,
+        versions: Mapping[str, int] | None = None,
+        *,
+        proposed: bool = False,
     ) -> None:
-        """The newest from now on. Again with the same hash it only moves to the end."""
+        """The newest from now on. Again with the same hash it only moves to the end.
+
+        versions  beside those that are known of it; the higher one of each type is kept"""
         for folder in (self._folder.parent, self._folder):
             folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         write_atomic(self._elf(hash), elf)
         if idl is not None:
             write_atomic(self._idl(hash), idl.encode())
-        known = self._read()
-        others = [one for one in known if one["hash"] != hash]
-        seen = any(one["hash"] == hash and not one["proposed"] for one in known)
-        listed = [*others, {"hash": hash, "run": run, "proposed": proposed and not seen}]
-        listed = listed[-KEEP:]
+        if build is not None:
+            build_record.write(self._elf(hash), build)
+        read = self._read()
+        others = [one for one in read if one["hash"] != hash]
+        same = next((one for one in read if one["hash"] == hash), None)
+        known = {} if same is None else dict(same["versions"])
+        for name, version in (versions or {}).items():
+            known[name] = max(version, known.get(name, 0))
+        new = {
+            "hash": hash,
+            "run": run,
+            "versions": known,
+            "proposed": proposed and (same is None or same["proposed"]),
+        }
+        listed = [*others, new][-KEEP:]
         write_atomic(self._folder / _INDEX, json.dumps(listed, indent=1).encode())
         for one in others:
             if one not in listed:
                 self._elf(one["hash"]).unlink(missing_ok=True)
                 self._idl(one["hash"]).unlink(missing_ok=True)
                 self.proposal(one["hash"]).unlink(missing_ok=True)
+                build_record.path_of(self._elf(one["hash"])).unlink(missing_ok=True)
 
     def before(self, hash: str) -> Kept | None:
         """The newest other one that was on chain."""
@@ -95,6 +123,7 @@ class Programs:
                 {
                     "hash": str(one["hash"]),
                     "run": str(one["run"]),
+                    "versions": {str(k): int(v) for k, v in one.get("versions", {}).items()},
                     "proposed": bool(one.get("proposed")),
                 }
                 for one in found

@@ -25,13 +25,14 @@ class Check:
     fix: str = ""
 
 
-def show(node: Rpc, program: Pubkey, elf: Path) -> dict[str, Any]:
+def show(node: Rpc, program: Pubkey, elf: Path | None) -> dict[str, Any]:
     """Everything that the two accounts of a program say, and whether the file is the same."""
     from cbctl.clients.solana import loader
     from cbctl.clients.solana.onchain import look
 
     chain = look(node, program)
-    local = _hash_of(elf)
+    local = None if elf is None else _hash_of(elf)
+    same = bool(local) and local == chain.hash
     return {
         "program": str(program),
         "dataAccount": str(loader.programdata_address(program)),
@@ -43,7 +44,7 @@ def show(node: Rpc, program: Pubkey, elf: Path) -> dict[str, Any]:
         "capacity": chain.capacity,
         "lamports": sum(chain.lamports),
         "slot": chain.read_at,
-        "elf": {"path": str(elf), "hash": local, "same": bool(local) and local == chain.hash},
+        "elf": None if elf is None else {"path": str(elf), "hash": local, "same": same},
     }
 
 

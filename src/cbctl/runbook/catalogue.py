@@ -22,6 +22,8 @@ STEPS: dict[str, str] = {
     "local.verify": "Ask every part of the local platform whether it works",
     "program.abort": "Give up a deploy that was begun",
     "program.airdrop": "Fill a wallet up from the faucet",
+    "program.authority_accept": "Accept an offer of the upgrade authority",
+    "program.authority_offer": "Offer the upgrade authority to a key that is elsewhere",
     "program.authority_set": "Hand the upgrade authority on",
     "program.buffers_close": "Close buffers and get their lamports back",
     "program.close": "Close the program for ever",

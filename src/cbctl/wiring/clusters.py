@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from cbctl.clients.solana.clusters import MAINNET as MAINNET
+from cbctl.clients.solana.clusters import PUBLIC
 from cbctl.config.problem import near
 from cbctl.config.settings import Settings
 from cbctl.config.types import Api, Cache, Chain, Database, Environment, Migrations, Program
@@ -18,14 +20,8 @@ from cbctl.config.urls import is_loopback, is_url
 from cbctl.errors import CbctlError, Exit
 
 PREFIX = "cluster."
-MAINNET = "mainnet-beta"
-
-# Source of the hashes: `ClusterType::get_genesis_hash` of the Solana SDK.
-_PUBLIC = {
-    "devnet": "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG",
-    "testnet": "4uhcVJyU9pJkvQyUS88uRDiswHXSCkY3zQawwpjk2NsY",
-    MAINNET: "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d",
-}
+UNSET = Path()
+"""In the place of files that nothing names."""
 _LOCAL = "http://127.0.0.1:8899"
 
 
@@ -40,7 +36,7 @@ def environment_of(settings: Settings, cluster: str) -> Environment:
              PREFIX also what stands there for a URL, which then is not known
     """
     name, chain = _chain(settings, cluster.removeprefix(PREFIX))
-    program = settings.program or Program(name="program", elf=_UNSET, idl=_UNSET)
+    program = settings.program or Program(name="program", elf=UNSET, idl=UNSET)
     # Parts that a cluster alone does not have; nothing that works on the chain looks at them.
     return Environment(
         name=f"{PREFIX}{name}",
@@ -49,12 +45,12 @@ def environment_of(settings: Settings, cluster: str) -> Environment:
         protected=chain.cluster == MAINNET,
         chain=chain,
         program=program,
-        migrations=Migrations(folder=_UNSET, schema=_UNSET),
+        migrations=Migrations(folder=UNSET, schema=UNSET),
         database=Database(on="external"),
         cache=Cache(on="external"),
         api=Api(
             on="kubernetes",
-            source=_UNSET,
+            source=UNSET,
             module="-",
             port=1,
             health="/",
@@ -64,9 +60,6 @@ def environment_of(settings: Settings, cluster: str) -> Environment:
     )
 
 
-_UNSET = Path()
-
-
 def _chain(settings: Settings, cluster: str) -> tuple[str, Chain]:
     if is_url(cluster, "http", "https"):
         return _of_url(cluster)
@@ -74,13 +67,13 @@ def _chain(settings: Settings, cluster: str) -> tuple[str, Chain]:
         return cluster, settings.chains[cluster]
     if cluster == "local":
         return cluster, Chain(on="external", cluster="local", rpc=(_LOCAL,))
-    if cluster in _PUBLIC:
+    if cluster in PUBLIC:
         url = f"https://api.{cluster}.solana.com"
-        made = Chain(on="external", cluster=cluster, rpc=(url,), genesis_hash=_PUBLIC[cluster])  # type: ignore[arg-type]
+        made = Chain(on="external", cluster=cluster, rpc=(url,), genesis_hash=PUBLIC[cluster])  # type: ignore[arg-type]
         return cluster, made
     if re.fullmatch(r"[A-Za-z0-9.-]+-[0-9]+", cluster):
         return cluster, Chain(on="external")
-    known = ["local", *_PUBLIC, *settings.chains]
+    known = ["local", *PUBLIC, *settings.chains]
     raise CbctlError(
         f"there is no cluster {cluster!r}{near(cluster, known)}",
         exit=Exit.USAGE,
@@ -103,7 +96,7 @@ def _of_url(url: str) -> tuple[str, Chain]:
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     name = f"{re.sub('[^A-Za-z0-9.]', '-', parts.hostname or '')}-{port}"
-    public = {hash: cluster for cluster, hash in _PUBLIC.items()}
+    public = {hash: cluster for cluster, hash in PUBLIC.items()}
     kind = public.get(genesis) or ("local" if is_loopback(url) else "testnet")
     chain = Chain(on="external", rpc=(url,), genesis_hash=genesis)
     return name, msgspec.structs.replace(chain, cluster=kind)

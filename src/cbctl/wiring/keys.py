@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from cbctl.clients.solana import keypair as files
 from cbctl.config.rules import leaves
 from cbctl.config.types import Reference
 from cbctl.errors import CbctlError, Exit
+from cbctl.local import key_backup
 from cbctl.local.files import write_atomic
+from cbctl.local.key_backup import KeyBackup
 from cbctl.secrets.env_file import read_private
 from cbctl.wiring.view import keypair_of
 from cbctl.wiring.workplace import Workplace
@@ -50,27 +53,35 @@ def addresses(work: Workplace) -> list[dict[str, Any]]:
     return rows
 
 
-def backup(work: Workplace, file: Path, recipient: str | None, identity: Path) -> list[str]:
-    """Writes all keypairs, encrypted, and proves that they come back; the settings in it.
+def backup(work: Workplace, file: Path, recipient: str | None, identity: Path) -> KeyBackup:
+    """Writes all keypairs, encrypted, proves that they come back, and records it.
 
-    recipient  None: the one that belongs to the identity
+    recipient  None: that of cbctl.yaml, else the one that belongs to the identity
     identity   file of the secret that opens it: what was written is read again and opened
     """
-    texts = {}
+    texts, known = {}, {}
     for setting, reference in keypairs(work).items():
         text = work.world.reveal(reference).reveal()
-        files.parse(text, reference.text)
+        known[setting] = str(files.parse(text, reference.text).pubkey())
         texts[setting] = json.loads(text)
     if not texts:
-        raise CbctlError("cbctl.yaml names no keypair", exit=Exit.REFUSED, where=work.env.name)
+        raise CbctlError(
+            "there is nothing to back up: no keypair is named",
+            exit=Exit.REFUSED,
+            where=work.env.name,
+            fix="program.keypair and program.wallet in cbctl.yaml",
+        )
     secret = read_private(identity)
     if secret is None:
         raise CbctlError("there is no such file", exit=Exit.USAGE, where=str(identity))
+    whom = recipient or work.env.program.backup.recipient or age.recipient_of(secret)
     content = json.dumps({"platform": work.env.platform, "keypairs": texts}).encode()
-    sealed = age.encrypt(content, recipient or age.recipient_of(secret))
+    sealed = age.encrypt(content, whom)
     if age.decrypt(sealed, secret) != content:
         raise CbctlError("what was encrypted opens as something else", exit=Exit.FAILED)
     write_atomic(file, sealed)
     if age.decrypt(file.read_bytes(), secret) != content:
         raise CbctlError("the file holds something else", exit=Exit.FAILED, where=str(file))
-    return sorted(texts)
+    made = KeyBackup(known, whom, hashlib.sha256(sealed).hexdigest(), work.world.clock.wall())
+    key_backup.write(work.state.path, made)
+    return made

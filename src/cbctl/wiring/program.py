@@ -15,7 +15,7 @@ from cbctl.errors import CbctlError, Exit
 from cbctl.report import program as report
 from cbctl.report.program import Check
 from cbctl.wiring.single import single_job
-from cbctl.wiring.view import program_address
+from cbctl.wiring.view import named_file, program_address
 from cbctl.wiring.workplace import Workplace, existing_workplace
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Opened:
 
     def show(self) -> dict[str, Any]:
         env = self.work.env
-        found = report.show(self.node, self.program, env.program.elf)
+        found = report.show(self.node, self.program, named_file(env.program.elf))
         return {
             "environment": env.name,
             "cluster": env.chain.cluster,
@@ -79,15 +79,15 @@ class Opened:
             "account": self._account(),
         }
 
-    def verify(self, expected: str | None) -> list[Check]:
+    def verify(self, expected: str | None, elf: Path | None) -> list[Check]:
         """What ought to hold, and whether it does.
 
-        expected  the upgrade authority, instead of that of cbctl.yaml"""
+        expected  the upgrade authority, instead of that of cbctl.yaml; elf: the same"""
         env = self.work.env
-        checks = report.bytes_and_authority(
-            self.node, self.program, env.program.elf, expected or self._authority()
-        )
-        if not checks[0].ok and (waits := self._proposed()):
+        file = elf or _needed(named_file(env.program.elf), "elf")
+        authority = expected or self._authority()
+        checks = report.bytes_and_authority(self.node, self.program, file, authority)
+        if not checks[0].ok and (waits := self._proposed(file)):
             checks[0] = Check(checks[0].name, False, f"{checks[0].said}; {waits}", _ASK)
         if env.program.initialize is not None and all(c.ok for c in checks[:1]):
             checks.append(_as_check("configuration", self.planned("program.init", {})))
@@ -104,7 +104,7 @@ class Opened:
     def idl_differences(self, file: Path | None) -> dict[str, Any]:
         from cbctl.steps.program._material import read_text
 
-        text = read_text(file or self.work.env.program.idl)
+        text = read_text(file or _needed(named_file(self.work.env.program.idl), "idl"))
         return report.idl_differences(self.published_idl(), text)
 
     def api_idl(self) -> str | None:
@@ -149,7 +149,7 @@ class Opened:
         (found,) = make_plan(self.work, single_job(self.work, step, given)).steps
         return found
 
-    def _proposed(self) -> str:
+    def _proposed(self, file: Path) -> str:
         """What is waited for, where a multisig has the file in a buffer and has not used it."""
         from cbctl.clients.solana import buffer
         from cbctl.clients.solana.elf import BadElf
@@ -165,7 +165,7 @@ class Opened:
         if vault is None:
             return ""
         try:
-            elf = material.read_elf(program.elf)
+            elf = material.read_elf(file)
         except BadElf:
             return ""
         place = buffer.locate(self.node, wallet, self.program, elf, vault.address)
@@ -228,6 +228,16 @@ def open_program(config: str | None, place: str | None, program_id: str | None) 
         yield Opened(work, node, program_id or program_address(work) or "")
     finally:
         node.close()
+
+
+def _needed(file: Path | None, option: str) -> Path:
+    if file is None:
+        raise CbctlError(
+            f"which {option}?",
+            exit=Exit.USAGE,
+            fix=f"--{option} FILE, or `program.{option}` in cbctl.yaml",
+        )
+    return file
 
 
 def _as_check(name: str, planned: Planned) -> Check:

@@ -24,7 +24,6 @@ from cbctl.engine.world import World
 from cbctl.errors import CbctlError, Exit
 from cbctl.runbook import catalogue, expression
 from cbctl.runbook.inputs import BadInput, bind
-from cbctl.wiring.clusters import MAINNET
 from cbctl.wiring.jobs import addresses, rules
 from cbctl.wiring.view import program_address, view_of
 from cbctl.wiring.workplace import Workplace
@@ -42,6 +41,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "idl": "${env.program.idl}",
         "authority": "${env.program.authority}",
         "multisig": "${env.program.multisig}",
+        "toolchain": "${env.program.toolchain}",
+        "backup_days": "${env.program.backup.days}",
         # no other step of this run starts the cluster or deploys the program
         "chain_step": "",
         "program_step": "",
@@ -70,13 +71,6 @@ def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
 
     given  inputs from the command line, plain data; references as their text
     """
-    if step in ("program.deploy", "program.upgrade") and work.env.chain.cluster == MAINNET:
-        raise CbctlError(
-            "this cbctl does not bring new bytes to mainnet-beta: it cannot prove yet by which "
-            "tools a file was built, and that the keys have a fresh backup",
-            exit=Exit.REFUSED,
-            where=work.env.name,
-        )
     loaded = catalogue.step(step)
     if not work.env.chain.rpc and "rpc" in {f.name for f in dataclasses.fields(loaded.inputs)}:
         raise CbctlError(
@@ -89,7 +83,9 @@ def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
 
     def make_inputs(_: Outcomes) -> Any:
         try:
-            return bind(loaded.inputs, values_of(work, step, loaded.inputs, given))
+            values = values_of(work, step, loaded.inputs, given)
+            _require_named(loaded.inputs, values, words)
+            return bind(loaded.inputs, values)
         except (BadInput, expression.BadExpression) as error:
             raise CbctlError(str(error), exit=Exit.USAGE, where=f"cbctl {words}") from None
 
@@ -131,6 +127,22 @@ def carry_out_step(
     heard = dataclasses.replace(work, world=world)
     ended = carry_out(heard, single_job(work, step, given), agree, require=_require_alone)
     return ended, outcome
+
+
+_OPTIONS = {"elf": "--elf FILE", "idl": "--idl FILE", "program_id": "--program-id ADDRESS"}
+"""Inputs that the command line names where cbctl.yaml does not."""
+
+
+def _require_named(inputs: type[Any], values: Mapping[str, Any], words: str) -> None:
+    for field in dataclasses.fields(inputs):
+        needed = field.name in _OPTIONS and field.default is dataclasses.MISSING
+        if needed and values.get(field.name) is None:
+            raise CbctlError(
+                f"which {field.name.replace('_', ' ')}?",
+                exit=Exit.USAGE,
+                where=f"cbctl {words}",
+                fix=f"{_OPTIONS[field.name]} where the command has it, or `program:` in cbctl.yaml",
+            )
 
 
 def _require_alone(plan: Plan) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from cbctl.config.load import environment
 from cbctl.config.settings import Program, Settings
 from cbctl.errors import CbctlError, Exit
+from cbctl.wiring import build_tool
 from cbctl.wiring.workplace import local_name
 from cbctl.wiring.workplace import settings as read_settings
 
@@ -20,6 +21,7 @@ class Built:
     hash    as solana-verify prints it
     before  the hash that the file had, none where there was no program
     sbpf    version of its instruction set
+    record  which tells by what it was built; none where that was not cargo build-sbf
     """
 
     path: Path
@@ -28,6 +30,7 @@ class Built:
     before: str | None
     bytes: int
     sbpf: int
+    record: Path | None
 
 
 def build(config: str | None, env: str | None) -> Built:
@@ -44,7 +47,7 @@ def build(config: str | None, env: str | None) -> Built:
     if program.elf.is_file():
         with contextlib.suppress(BadElf):  # whatever it is, it is about to be replaced
             before = read_elf(program.elf).hash
-    _run(everything, "build", program.source.build if program.source else None)
+    words = _run(everything, "build", program.source.build if program.source else None)
     elf = read_elf(program.elf)
     problem = dry_deploy.problem(elf)
     if problem is not None:
@@ -53,7 +56,8 @@ def build(config: str | None, env: str | None) -> Built:
             exit=Exit.REFUSED,
             where=str(program.elf),
         )
-    return Built(program.elf, elf.sha256, elf.hash, before, elf.size, elf.sbpf)
+    noted = build_tool.record(everything.folder, words, program.elf, elf.sha256)
+    return Built(program.elf, elf.sha256, elf.hash, before, elf.size, elf.sbpf, noted)
 
 
 def test(config: str | None, env: str | None) -> None:
@@ -67,8 +71,9 @@ def _program(config: str | None, env: str | None) -> tuple[Settings, Program]:
     return everything, environment(everything, local_name(config, env)).program
 
 
-def _run(everything: Settings, name: str, command: tuple[str, ...] | None) -> None:
-    folder, setting = everything.path.parent, f"program.source.{name}"
+def _run(everything: Settings, name: str, command: tuple[str, ...] | None) -> list[str]:
+    """The words that were run."""
+    folder, setting = everything.folder, f"program.source.{name}"
     if not command:
         raise CbctlError(
             f"no command is given to {name} the program with",
@@ -94,3 +99,4 @@ def _run(everything: Settings, name: str, command: tuple[str, ...] | None) -> No
             where=" ".join(words),
             fix="see what it said above",
         )
+    return words

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from cbctl.config.rules import leaves
 from cbctl.config.types import Call, Environment, Reference
 from cbctl.secrets.keys import KEYPAIR
+from cbctl.wiring.clusters import UNSET
 from cbctl.wiring.workplace import Workplace
 
 
@@ -17,10 +19,13 @@ def view_of(work: Workplace) -> dict[str, Any]:
     view["state"] = str(work.state.path)
     view["program"] = {
         **_fields(env.program),
+        "elf": named_file(env.program.elf),
+        "idl": named_file(env.program.idl),
         "keypair": keypair_of(env.program.keypair),
         "wallet": keypair_of(env.program.wallet),
         "pause": _call(env.program.pause),
         "unpause": _call(env.program.unpause),
+        "toolchain": env.program.toolchain and _fields(env.program.toolchain),
     }
     view["database"] = {
         **_fields(env.database),
@@ -32,13 +37,17 @@ def view_of(work: Workplace) -> dict[str, Any]:
     }
     view["chain"] = {
         **_fields(env.chain),
-        "url": env.chain.rpc[0] if env.chain.rpc else None,
         "mint": env.chain.mint
         and {**_fields(env.chain.mint), "keypair": keypair_of(env.chain.mint.keypair)},
     }
     view["keypairs"] = sorted({r.name for r in references(env) if r.kind == "key"})
     view["is_local"] = env.is_local
     return view
+
+
+def named_file(path: Path) -> Path | None:
+    """None where a cluster alone is worked on and nothing names the file."""
+    return None if path == UNSET else path
 
 
 def _call(call: Call | None) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cbctl.config.load import environment, find_config, load
+from cbctl.config.load import FILE, VARIABLE, environment, find_config, load, nearest_config
 from cbctl.config.types import Environment, Reference, Secret, Settings
 from cbctl.engine.event import Sink
 from cbctl.engine.world import Stop, World
@@ -19,6 +19,8 @@ from cbctl.secrets.reveal import Revealer
 from cbctl.secrets.scrub import Scrubber
 from cbctl.stores.files import FileStore
 from cbctl.wiring.clusters import environment_of, is_cluster
+
+NO_PLATFORM = "default"  # names the state of clusters where there is no cbctl.yaml
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,19 @@ class Workplace:
 
 def settings(config: str | None) -> Settings:
     return load(find_config(Path.cwd(), config))
+
+
+def settings_for(config: str | None, given: str | None) -> Settings:
+    """The same for an environment or a cluster alone, which needs no file: what stands in one is
+    used where there is one."""
+    named = config or os.environ.get(VARIABLE)
+    if not is_cluster(given or os.environ.get("CBCTL_ENV") or "") or named:
+        return settings(config)
+    here = Path.cwd()
+    found = nearest_config(here)
+    if found is not None:
+        return load(found)
+    return Settings(version=1, platform=NO_PLATFORM, environments={}, path=here / FILE)
 
 
 def name_of(settings: Settings, given: str | None) -> str:
@@ -67,7 +82,7 @@ def existing_workplace(
     config: str | None, given: str | None, *, chain: bool = False
 ) -> Workplace | None:
     """Like `open_workplace`; None where nothing was ever set up on this machine."""
-    everything = settings(config)
+    everything = settings_for(config, given)
     env = _environment(everything, given)
     if env.is_local and not is_there(env.platform, env.name):
         return None
@@ -95,7 +110,7 @@ def open_workplace(
     create  make the local state folder if there is none (only commands that change)
     chain   the command works on the chain alone, which may be anywhere
     """
-    everything = settings(config)
+    everything = settings_for(config, given)
     env = _environment(everything, given)
     # a folder of something that is elsewhere holds what commands on its chain left
     if not (env.is_local or chain or is_there(env.platform, env.name)):

@@ -16,6 +16,7 @@ from tests.testbed.forked import Forked
 
 from cbctl.clients.solana import squads
 from cbctl.clients.solana.buffers import owned
+from cbctl.clients.solana.idl.program import Program
 from cbctl.clients.solana.keypair import write
 from cbctl.clients.solana.loader import (
     BUFFER_HEADER,
@@ -27,6 +28,7 @@ from cbctl.clients.solana.loader import (
     programdata_address,
 )
 
+OLDER_ELF = Path(__file__).parents[2] / "fixtures" / "older" / "crypto_bet-config-1.so"
 FEE = 5_000  # lamports of one signature on a localnet
 
 
@@ -206,7 +208,6 @@ def test_another_cluster_than_the_one_that_was_meant(house: House) -> None:
 def test_mainnet_is_protected_whatever_is_written(house: House) -> None:
     house.run("deploy").ended()
     house.configure(cluster="mainnet-beta")
-    house.run("deploy").refused(7, "does not bring new bytes to mainnet-beta")
     house.run("init").refused(64, "asks for its name", "--confirm dev")
     house.run("airdrop", "1000").refused(7, "mainnet-beta has no faucet")
     house.run("init", "--confirm", "dev").ended()
@@ -265,6 +266,27 @@ def test_no_way_back_past_accounts_that_nobody_could_read(house: House) -> None:
     house.run(*upgrade).refused(7, "fee_bps", "u32")
     house.run(*upgrade, "--breaking").ended()
     house.run("rollback").refused(7, "cannot read accounts", "fee_bps", "u32")
+
+
+def test_no_way_back_past_accounts_of_a_later_version(house: House) -> None:
+    """The program before wrote version 1 of its configuration, and takes no other."""
+    (house.folder / "older.so").write_bytes(OLDER_ELF.read_bytes())
+    house.run("deploy", "--elf", "older.so").ended()
+    house.run("init").ended()
+    assert house.field("version") == 1
+    house.run("upgrade").ended()
+    house.run("rollback", "--plan").ended(2)
+    program = Program.from_text(IDL.read_text(), house.program.pubkey())
+    given = {"authority": house.wallet.pubkey()}
+    migrate = program.build("migrate", {}, program.accounts("migrate", {}, given))
+    house.net.confirm(house.net.run([migrate], house.wallet))
+    assert house.field("version") == 2
+    why = "1 account of type GlobalConfig up to version 2, it knew 1"
+    house.run("rollback").refused(7, "cannot read accounts", why, "go forward instead")
+    # what knows the version is gone back to
+    other = variant(house.folder, 21)
+    house.run("upgrade", "--elf", other.name).ended()
+    house.run("rollback").ended()
 
 
 def wait_for_buffer(house: House, process: subprocess.Popen[bytes]) -> None:

@@ -52,6 +52,17 @@ def test_a_backup_comes_back(house: House) -> None:
     house.run(*backup).ended()  # its own file is written over
 
 
+def test_the_recipient_of_the_configuration(house: House) -> None:
+    house.configure(f"backup: {{ recipient: {IDENTITY.to_public()} }}")
+    backup = ("keys", "backup", "keys.age", "--identity", "age.txt", "--output", "json")
+    assert house.run(*backup).ended().json["recipient"] == str(IDENTITY.to_public())
+    other = pyrage.x25519.Identity.generate()
+    house.configure(f"backup: {{ recipient: {other.to_public()} }}")
+    house.run(*backup).refused(3, "does not open with this identity")
+    house.configure("backup: { recipient: somebody }")
+    house.run(*backup).refused(64, "recipient", "an age recipient")
+
+
 def test_a_backup_that_would_not_open(house: House) -> None:
     other = str(pyrage.x25519.Identity.generate().to_public())
     backup = ("keys", "backup", "keys.age", "--identity", "age.txt")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -49,6 +52,40 @@ def test_build(house: House) -> None:
     house.run("build").refused(1, "failed with exit code 1", "program.source.build")
     commands(house, "[./nothing]")
     house.run("build").refused(64, "program.source.build cannot be run", "No such file")
+
+
+def test_what_it_was_built_by_is_recorded(house: House) -> None:
+    """A stand-in for cargo: the words of the real one, and a file that is there already."""
+    tools = house.folder / "tools"
+    tools.mkdir()
+    cargo = tools / "cargo"
+    cargo.write_text(
+        f"#!/bin/sh\n[ $1 = build-sbf ] || exit 9\n"
+        'if [ "$2" = --version ]; then\n'
+        "  printf 'solana-cargo-build-sbf 4.0.0\\nplatform-tools v1.52\\nrustc 1.89.0\\n'\n"
+        f"else cp {SMALL_ELF} program.so; fi\n"
+    )
+    cargo.chmod(0o755)
+    path = f"{tools}:{os.environ['PATH']}"
+    commands(house, "[cargo, build-sbf, --arch, v3]")
+    built = house.run("build", "--output", "json", PATH=path).ended().json
+    record = json.loads((house.folder / "program.so.build.json").read_text())
+    assert built["record"] == str(house.folder / "program.so.build.json")
+    assert record["sha256"] == built["sha256"]
+    assert (record["tool"], record["version"]) == ("cargo build-sbf", "4.0.0")
+    assert record["versions"]["platform-tools"] == "v1.52"
+    assert record["command"] == ["cargo", "build-sbf", "--arch", "v3"]
+    assert record["source"] == {}  # the folder is in no repository
+
+    git = ("git", "-c", "user.name=x", "-c", "user.email=x@example.com")
+    for words in (("init", "-q"), ("add", "program.json"), ("commit", "-qm", "first")):
+        subprocess.run([*git, *words], cwd=house.folder, check=True)
+    house.run("build", PATH=path).ended()
+    source = json.loads((house.folder / "program.so.build.json").read_text())["source"]
+    assert re.fullmatch("[0-9a-f]{40}", source["commit"]) and source["unchanged"] is False
+
+    cargo.write_text(cargo.read_text().replace("solana-cargo-build-sbf 4.0.0", "nonsense"))
+    house.run("build", PATH=path).refused(1, "does not tell its version")
 
 
 def test_test(house: House) -> None:

@@ -65,5 +65,18 @@ def test_the_shipped_runbooks_refer_only_to_outcomes_that_steps_have(path: Path)
                 assert named.parts[1] in outcome[named.parts[0]], str(named)
 
 
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_each_step_on_the_chain_has_all_endpoints_and_what_mainnet_beta_demands(path: Path) -> None:
+    for entry in document.read(path).steps:
+        fields = {f.name for f in dataclasses.fields(catalogue.step(entry.step).inputs)}
+        wanted = {
+            "rpc": "${env.chain.rpc}",
+            "toolchain": "${env.program.toolchain}",
+            "backup_days": "${env.program.backup.days}",
+        }
+        for name in fields & set(wanted):
+            assert entry.inputs.get(name) == wanted[name], f"{entry.id}: {name}"
+
+
 def test_there_are_runbooks() -> None:
     assert {p.stem for p in SHIPPED} >= {"deploy", "rollback"}

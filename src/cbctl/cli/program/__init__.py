@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from cbctl.cli.program import build, control, deploy, idl, keys, look
+from cbctl.cli.program import build, control, deploy, handover, idl, keys, look
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,5 +16,5 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Everything about the on-chain program: build, deploy, upgrade, look, pause, hand on.",
 )
-for part in (build, deploy, look, control, idl, keys):
+for part in (build, deploy, look, control, handover, idl, keys):
     part.add_to(app)

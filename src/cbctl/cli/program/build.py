@@ -15,7 +15,8 @@ def build(
 ) -> None:
     """Build the program as `program.source.build` in cbctl.yaml says, and look at the result.
 
-    It is deployed once to a chain that is thrown away, so that no loader refuses it later.
+    It is deployed once to a chain that is thrown away, so that no loader refuses it later. What
+    cargo build-sbf has built gets a record beside it, which mainnet-beta demands.
 
     Example: cbctl program build
     """
@@ -26,6 +27,7 @@ def build(
     built = made(config, env)
     if output is not Output.TEXT:
         data = {**asdict(built), "path": str(built.path), "same": built.hash == built.before}
+        data["record"] = built.record and str(built.record)
         print_data(data, output)
         return
     print_text(f"{built.path}: {built.bytes:,} bytes, SBPF version {built.sbpf}")
@@ -33,6 +35,8 @@ def build(
         print_text(f"hash    {built.hash}, the same as before")
     else:
         print_text(f"hash    {built.hash}\nbefore  {built.before or 'no program'}")
+    if built.record:
+        print_text(f"record  {built.record}")
 
 
 def test(env: LocalEnvOption = None, config: ConfigOption = None) -> None:

@@ -11,6 +11,7 @@ from cbctl.cli.options import (
     ClusterOption,
     ConfigOption,
     ConfirmOption,
+    ElfOption,
     EnvOption,
     Events,
     EventsOption,
@@ -23,9 +24,6 @@ from cbctl.cli.options import (
 )
 from cbctl.cli.step import Asked, run_step, wallet_text
 
-ElfOption = Annotated[
-    Path | None, typer.Option("--elf", metavar="FILE", help="Without it, that of cbctl.yaml.")
-]
 ExportOption = Annotated[
     Path | None,
     typer.Option(

@@ -54,6 +54,8 @@ def show(
     rows = addresses(opened(config, Asked(env, cluster, config).place))
     if output is not Output.TEXT:
         print_data(rows, output)
+    elif not rows:
+        print_text("cbctl.yaml names no keypair here")
     else:
         print_table([{**row, "address": row["address"] or "not there yet"} for row in rows])
 
@@ -68,7 +70,9 @@ def backup(
     recipient: Annotated[
         str | None,
         typer.Option(
-            "--recipient", metavar="AGE", help="Without it, the one that the identity belongs to."
+            "--recipient",
+            metavar="AGE",
+            help="Without it, that of cbctl.yaml, else the identity's.",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file of another kind.")] = False,
@@ -79,7 +83,8 @@ def backup(
 ) -> None:
     """Write all keypairs of cbctl.yaml into one file, encrypted with age, and prove that it opens.
 
-    Keys that stay in AWS KMS are not in it.
+    It is recorded when that was and whose keys are in it: mainnet-beta demands one that is not too
+    old. Keys that stay in AWS KMS are not in it.
 
     Example: cbctl program keys backup keys.age --identity ~/age.txt --env local
     """
@@ -90,11 +95,12 @@ def backup(
 
     check_replaceable(file, lambda start: start.startswith(MAGIC), force)
     work = opened(config, Asked(env, cluster, config).place)
-    settings = write_backup(work, file, recipient, identity)
+    made = write_backup(work, file, recipient, identity)
     if output is not Output.TEXT:
-        print_data({"file": str(file), "keypairs": settings, "restored": True}, output)
+        data = {"file": str(file), "keypairs": sorted(made.addresses), "restored": True}
+        print_data({**data, "recipient": made.recipient, "sha256": made.sha256}, output)
     else:
-        print_text(f"{file}: {', '.join(settings)}; read again and opened")
+        print_text(f"{file}: {', '.join(sorted(made.addresses))}; read again and opened")
 
 
 def add_to(root: typer.Typer) -> None:

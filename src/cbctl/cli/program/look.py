@@ -10,6 +10,7 @@ import typer
 from cbctl.cli.options import (
     ClusterOption,
     ConfigOption,
+    ElfOption,
     EnvOption,
     Output,
     OutputOption,
@@ -54,17 +55,18 @@ def show(
     if output is not Output.TEXT:
         print_data(data, output)
         return
-    same = "the same" if data["elf"]["same"] else f"another: {data['elf']['hash'] or 'unreadable'}"
+    elf = data["elf"] or {}
+    same = "the same" if elf.get("same") else f"another: {elf.get('hash') or 'unreadable'}"
     lines = {
         "program": f"{data['program']} ({data['state']}) on {data['cluster']}",
         "authority": data["authority"] and f"{data['authority']} ({data['authorityIs']})",
         "hash": data["hash"],
-        "file": f"{data['elf']['path']}: {same}",
+        "file": elf and f"{elf['path']}: {same}",
         "since slot": data["deployedAtSlot"],
         "room": f"{data['capacity']:,} bytes",
         "locked": money(data["lamports"]),
     }
-    lines = {name: value for name, value in lines.items() if value not in (None, "")}
+    lines = {name: value for name, value in lines.items() if value not in (None, "", {})}
     lines.update(_fields("  ", data["account"] or {}))
     print_text("\n".join(f"{name:<24} {value}" for name, value in lines.items()))
 
@@ -81,6 +83,7 @@ def _fields(before: str, account: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def verify(
+    elf: ElfOption = None,
     authority: Annotated[
         str | None,
         typer.Option("--authority", metavar="ADDRESS", help="Who is to be the upgrade authority."),
@@ -98,7 +101,7 @@ def verify(
     Example: cbctl program verify --env local
     """
     with _opened(env, cluster, config, program_id) as there:
-        checks = there.verify(authority)
+        checks = there.verify(authority, elf)
     ok = all(check.ok for check in checks)
     if output is not Output.TEXT:
         said = [{"check": c.name, "ok": c.ok, "said": c.said, "fix": c.fix} for c in checks]
@@ -112,9 +115,7 @@ def verify(
 
 
 def estimate(
-    elf: Annotated[
-        Path | None, typer.Option("--elf", metavar="FILE", help="Without it, that of cbctl.yaml.")
-    ] = None,
+    elf: ElfOption = None,
     env: EnvOption = None,
     cluster: ClusterOption = None,
     wallet: WalletOption = None,

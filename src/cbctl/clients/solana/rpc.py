@@ -95,6 +95,14 @@ class Rpc(Endpoints):
         except (KeyError, TypeError, ValueError):
             raise self.unusable("getLatestBlockhash") from None
 
+    def is_valid(self, blockhash: str) -> bool:
+        """Whether a transaction may still name it."""
+        method = "isBlockhashValid"
+        _, value = self._context(method, self.call(method, [blockhash, CONFIRMED]))
+        if not isinstance(value, bool):
+            raise self.unusable(method)
+        return value
+
     def position(self) -> Position:
         """How far the node is: one answer, so that slot and height belong together."""
         answer = self.call("getEpochInfo", [CONFIRMED])

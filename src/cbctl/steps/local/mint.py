@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Inputs:
     """
-    rpc           URL of the cluster's JSON-RPC
+    rpc           URL of the cluster's JSON-RPC, or of several endpoints of it
     wallet        keypair that pays, and that may make new tokens
     keypair       of the mint
     decimals      how many of them a token has
@@ -50,7 +50,7 @@ class Inputs:
     genesis_hash  what the cluster must answer; none: any cluster
     """
 
-    rpc: Reference | str
+    rpc: Reference | str | tuple[Reference | str, ...]
     wallet: Path | Reference
     keypair: Path | Reference
     decimals: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +43,9 @@ class Inputs:
     multisig         the Squads multisig that proves this vault
     export           file for the transaction that the multisig has to sign, beside that in `keep`
     keep             state folder in which what is on chain, and what was, is kept for the way back
+                     and the record of the keys' last backup lies
+    toolchain        mainnet-beta: tool and version that must have built the file
+    backup_days      mainnet-beta: how old the backup of the keys may be
     chain_step       id of the step that starts the cluster, where that is on this machine
     """
 
@@ -63,6 +67,8 @@ class Inputs:
     multisig: str | Reference | None = None
     export: Path | None = None
     keep: Path | None = None
+    toolchain: Mapping[str, str] | None = None
+    backup_days: int = 30
     chain_step: str = "localnet"
 
 
@@ -77,13 +83,14 @@ class Facts:
     capacity     bytes that fit without extension
     slot         of the last deploy
     vault        the authority, if that is the multisig of cbctl.yaml and not the wallet
-    unproved     why it could not sign
+    unusable     why it could not sign
     signatures   how many of its members must sign; None: not known
     buffer       address of a buffer that an interrupted run has left, to be continued
     handed       the multisig has it by now
     spoiled      it was changed since
     short_by     lamports that the payer lacks
     unreadable   what the running API could not read after the upgrade
+    unproved     why mainnet-beta may not get these bytes, and what helps
     """
 
     elf_sha256: str
@@ -102,13 +109,14 @@ class Facts:
     capacity: int = 0
     slot: int = 0
     vault: str | None = None
-    unproved: str | None = None
+    unusable: str | None = None
     signatures: int | None = None
     buffer: str | None = None
     handed: bool = False
     spoiled: bool = False
     short_by: int = 0
     unreadable: tuple[str, ...] = ()
+    unproved: tuple[str, str] | None = None
 
 
 def max_len_of(inputs: Inputs, elf: Elf) -> int:
@@ -141,7 +149,7 @@ def on_chain(
     if vault is not None:
         facts |= {"vault": str(vault.address), "signatures": vault.signatures}
         if vault.unproved:
-            return facts | {"unproved": vault.unproved}
+            return facts | {"unusable": vault.unproved}
     address = vault.address if vault else None
     max_len = max_len_of(inputs, elf)
     taken, cost = node.together(
@@ -236,8 +244,8 @@ def _blocked_by_authority(inputs: Inputs, facts: Facts) -> Blocked | None:
             "give the wallet that is the authority; a multisig is named in cbctl.yaml: "
             "program.authority and program.multisig",
         )
-    if facts.unproved:
-        return Blocked(facts.unproved, "correct program.authority and program.multisig")
+    if facts.unusable:
+        return Blocked(facts.unusable, "correct program.authority and program.multisig")
     if facts.spoiled:
         from cbctl.clients.solana.deployer import spoiled
 

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbctl.engine.step import Context
+from cbctl.local import build_record
 from cbctl.local.kept_programs import Programs
 from cbctl.steps.program._material import read_text
+from cbctl.steps.program._versions import highest
 
 if TYPE_CHECKING:
     from solders.pubkey import Pubkey
@@ -26,7 +28,8 @@ def keep_former(
     kept = Programs(state, str(program))
     if (known := kept.of(chain.hash)) is not None:
         idl = None if known.idl is None else known.idl.read_text()
-        kept.keep(chain.hash, known.elf.read_bytes(), idl, known.run)
+        build, seen = build_record.read(known.elf), highest(ctx, node, program, known.idl)
+        kept.keep(chain.hash, known.elf.read_bytes(), idl, known.run, build, seen)
         return
     from cbctl.clients.solana import loader
 
@@ -36,18 +39,24 @@ def keep_former(
         kept.keep(chain.hash, found.elf, None, ctx.run)
 
 
-def keep_proposed(
-    ctx: Context, state: Path | None, program: Pubkey, elf: Elf, idl: Path | None
+def keep_new(
+    ctx: Context,
+    state: Path | None,
+    program: Pubkey,
+    elf: Elf,
+    file: Path,
+    idl: Path | None,
+    *,
+    proposed: bool = False,
 ) -> None:
-    """When a multisig is asked to bring it on chain; before what is there is kept, which stays the
-    newest until then."""
-    if state is not None:
-        text = None if idl is None else read_text(idl)
-        Programs(state, str(program)).keep(elf.hash, elf.data, text, ctx.run, proposed=True)
+    """Once it is on chain and its bytes were compared, or when a multisig is asked to bring it
+    there; then before what is there is kept, which stays the newest until it has done so.
 
-
-def keep_new(ctx: Context, state: Path | None, program: Pubkey, elf: Elf, idl: Path | None) -> None:
-    """Once it is on chain and its bytes were compared."""
-    if state is not None:
-        text = None if idl is None else read_text(idl)
-        Programs(state, str(program)).keep(elf.hash, elf.data, text, ctx.run)
+    file  which it was read from, with the record of its build beside it"""
+    if state is None:
+        return
+    text = None if idl is None else read_text(idl)
+    build = build_record.read(file)
+    own = build if build is not None and build.sha256 == elf.sha256 else None
+    programs = Programs(state, str(program))
+    programs.keep(elf.hash, elf.data, text, ctx.run, own, proposed=proposed)

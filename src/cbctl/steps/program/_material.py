@@ -148,7 +148,8 @@ def _address(sources: Sources, program: Keypair | None) -> Pubkey | None:
             raise CbctlError(
                 "neither the program's id nor its keypair is given",
                 exit=Exit.USAGE,
-                fix="set `program.keypair` or `program.id` in cbctl.yaml",
+                fix="--program-id ADDRESS, for a first deploy --keypair WALLET, or set "
+                "`program.keypair` or `program.id` in cbctl.yaml",
             )
         return program.pubkey() if program else None
     try:

@@ -6,10 +6,11 @@ What is sent, what it costs and how an interrupted run goes on: `cbctl.clients.s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cbctl.engine.step import (
     After,
+    Blocked,
     CannotUndo,
     Change,
     Changes,
@@ -26,12 +27,16 @@ from cbctl.engine.step import (
 )
 from cbctl.errors import CbctlError, Exit
 from cbctl.steps.program import _kept as kept
+from cbctl.steps.program import _mainnet as mainnet
 from cbctl.steps.program import _material as material
 from cbctl.steps.program import _proposal as proposals
 from cbctl.steps.program import _target as target
 from cbctl.steps.program import _vault as vaults
 from cbctl.steps.program._deploy_facts import Facts, blocked_by, max_len_of, on_chain
 from cbctl.steps.program._deploy_facts import Inputs as Inputs
+
+if TYPE_CHECKING:
+    from cbctl.clients.solana.elf import Elf
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,9 @@ class Deploy(Step[Inputs, Facts, Outcome]):
                 facts |= {"answers": True, "genesis_hash": genesis}
                 if target.wrong_cluster(inputs.genesis_hash, genesis) is None:
                     facts |= on_chain(ctx, node, inputs, keys, elf, evidence)
+                    if facts["chain_hash"] != elf.hash:
+                        unproved = self.unproved(ctx, inputs, elf, keys, genesis)
+                        facts["unproved"] = unproved and (unproved.why, unproved.fix)
         finally:
             node.close()
         if facts["elf_problem"] is None and facts.get("chain_hash") != elf.hash:
@@ -91,9 +99,22 @@ class Deploy(Step[Inputs, Facts, Outcome]):
             facts["elf_problem"] = dry_deploy.problem(elf)
         return Observation(Facts(**facts), evidence)  # type: ignore[arg-type]
 
+    def unproved(
+        self,
+        ctx: Context,
+        inputs: Inputs,
+        elf: Elf,
+        keys: material.Keys | material.MadeKeys,
+        genesis: str,
+    ) -> Blocked | None:
+        """Why mainnet-beta may not get these bytes."""
+        return mainnet.demanded(ctx, inputs, elf, keys, genesis, days=inputs.backup_days)
+
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
         if blocked := blocked_by(inputs, facts):
             return blocked
+        if facts.unproved:
+            return Blocked(*facts.unproved)
         missing = tuple(
             Change(f"{name} keypair", None, "new")
             for name, key in (("program", facts.program_id), ("wallet", facts.wallet))
@@ -172,12 +193,17 @@ class Deploy(Step[Inputs, Facts, Outcome]):
             if vault is not None and cost.place.elf is None:
                 chain = look(node, keys.address)  # the multisig may just have used it
             if chain.hash != elf.hash:
+                lacking = self.unproved(ctx, inputs, elf, keys, node.genesis_hash())
+                if lacking is not None:
+                    where = node.host
+                    raise CbctlError(lacking.why, where=where, exit=Exit.REFUSED, fix=lacking.fix)
                 if cost.balance < cost.estimate.needed:
                     needed = cost.estimate.needed
                     material.fund(ctx, node, keys.payer.pubkey(), needed, inputs.airdrop)
                 if vault is not None:
                     proposals.demand_not_gone(ctx, inputs, keys.address, elf, chain, cost.place)
-                    kept.keep_proposed(ctx, inputs.keep, keys.address, elf, inputs.idl)
+                    file, idl = inputs.elf, inputs.idl
+                    kept.keep_new(ctx, inputs.keep, keys.address, elf, file, idl, proposed=True)
                 kept.keep_former(ctx, node, inputs.keep, keys.address, chain)
             deployer = Deployer(node, keys.payer, keys.wallet, keys.address, ctx)
             if vault is not None and chain.hash != elf.hash:
@@ -185,7 +211,7 @@ class Deploy(Step[Inputs, Facts, Outcome]):
                 if place is not None:
                     return proposals.upgrade(ctx, inputs, keys, elf, vault, place.address)
             result = deployer.run(elf, keys.program, max_len, cost.fees)
-            kept.keep_new(ctx, inputs.keep, keys.address, elf, inputs.idl)
+            kept.keep_new(ctx, inputs.keep, keys.address, elf, inputs.elf, inputs.idl)
         finally:
             node.close()
         ctx.progress(
