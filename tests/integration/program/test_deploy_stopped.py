@@ -5,21 +5,29 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.integration.program.commands import House
 from tests.integration.program.support import (
     SMALL_ELF,
     SOL,
     Localnet,
+    Wallet,
     buffers,
     least,
     locked,
+    run,
     variant,
 )
+from tests.testbed.context import FakeContext
 from tests.testbed.forked import Forked
 from tests.testbed.unreliable import Answer, Proxy, at_write
+
+from cbctl.engine.world import Stopped
+from cbctl.steps.program import deploy
 
 
 def test_stopped_and_continued(net: Localnet, tmp_path: Path, forked: Forked) -> None:
@@ -60,3 +68,26 @@ def test_stopped_and_continued(net: Localnet, tmp_path: Path, forked: Forked) ->
     few = least(elf.stat().st_size)
     # of a group of three chunks that was lost, none is there
     assert few <= len(net.history(key)) <= few + 1
+
+
+@dataclass
+class StoppedBefore(FakeContext):
+    """Ctrl-C comes when the step has said this."""
+
+    word: str = ""
+
+    def fence(self) -> None:
+        super().fence()
+        if self.word in self.said:
+            raise Stopped("stopped: SIGINT")
+
+
+def test_stopped_when_all_is_written(net: Localnet, tmp_path: Path) -> None:
+    """The whole price of a program lies in the buffer then."""
+    owner = Wallet.make(tmp_path / "keys")
+    net.fund(owner.key.pubkey(), 2 * SOL)
+    with pytest.raises(Stopped) as stopped:
+        run(deploy.STEP, owner.inputs(net, SMALL_ELF), StoppedBefore(word="deploy the program"))
+    (buffer,) = buffers(net, owner.key.pubkey())
+    (note,) = stopped.value.__notes__
+    assert f"the buffer {buffer} keeps what was written" in note

@@ -68,17 +68,17 @@ class Deployer:
         writer = Writer(self._rpc, sender, self._authority, self._pace, place, fees)
         try:
             writer.fill(elf)
+            if chain.state == "absent" and program_key is not None:
+                order = self._first(place, program_key, max_len, chain.lamports[0])
+                self._finish(sender, order, place, elf)
+            else:
+                self._make_room(sender, elf.size)
+                order = final.upgrade(payer, self._program, place.address, authority)
+                self._finish(sender, _signed(order, self._authority), place, elf)
         except Exception as cut_off:
             where = f"the buffer {place.address} keeps what was written"
             cut_off.add_note(f"{where}, and the next run goes on from there")
             raise
-        if chain.state == "absent" and program_key is not None:
-            order = self._first(place, program_key, max_len, chain.lamports[0])
-            self._finish(sender, order, place, elf)
-        else:
-            self._make_room(sender, elf.size)
-            order = final.upgrade(payer, self._program, place.address, authority)
-            self._finish(sender, _signed(order, self._authority), place, elf)
         after = look(self._rpc, self._program)
         if after.state != "deployed" or after.hash != elf.hash:
             raise CbctlError(
