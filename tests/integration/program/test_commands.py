@@ -212,6 +212,38 @@ def test_mainnet_is_protected_whatever_is_written(house: House) -> None:
     house.run("init", "--confirm", "dev").ended()
 
 
+def test_the_price_of_a_closed_program_goes_where_somebody_can_spend_it(house: House) -> None:
+    house.run("deploy").ended()
+    before = house.run("show", "--output", "json").ended().json["lamports"]
+    lost = (house.id, str(programdata_address(house.program.pubkey())), *ADDRESSES_ON_THE_CURVE)
+    for address in lost:
+        close = house.run("close", "--recipient", address, "--confirm", house.id)
+        close.refused(7, address, "the money would be lost")
+    house.run("close", "--recipient", "x", "--confirm", house.id).refused(64, "not an address")
+    assert house.run("show", "--output", "json").ended().json["lamports"] == before
+    to = Keypair().pubkey()  # a new address has no account yet
+    house.run("close", "--recipient", str(to), "--confirm", house.id).ended()
+    assert house.balance(to) == before - house.net.rpc.rent(PROGRAM_SIZE)
+
+
+def test_what_is_no_amount(house: House) -> None:
+    for sol in ("9E999999", "1_0", "0.0000000001", "-1", "nan", "0", ".", "", "1" * 5000):
+        told = house.run("airdrop", "--env", "dev", "--", sol, env=None)
+        told.refused(64, "is no amount of SOL")
+    assert "20,000,000,000" in house.run("airdrop", "20.", "--plan").ended().out
+    told = house.run("airdrop", "20.000000001", "--plan", "--output", "json").ended(2)
+    assert told.json["steps"][0]["changes"][0]["after"] == 20 * SOL + 1
+
+
+def test_a_program_that_is_not_there_is_not_compared(house: House) -> None:
+    shown = house.run("show").ended().out
+    assert "(absent)" in shown and "another" not in shown and "room" not in shown
+    house.run("deploy").ended()
+    assert "program.so: the same" in house.run("show").ended().out
+    house.folder.joinpath("program.so").write_bytes(ELF.read_bytes() + b"1")
+    assert "program.so: another: " in house.run("show").ended().out
+
+
 def test_where_money_goes_is_not_decided_by_one_line(house: House) -> None:
     house.run("deploy").ended()
     here = json.loads((house.folder / "addresses").read_text())["treasury"]

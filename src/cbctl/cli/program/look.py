@@ -54,19 +54,28 @@ def show(
     if output is not Output.TEXT:
         print_data(data, output)
         return
-    same = "the same" if data["elf"]["same"] else f"another: {data['elf']['hash'] or 'unreadable'}"
+    deployed = data["state"] == "deployed"
     lines = {
         "program": f"{data['program']} ({data['state']}) on {data['cluster']}",
         "authority": data["authority"] and f"{data['authority']} ({data['authorityIs']})",
         "hash": data["hash"],
-        "file": f"{data['elf']['path']}: {same}",
+        "file": _file(data["elf"], deployed),
         "since slot": data["deployedAtSlot"],
-        "room": f"{data['capacity']:,} bytes",
-        "locked": money(data["lamports"]),
+        "room": f"{data['capacity']:,} bytes" if deployed else "",
+        "locked": money(data["lamports"]) if data["lamports"] else "",
     }
     lines = {name: value for name, value in lines.items() if value not in (None, "")}
     lines.update(_fields("  ", data["account"] or {}))
     print_text("\n".join(f"{name:<24} {value}" for name, value in lines.items()))
+
+
+def _file(elf: dict[str, Any], deployed: bool) -> str:
+    """The file beside the bytes on chain, where there are any."""
+    if elf["hash"] is None:
+        return f"{elf['path']}: unreadable"
+    if elf["same"]:
+        return f"{elf['path']}: the same"
+    return f"{elf['path']}: {'another: ' if deployed else ''}{elf['hash']}"
 
 
 def _fields(before: str, account: dict[str, Any]) -> Iterator[tuple[str, Any]]:
