@@ -259,6 +259,14 @@ def test_where_money_goes_is_not_decided_by_one_line(house: House) -> None:
     assert "update_config" in told.err
 
 
+def test_of_what_is_elsewhere_nothing_is_said_to_be_missing(house: House) -> None:
+    house.run("deploy").ended()
+    told = house.cbctl("status", "dev").ended().out
+    assert "missing" not in told and "cbctl program show --env dev" in told
+    assert house.cbctl("status", "dev", "--output", "json").ended().json["parts"] == []
+    house.cbctl("health", "dev").refused(7, "cbctl program verify --env dev")
+
+
 def test_killed_and_resumed(house: House) -> None:
     process = house.start("deploy")
     wait_for_buffer(house, process)

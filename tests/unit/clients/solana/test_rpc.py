@@ -16,7 +16,7 @@ from cbctl.clients.solana.types import Blockhash, Simulation
 
 KEY = Pubkey.new_unique()
 HASH = str(Hash.new_unique())
-NO_NUMBER = (float("inf"), float("nan"), -1, 1 << 64, "1", 1.5, True, None, [], {})
+NO_NUMBER: tuple[Any, ...] = (float("inf"), float("nan"), -1, 1 << 64, "1", 1.5, True, None, [], {})
 
 
 class Answering(Rpc):
