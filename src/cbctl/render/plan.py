@@ -48,7 +48,14 @@ def _section(title: str, steps: list[Planned] | None, width: int) -> list[str]:
             case _:
                 lines += _wrapped(f"  {_id(step)}: ", clean(step.get("summary") or ""), width)
                 lines += ["      " + line for line in changed(step.get("changes"), width - 6)]
+                if lamports := step.get("lamports"):
+                    lines += _wrapped("      lamports: ", _money(lamports), width)
     return lines
+
+
+def _money(lamports: object) -> str:
+    named = lamports.items() if isinstance(lamports, Mapping) else ()
+    return ", ".join(f"{number:,} {name}" for name, number in named)
 
 
 def _right(steps: list[Planned], width: int, alone: bool) -> list[str]:

@@ -259,6 +259,24 @@ def test_where_money_goes_is_not_decided_by_one_line(house: House) -> None:
     assert "update_config" in told.err
 
 
+def test_the_price_is_told_before_it_is_paid(net: Localnet, forked: Forked, tmp_path: Path) -> None:
+    poor = House.make(tmp_path, net, forked, sol=0)
+    net.fund(poor.wallet.pubkey(), SOL // 10)
+    told = poor.run("estimate", "--output", "json").ended().json
+    assert told["missing"] == told["needed"] - SOL // 10 > 0
+    assert f"missing       {told['missing']:,} lamports" in poor.run("estimate").ended().out
+    net.fund(poor.wallet.pubkey(), told["missing"])
+
+    price = {name: told[name] for name in ("locked", "returned", "fees")}
+    plan = poor.run("deploy", "--plan", "--output", "json").ended(2).json
+    assert plan["steps"][0]["lamports"] == price
+    shown = " ".join(poor.run("deploy", "--plan").ended(2).out.split())
+    assert f"lamports: {price['locked']:,} locked, {price['returned']:,} returned" in shown
+    before = poor.balance()
+    poor.run("deploy").ended()
+    assert before - poor.balance() == price["locked"] + price["fees"]
+
+
 def test_of_what_is_elsewhere_nothing_is_said_to_be_missing(house: House) -> None:
     house.run("deploy").ended()
     told = house.cbctl("status", "dev").ended().out

@@ -137,6 +137,7 @@ def estimate(
     """
     from cbctl.engine.step import Blocked, Nothing
     from cbctl.errors import CbctlError
+    from cbctl.render.words import count
 
     given: dict[str, Any] = {
         "elf": elf and str(elf.absolute()),
@@ -151,6 +152,7 @@ def estimate(
     unchanged = isinstance(planned.verdict, Nothing)
     names = ("needed", "locked", "returned", "fees", "transactions", "balance")
     data: dict[str, Any] = {"unchanged": unchanged, **{name: told.get(name, 0) for name in names}}
+    data["missing"] = max(0, data["needed"] - data["balance"])
     if output is not Output.TEXT:
         print_data(data, output)
         return
@@ -160,10 +162,12 @@ def estimate(
     print_text(
         f"locked        {money(data['locked'])}, while the program lives\n"
         f"returned      {money(data['returned'])}, laid out for the buffer\n"
-        f"spent         {money(data['fees'])} in {data['transactions']} transactions\n"
+        f"spent         {money(data['fees'])} in {count(data['transactions'], 'transaction')}\n"
         f"needed now    {money(data['needed'])}\n"
         f"wallet has    {money(data['balance'])}"
     )
+    if data["missing"]:
+        print_text(f"missing       {money(data['missing'])}: send the wallet that much")
 
 
 def dump(

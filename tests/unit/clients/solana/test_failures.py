@@ -31,7 +31,8 @@ def test_what_a_node_says_may_be_of_any_form() -> None:
     for err in (deep, [deep], {"InstructionError": [0, deep]}, {"InstructionError": deep}):
         assert "…" in explain(err)
     assert len(explain("x" * 100_000)) == 300
-    for odd in ("ab", ["a", "b"], [[], {}], 5):
+    odds: tuple[Any, ...] = ("ab", ["a", "b"], [[], {}], 5)
+    for odd in odds:
         assert custom_code({"InstructionError": odd}) is None
         assert explain({"InstructionError": odd}).startswith("InstructionError: ")
 
