@@ -114,26 +114,41 @@ class Opened:
 
     def way_back(self, to: str | None) -> dict[str, str]:
         """What the step `program.rollback` is given: the newest kept program that is not the one on
-        chain, or the one whose hash begins with `to`. Raises CbctlError (7) when there is none."""
+        chain, or the only one whose hash begins with `to`. Raises CbctlError (7) without one."""
         from cbctl.clients.solana.onchain import look
         from cbctl.local.kept_programs import Programs
+        from cbctl.steps.program._material import read_elf
 
         kept = Programs(self.work.state.path, str(self.program))
         now = look(self.node, self.program)
         if to is None:
-            found = kept.before(now.hash)
+            before = kept.before(now.hash)
+            found = [before] if before else []
         else:
-            found = next((one for one in kept.all() if one.hash.startswith(to.lower())), None)
-        if found is None:
+            found = [one for one in kept.all() if to and one.hash.startswith(to.lower())]
+        if len(found) != 1:
             known = ", ".join(one.hash[:12] for one in kept.all()) or "none"
+            if to is None:
+                why = "no other program is kept here to go back to"
+            else:
+                several = f"{len(found)} kept programs have" if found else "no kept program has"
+                why = f"{several} a hash that begins with {to[:64]!r}"
             raise CbctlError(
-                "no other program is kept here to go back to" if to is None else f"no {to} is kept",
+                why,
                 exit=Exit.REFUSED,
                 where=str(self.program),
                 fix=f"kept: {known}; any file is deployed by cbctl program upgrade --elf FILE",
             )
+        (chosen,) = found
+        if read_elf(chosen.elf).hash != chosen.hash:
+            raise CbctlError(
+                "the kept program is not the one that it was: its file was changed",
+                exit=Exit.REFUSED,
+                where=str(chosen.elf),
+                fix="look into it; any file is deployed by cbctl program upgrade --elf FILE",
+            )
         left = kept.of(now.hash)
-        files = {"elf": found.elf, "idl": found.idl, "api_idl": left and left.idl}
+        files = {"elf": chosen.elf, "idl": chosen.idl, "api_idl": left and left.idl}
         return {name: str(path) for name, path in files.items() if path}
 
     def planned(self, step: str, given: Mapping[str, Any]) -> Planned:

@@ -14,6 +14,7 @@ from tests.integration.program.commands import House
 from tests.integration.program.support import ELF, IDL, SOL, Localnet, variant
 from tests.testbed.forked import Forked
 
+from cbctl.clients.solana import elf as elves
 from cbctl.clients.solana import squads
 from cbctl.clients.solana.buffers import owned
 from cbctl.clients.solana.keypair import write
@@ -310,7 +311,35 @@ def test_back_to_the_one_before(house: House) -> None:
     assert house.run("show", "--output", "json").ended().json["hash"] == first
     house.run("rollback", "--to", second[:10]).ended()
     assert house.run("show", "--output", "json").ended().json["hash"] == second
-    house.run("rollback", "--to", "ffff").refused(7, "no ffff is kept", first[:12])
+    house.run("rollback", "--to", "ffff").refused(7, "no kept program", first[:12])
+    # what an unset variable of a script becomes must not choose one
+    house.run("rollback", "--to", "").refused(7, "no kept program", first[:12])
+    (kept,) = house.state.glob(f"dev/programs/*/{first}.so")
+    kept.write_bytes(kept.read_bytes() + b"1")
+    house.run("rollback").refused(7, "its file was changed", str(kept))
+    assert house.run("show", "--output", "json").ended().json["hash"] == second
+
+
+def test_the_programs_own_keypair_is_no_wallet(house: House) -> None:
+    house.run("deploy").ended()
+    own = ("--wallet", "keys/program.json")
+    house.run("init", *own, "--plan").ended(7)
+    house.run("init").ended()
+    house.run("pause", *own).refused(7, "the program's own keypair")
+
+
+def test_which_one_to_go_back_to_is_never_guessed(house: House) -> None:
+    house.run("deploy").ended()
+    seen: dict[str, str] = {}
+    for tail in range(1, 40):
+        other = variant(house.folder, tail)
+        hash = elves.parse(other.read_bytes()).hash
+        if (twin := seen.setdefault(hash[:1], other.name)) != other.name:
+            break
+    for name in (twin, other.name):
+        house.run("upgrade", "--elf", name).ended()
+    told = house.run("rollback", "--to", hash[:1])
+    told.refused(7, "kept programs have a hash that begins with", hash[:12])
 
 
 def test_no_way_back_past_accounts_that_nobody_could_read(house: House) -> None:
