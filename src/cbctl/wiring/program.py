@@ -169,6 +169,8 @@ class Opened:
 
     def _account(self) -> dict[str, Any] | None:
         """The fields of the account that the first configuration was written to."""
+        from solders.pubkey import Pubkey
+
         from cbctl.clients.solana.idl.model import IdlError
         from cbctl.runbook.inputs import bind
         from cbctl.steps.program import _init_facts, _initialization
@@ -182,7 +184,12 @@ class Opened:
             values_of(self.work, "program.init", _init_facts.Inputs, given),
         )
         try:
-            plan = _initialization.plan(self.context, inputs, self.wallet(None))
+            wallet = self.wallet(None)
+        except CbctlError:
+            # who only looks may have no key; the account's address seldom follows from one
+            wallet = Pubkey.default()
+        try:
+            plan = _initialization.plan(self.context, inputs, wallet)
         except IdlError:
             return None
         fields = _initialization.fields_of(plan, self.node.account(plan.address))

@@ -320,6 +320,18 @@ def test_back_to_the_one_before(house: House) -> None:
     assert house.run("show", "--output", "json").ended().json["hash"] == second
 
 
+def test_who_only_looks_needs_no_key(house: House) -> None:
+    house.run("deploy").ended()
+    house.run("init").ended()
+    seen = house.run("show", "--output", "json").ended().json
+    (house.folder / "keys" / "wallet.json").unlink()
+    without = house.run("show", "--output", "json").ended().json
+    assert without["account"] == seen["account"] and without["hash"] == seen["hash"]
+    house.run("authority", "show").ended()
+    there = ("--cluster", house.net.url, "--program-id", house.id)
+    assert house.run("show", *there, "--output", "json", env=None).ended().json["account"]
+
+
 def test_the_programs_own_keypair_is_no_wallet(house: House) -> None:
     house.run("deploy").ended()
     own = ("--wallet", "keys/program.json")
