@@ -178,7 +178,8 @@ class Opened:
 
         if self.work.env.program.initialize is None:
             return None
-        given = {"program_id": self.program_id}
+        # none of it is asked for a wallet: what is only looked at needs its address at most
+        given = {"program_id": self.program_id, "wallet": "-"}
         inputs = bind(
             _init_facts.Inputs,
             values_of(self.work, "program.init", _init_facts.Inputs, given),

@@ -118,6 +118,11 @@ def test_room_buffers_authority_and_the_end(house: House, tmp_path: Path) -> Non
     assert house.net.rpc.balance(new.pubkey()) == before + locked - rent - FEE
     assert house.run(*close, "--output", "json").ended().json["result"] == "unchanged"
     house.run("deploy").refused(7, "can never be used again")
+    # nothing more can be done with it, so nothing is named that would help
+    for words in (("extend",), ("idl", "publish"), (*to, "--confirm", house.id)):
+        told = house.run(*words).refused(7, f"{house.id} is closed").err
+        assert "cbctl program deploy" not in told
+    assert "fix:" not in house.run("verify").ended(10).out
 
 
 ADDRESSES_ON_THE_CURVE = (
