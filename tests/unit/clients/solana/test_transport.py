@@ -218,6 +218,16 @@ def test_patience(serve: Serve) -> None:
     rpc.close()
 
 
+@pytest.mark.parametrize(("asked", "waited"), [("nan", 0.25), ("-5", 0.25), ("inf", 60.0)])
+def test_a_server_may_ask_for_any_wait(serve: Serve, asked: str, waited: float) -> None:
+    waits: list[float] = []
+    server = serve(reply(b"{}", "429 Too Many", f"Retry-After: {asked}\r\n"), ok(5))
+    rpc = Rpc(server.url, patience=90, sleep=waits.append)
+    assert rpc.slot() == 5
+    assert waits == [waited]
+    rpc.close()
+
+
 def test_one_try_where_asked(serve: Serve) -> None:
     server = serve(reply(b"", "503 Busy"))
     rpc = Rpc(server.url, patience=30, sleep=lambda _: pytest.fail("must not wait"))
