@@ -133,7 +133,7 @@ def verify(
 @app.command()
 def export(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="Without it, standard output.")
+        Path | None, typer.Argument(metavar="FILE", help="Without it, standard output.")
     ] = None,
     env: EnvOption = None,
     force: Annotated[

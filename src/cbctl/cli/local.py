@@ -17,7 +17,7 @@ app = typer.Typer(
 )
 
 ServiceArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[SERVICE]...", help="Services; without any, all.")
+    list[str] | None, typer.Argument(metavar="SERVICE", help="Services; without any, all.")
 ]
 
 

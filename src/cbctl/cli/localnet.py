@@ -294,7 +294,7 @@ def reset(
 @clock.command()
 def advance(
     span: Annotated[
-        str | None, typer.Argument(metavar="[SPAN]", help="How far: 45s, 90m, 24h, 30d, 52w.")
+        str | None, typer.Argument(metavar="SPAN", help="How far: 45s, 90m, 24h, 30d, 52w.")
     ] = None,
     slots: Annotated[
         int | None, typer.Option("--slots", min=1, metavar="N", help="By slots instead.")

@@ -26,7 +26,7 @@ def resume(
     id: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]",
+            metavar="RUN",
             help="Id of a run; without it, the newest open one.",
             autocompletion=complete_runs,
         ),

@@ -57,7 +57,7 @@ def attach(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]",
+            metavar="RUN",
             help="Id of a run, or `last`; without it, the one that goes on, else the newest.",
             autocompletion=complete_runs,
         ),

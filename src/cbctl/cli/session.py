@@ -17,7 +17,7 @@ from cbctl.cli.options import Events, Output
 from cbctl.cli.results import print_data, print_fields, print_text, write
 from cbctl.engine.clock import stamp
 from cbctl.engine.event import Event
-from cbctl.engine.plan import Plan, describe
+from cbctl.engine.plan import Plan, Planned, describe
 from cbctl.engine.policy import Objection
 from cbctl.engine.run import Ended, Result, summary
 from cbctl.errors import CbctlError, Exit
@@ -121,7 +121,7 @@ def agreement(
 def show_plan(plan: Plan) -> None:
     from cbctl.render.plan import text
 
-    steps = [{"id": p.id, "summary": p.summary, **describe(p.verdict)} for p in plan.steps]
+    steps = [_planned(p) for p in plan.steps]
     Stream(sys.stderr).write(text(steps, hash=plan.hash, colour=_colour(sys.stderr)))
 
 
@@ -134,10 +134,7 @@ def plan_only(
     file  where it was kept"""
     from cbctl.render.plan import text
 
-    steps = [
-        {"id": p.id, "step": p.name, "summary": p.summary, **describe(p.verdict)}
-        for p in plan.steps
-    ]
+    steps = [_planned(p) for p in plan.steps]
     if output is Output.TEXT:
         write(text(steps, hash=plan.hash, colour=_colour(sys.stdout)))
         for objection in () if plan.empty else held:
@@ -152,6 +149,14 @@ def plan_only(
     if plan.blocked:
         raise typer.Exit(Exit.REFUSED)
     raise typer.Exit(Exit.DONE if plan.empty else Exit.PENDING)
+
+
+def _planned(planned: Planned) -> dict[str, Any]:
+    """Lamports, where a step tells what it will cost, are what a person decides by."""
+    told = {"id": planned.id, "step": planned.name, "summary": planned.summary}
+    seen = dict(planned.evidence)
+    lamports = {name: seen[name] for name in ("locked", "returned", "fees") if name in seen}
+    return {**told, **describe(planned.verdict), **({"lamports": lamports} if lamports else {})}
 
 
 def _colour(stream: TextIO | None) -> bool:

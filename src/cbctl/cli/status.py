@@ -42,7 +42,7 @@ def gathered(work: Workplace) -> dict[str, Any]:
     open_run  id of an interrupted or failed run that can be resumed
     frozen    {who, at, reason, until} while deploys are held back
     fault     why it cannot be said whether they are
-    parts     [{name, state, version, url, detail}]"""
+    parts     [{name, state, version, url, detail}], none where nothing is on this machine"""
     from cbctl.engine import release
     from cbctl.engine.canonical import plain
     from cbctl.engine.past import open_run
@@ -50,7 +50,7 @@ def gathered(work: Workplace) -> dict[str, Any]:
     from cbctl.report.status import parts
     from cbctl.wiring.policy import frozen
 
-    freeze, fault = None, None
+    freeze, fault, here = None, None, work.env.is_local
     try:
         freeze = frozen(work)
     except CbctlError as error:  # what runs is told all the same
@@ -64,7 +64,7 @@ def gathered(work: Workplace) -> dict[str, Any]:
         "open_run": open_one if open_one != running else None,
         "frozen": plain(freeze),
         "fault": fault,
-        "parts": [plain(p) for p in parts(work.env, work.state, current)],
+        "parts": [plain(p) for p in parts(work.env, work.state, current)] if here else [],
     }
 
 
@@ -74,7 +74,13 @@ def print_status(work: Workplace, data: dict[str, Any]) -> None:
     columns = ["name", "state", "version", "url"]
     if any(p["detail"] for p in data["parts"]):
         columns.append("detail")
-    print_table(data["parts"], columns)
+    if work.env.is_local:
+        print_table(data["parts"], columns)
+    else:
+        print_text(
+            f"nothing of {work.env.name} runs on this machine, and elsewhere this cbctl looks at "
+            f"the program only: cbctl program show --env {work.env.name}"
+        )
     release = data["release"] or "none yet"
     print_text(f"\nrelease: {release}   state: {work.state.path}")
     if data["fault"]:

@@ -131,6 +131,11 @@ class _Text:
             self.lines.append("")
         self._made("changed", [c for c in self.why.kept if c["step"] not in unsure])
         self._made("begun", [c for c in self.why.kept if c["step"] in unsure])
+        for step in self.why.steps:
+            # where to look: a buffer that was begun holds money
+            if step.about and step.state in ("begun", "failed"):
+                known = ", ".join(f"{name} {value}" for name, value in step.about.items())
+                self.row("about", f"{step.id}: {known}")
         self._made("undone", self.why.undone)
         for id, because in cannot.items():
             if because:

@@ -62,7 +62,10 @@ def _what(story: Story, result: str, changes: list[Any]) -> str:
                 f"{made} in {steps}{same}" if changes else "everything was already right"
             )
         case "unchanged":
-            return f"nothing to do: {count(len(story.steps), 'step')} checked in {spent}"
+            because = [step.because for step in story.steps.values()]
+            if len(because) == 1 and because[0]:
+                return f"nothing to do: {clean(because[0])}"
+            return f"nothing to do: {count(len(because), 'step')} checked in {spent}"
         case "waiting":
             return f"{name} waits, after {spent}; {made} made or begun stay"
         case "failed":

@@ -97,6 +97,8 @@ class Lines:
             case "plan.started":
                 return f"looking at {count(len(story.steps), 'step')}"
             case "plan.ready":
+                if blocked := len(story.planned("blocked")):
+                    return f"plan ready: {blocked} blocked"
                 number = data.get("changes")
                 return f"plan ready: {number if number else 'nothing'} to do"
             case "run.started":

@@ -15,7 +15,8 @@ _COLOURS = {"+": "32", "~": "33", "-": "31", "!": "31", "?": "36"}
 
 
 def text(steps: Sequence[Planned], *, hash: str = "", width: int = 80, colour: bool = False) -> str:
-    """What is blocked comes first, with its fix; what is right already is one line."""
+    """What is blocked comes first, with its fix; what is right already is one line, which says why
+    where it is all there is."""
     kinds: dict[str, list[Planned]] = {}
     for step in steps:
         kinds.setdefault(str(step.get("verdict", "")), []).append(step)
@@ -23,7 +24,7 @@ def text(steps: Sequence[Planned], *, hash: str = "", width: int = 80, colour: b
         _section("Blocked: nothing is done before this is solved", kinds.get("blocked"), width),
         _section("To change", kinds.get("changes"), width),
         _section("Decided later, at most this", kinds.get("after"), width),
-        _right(kinds.get("nothing", []), width),
+        _right(kinds.get("nothing", []), width, len(steps) == 1),
         [_last(kinds, hash)],
     ]
     lines = [line for part in parts if part for line in [*part, ""]][:-1]
@@ -47,13 +48,22 @@ def _section(title: str, steps: list[Planned] | None, width: int) -> list[str]:
             case _:
                 lines += _wrapped(f"  {_id(step)}: ", clean(step.get("summary") or ""), width)
                 lines += ["      " + line for line in changed(step.get("changes"), width - 6)]
+                if lamports := step.get("lamports"):
+                    lines += _wrapped("      lamports: ", _money(lamports), width)
     return lines
 
 
-def _right(steps: list[Planned], width: int) -> list[str]:
+def _money(lamports: object) -> str:
+    named = lamports.items() if isinstance(lamports, Mapping) else ()
+    return ", ".join(f"{number:,} {name}" for name, number in named)
+
+
+def _right(steps: list[Planned], width: int, alone: bool) -> list[str]:
     if not steps:
         return []
     names = ", ".join(_id(step) for step in steps)
+    if alone and steps[0].get("because"):
+        names += f": {clean(steps[0]['because'])}"
     return _wrapped(f"Already right ({len(steps)}): ", names, width)
 
 

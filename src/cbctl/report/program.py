@@ -55,7 +55,8 @@ def bytes_and_authority(
 
     chain = look(node, program)
     if chain.state != "deployed":
-        return [Check("bytes", False, f"{program} is {chain.state}", "cbctl program deploy")]
+        fix = "cbctl program deploy" if chain.state == "absent" else ""
+        return [Check("bytes", False, f"{program} is {chain.state}", fix)]
     local = _hash_of(elf)
     if local is None:
         bytes_ = Check("bytes", False, f"{elf} cannot be read", "build it, or correct program.elf")

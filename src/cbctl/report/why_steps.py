@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -50,6 +50,7 @@ class Step:
              not), right (nothing to do), left out, not reached
     changes  that it made or began
     seconds  that it worked in all
+    about    by what its effect is found again: address of a buffer, name of a snapshot
     """
 
     id: str
@@ -61,6 +62,7 @@ class Step:
     cannot: str = ""
     changes: tuple[Data, ...] = ()
     spans: tuple[Span, ...] = ()
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 UNSURE = ("begun", "waits")
@@ -132,6 +134,7 @@ class _Story:
         self.changes: list[Data] = []
         self.spans: list[Span] = []
         self.open: tuple[float, str] | None = None
+        self.about: dict[str, str] = {}
 
     def take(self, record: Record, last: float, now: float) -> None:
         """last: when the record before it was written. A resume does not say again that a step
@@ -144,6 +147,9 @@ class _Story:
             case "step.intent":
                 self.changes = [*(self.changes if self.state != "undone" else ()), *data["changes"]]
                 self.state, self.failed, self.cannot = "begun", False, ""
+                named = data.get("identity")
+                known = named.items() if isinstance(named, dict) else ()
+                self.about = {name: value for name, value in known if isinstance(value, str)}
                 self.open = (now, "apply")
             case "step.outcome":
                 self.cut(now, "done")
@@ -182,6 +188,7 @@ class _Story:
             self.cannot,
             tuple(self.changes),
             tuple(self.spans),
+            self.about,
         )
 
 

@@ -119,27 +119,42 @@ class Opened:
 
     def way_back(self, to: str | None) -> dict[str, str]:
         """What the step `program.rollback` is given: the newest kept program that is not the one on
-        chain, or the one whose hash begins with `to`. Raises CbctlError (7) when there is none."""
+        chain, or the only one whose hash begins with `to`. Raises CbctlError (7) without one."""
         from cbctl.clients.solana.onchain import look
         from cbctl.local.kept_programs import Programs
+        from cbctl.steps.program._material import read_elf
 
         kept = Programs(self.work.state.path, str(self.program))
         now = look(self.node, self.program)
+        on_chain = [one for one in kept.all() if not one.proposed]
         if to is None:
-            found = kept.before(now.hash)
+            before = kept.before(now.hash)
+            found = [before] if before else []
         else:
-            seen = (one for one in kept.all() if not one.proposed)
-            found = next((one for one in seen if one.hash.startswith(to.lower())), None)
-        if found is None:
-            known = ", ".join(one.hash[:12] for one in kept.all() if not one.proposed) or "none"
+            found = [one for one in on_chain if to and one.hash.startswith(to.lower())]
+        if len(found) != 1:
+            known = ", ".join(one.hash[:12] for one in on_chain) or "none"
+            if to is None:
+                why = "no other program is kept here to go back to"
+            else:
+                several = f"{len(found)} kept programs have" if found else "no kept program has"
+                why = f"{several} a hash that begins with {to[:64]!r}"
             raise CbctlError(
-                "no other program is kept here to go back to" if to is None else f"no {to} is kept",
+                why,
                 exit=Exit.REFUSED,
                 where=str(self.program),
                 fix=f"kept: {known}; any file is deployed by cbctl program upgrade --elf FILE",
             )
+        (chosen,) = found
+        if read_elf(chosen.elf).hash != chosen.hash:
+            raise CbctlError(
+                "the kept program is not the one that it was: its file was changed",
+                exit=Exit.REFUSED,
+                where=str(chosen.elf),
+                fix="look into it; any file is deployed by cbctl program upgrade --elf FILE",
+            )
         left = kept.of(now.hash)
-        files = {"elf": found.elf, "idl": found.idl, "api_idl": left and left.idl}
+        files = {"elf": chosen.elf, "idl": chosen.idl, "api_idl": left and left.idl}
         return {name: str(path) for name, path in files.items() if path}
 
     def planned(self, step: str, given: Mapping[str, Any]) -> Planned:
@@ -182,6 +197,8 @@ class Opened:
 
     def _account(self) -> dict[str, Any] | None:
         """The fields of the account that the first configuration was written to."""
+        from solders.pubkey import Pubkey
+
         from cbctl.clients.solana.idl.model import IdlError
         from cbctl.runbook.inputs import bind
         from cbctl.steps.program import _init_facts, _initialization
@@ -189,13 +206,19 @@ class Opened:
 
         if self.work.env.program.initialize is None:
             return None
-        given = {"program_id": self.program_id}
+        # none of it is asked for a wallet: what is only looked at needs its address at most
+        given = {"program_id": self.program_id, "wallet": "-"}
         inputs = bind(
             _init_facts.Inputs,
             values_of(self.work, "program.init", _init_facts.Inputs, given),
         )
         try:
-            plan = _initialization.plan(self.context, inputs, self.wallet(None))
+            wallet = self.wallet(None)
+        except CbctlError:
+            # who only looks may have no key; the account's address seldom follows from one
+            wallet = Pubkey.default()
+        try:
+            plan = _initialization.plan(self.context, inputs, wallet)
         except IdlError:
             return None
         fields = _initialization.fields_of(plan, self.node.account(plan.address))

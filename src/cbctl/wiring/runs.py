@@ -60,6 +60,7 @@ def carry_out(
         refuse_while_locked(work)  # by whoever began meanwhile: that run is not left behind
         if before:
             work.say(f"run {before} did not end; this one takes its place")
+            work.say(f"what it had begun: cbctl why {before} --env {work.env.name}")
         ended = run.start(work.world, job, made, since)
     notify(work, ended)
     if ended.release:
@@ -127,6 +128,13 @@ def resume(
 def parts_health(work: Workplace) -> list[dict[str, Any]]:
     """Whether what the current release consists of runs, as the steps that made it see it:
     [{name, state: healthy|unhealthy|unknown, detail, evidence}]."""
+    if not work.env.is_local:
+        raise CbctlError(
+            "nothing of it runs on this machine; elsewhere this cbctl looks at the program only",
+            exit=Exit.REFUSED,
+            where=work.env.name,
+            fix=f"cbctl program verify --env {work.env.name}",
+        )
     current = release.current(release.history(work.store))
     if current is None:
         raise CbctlError(

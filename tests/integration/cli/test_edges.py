@@ -148,3 +148,13 @@ def test_a_stream_that_knows_only_ascii(cbctl: Cbctl, tmp_path: Path) -> None:
     for line in ("config show local", "status local", "deploy local --plan"):
         told = cbctl(*line.split(), PYTHONIOENCODING="ascii")
         assert told.exit in (0, 2, 7) and (told.out + told.err).isascii()
+
+
+def test_help_has_an_example_of_that_very_command_and_a_line_that_can_be_read(
+    cbctl: Cbctl,
+) -> None:
+    for command in table():
+        told = cbctl(*command.words, "--help").out
+        assert "[[" not in told, command.name
+        if command.words[0] == "program":
+            assert f"Example: cbctl {command.name}" in " ".join(told.split()), command.name

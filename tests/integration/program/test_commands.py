@@ -119,6 +119,11 @@ def test_room_buffers_authority_and_the_end(house: House, tmp_path: Path) -> Non
     assert house.net.rpc.balance(new.pubkey()) == before + locked - rent - FEE
     assert house.run(*close, "--output", "json").ended().json["result"] == "unchanged"
     house.run("deploy").refused(7, "can never be used again")
+    # nothing more can be done with it, so nothing is named that would help
+    for words in (("extend",), ("idl", "publish"), (*to, "--confirm", house.id)):
+        told = house.run(*words).refused(7, f"{house.id} is closed").err
+        assert "cbctl program deploy" not in told
+    assert "fix:" not in house.run("verify").ended(10).out
 
 
 ADDRESSES_ON_THE_CURVE = (
@@ -253,7 +258,13 @@ def test_back_to_the_one_before(house: House) -> None:
     assert house.run("show", "--output", "json").ended().json["hash"] == first
     house.run("rollback", "--to", second[:10]).ended()
     assert house.run("show", "--output", "json").ended().json["hash"] == second
-    house.run("rollback", "--to", "ffff").refused(7, "no ffff is kept", first[:12])
+    house.run("rollback", "--to", "ffff").refused(7, "no kept program", first[:12])
+    # what an unset variable of a script becomes must not choose one
+    house.run("rollback", "--to", "").refused(7, "no kept program", first[:12])
+    (kept,) = house.state.glob(f"dev/programs/*/{first}.so")
+    kept.write_bytes(kept.read_bytes() + b"1")
+    house.run("rollback").refused(7, "its file was changed", str(kept))
+    assert house.run("show", "--output", "json").ended().json["hash"] == second
 
 
 def test_no_way_back_past_accounts_that_nobody_could_read(house: House) -> None:

@@ -16,8 +16,6 @@ from cbctl.config.settings import Initialize
 
 # Always the same: it is part of names of tests.
 KEY = str(Keypair.from_seed(bytes(range(32))).pubkey())
-    Keypair.from_seed(bytes(range(32))).pubkey()
-)  # the same every time: it is in names of tests
 TYPES: list[dict[str, Any]] = [
     {"name": "Rules", "type": {"kind": "struct", "fields": [
         {"name": "least_age", "type": "u8"},

@@ -146,6 +146,27 @@ def test_only_checked() -> None:
     )
 
 
+def test_why_nothing_was_to_be_done_where_one_step_is_all() -> None:
+    seen = event("step.observed", "", step="a", verdict="nothing", because="it is paused")
+    events = [
+        event("plan.started", "", steps=["a"]),
+        seen,
+        event("plan.ready", "", hash="0", changes=0),
+        event("step.done", "", step="a", changed=False, changes=[], outcome=None),
+        event("run.ended", "", result="unchanged", exit=0, changes=[], release=None, error=None),
+    ]
+    assert "\nnothing to do: it is paused\n" in told(events)
+
+
+def test_a_plan_that_is_blocked_promises_nothing() -> None:
+    events = [
+        event("plan.started", "", steps=["a"]),
+        event("step.observed", "", step="a", verdict="blocked", because="no money", fix="pay"),
+        event("plan.ready", "", hash="0", changes=1),
+    ]
+    assert told(events).endswith("plan ready: 1 blocked\n")
+
+
 def test_github_groups_annotation_and_job_summary(tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")

@@ -111,3 +111,8 @@ def test_shortened_values_still_show_the_difference() -> None:
     assert change({"what": "replicas", "before": 2, "after": 3}) == "~ replicas: 2 → 3"
     assert change({"what": "on", "before": False, "after": True}) == "~ on: false → true"
     assert change({"what": "note", "before": "", "after": "x"}) == '~ note: "" → x'
+
+
+def test_why_nothing_is_to_be_done_where_it_is_all_there_is() -> None:
+    alone = [{"id": "pause", "verdict": "nothing", "because": "it is paused since\x1b[31m slot 7"}]
+    assert text(alone).startswith("Already right (1): pause: it is paused since slot 7\n")

@@ -102,7 +102,9 @@ def extend(
 def close(
     recipient: Annotated[
         str | None,
-        typer.Option("--recipient", metavar="ADDRESS", help="Who gets the rent back: the wallet."),
+        typer.Option(
+            "--recipient", metavar="ADDRESS", help="Who gets the rent; without it, the wallet."
+        ),
     ] = None,
     env: EnvOption = None,
     cluster: ClusterOption = None,
@@ -116,7 +118,7 @@ def close(
 ) -> None:
     """Close the program for ever. Its address can never be used again, and its id has to be typed.
 
-    Example: cbctl program close --env local --confirm 7Xcd…
+    Example: cbctl program close --env local
     """
     asked = Asked(env, cluster, config, plan, False, confirm, output, events)
     given = {"recipient_address": recipient, "wallet": wallet, "program_id": program_id}
@@ -147,19 +149,18 @@ def airdrop(
 
 def _lamports(sol: str) -> int:
     """Exact: no floating point number is ever money."""
-    from decimal import Decimal, InvalidOperation
+    import re
 
-    try:
-        amount = Decimal(sol) * _LAMPORTS
-    except InvalidOperation:
-        amount = Decimal(-1)
-    if not amount.is_finite() or amount <= 0 or amount != int(amount) or amount >= 1 << 64:
+    amount = 0
+    if found := re.fullmatch(r"([0-9]{0,11})(?:\.([0-9]{0,9}))?", sol):
+        amount = int(found[1] or 0) * _LAMPORTS + int((found[2] or "").ljust(9, "0"))
+    if not 0 < amount < 1 << 64:
         raise CbctlError(
-            f"{sol!r} is no amount of SOL",
+            f"{sol[:40]!r} is no amount of SOL",
             exit=Exit.USAGE,
             fix="a positive number with at most nine decimals, such as 2 or 0.5",
         )
-    return int(amount)
+    return amount
 
 
 authority = typer.Typer(
@@ -204,7 +205,7 @@ def set_(
 
     An address that no key belongs to is refused, unless it is proved to be a multisig's vault.
 
-    Example: cbctl program authority set --to-wallet new.json --env local --confirm 7Xcd…
+    Example: cbctl program authority set --to-wallet new.json --env local
     """
     from cbctl.cli.step import wallet_text
 
@@ -238,7 +239,7 @@ buffers = typer.Typer(
 def close_buffers(
     addresses: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[BUFFER]...", help="Their addresses; without any, all."),
+        typer.Argument(metavar="BUFFER", help="Their addresses; without any, all."),
     ] = None,
     env: EnvOption = None,
     cluster: ClusterOption = None,

@@ -64,7 +64,7 @@ def publish(
 @app.command()
 def fetch(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="Where to write it; else to stdout.")
+        Path | None, typer.Argument(metavar="FILE", help="Where to write it; else to stdout.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file of another kind.")] = False,
     env: EnvOption = None,

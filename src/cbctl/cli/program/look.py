@@ -55,20 +55,30 @@ def show(
     if output is not Output.TEXT:
         print_data(data, output)
         return
-    elf = data["elf"] or {}
-    same = "the same" if elf.get("same") else f"another: {elf.get('hash') or 'unreadable'}"
+    deployed = data["state"] == "deployed"
     lines = {
         "program": f"{data['program']} ({data['state']}) on {data['cluster']}",
         "authority": data["authority"] and f"{data['authority']} ({data['authorityIs']})",
         "hash": data["hash"],
-        "file": elf and f"{elf['path']}: {same}",
+        "file": _file(data["elf"], deployed),
         "since slot": data["deployedAtSlot"],
-        "room": f"{data['capacity']:,} bytes",
-        "locked": money(data["lamports"]),
+        "room": f"{data['capacity']:,} bytes" if deployed else "",
+        "locked": money(data["lamports"]) if data["lamports"] else "",
     }
     lines = {name: value for name, value in lines.items() if value not in (None, "", {})}
     lines.update(_fields("  ", data["account"] or {}))
     print_text("\n".join(f"{name:<24} {value}" for name, value in lines.items()))
+
+
+def _file(elf: dict[str, Any] | None, deployed: bool) -> str:
+    """The file beside the bytes on chain, where there are any."""
+    if elf is None:
+        return ""
+    if elf["hash"] is None:
+        return f"{elf['path']}: unreadable"
+    if elf["same"]:
+        return f"{elf['path']}: the same"
+    return f"{elf['path']}: {'another: ' if deployed else ''}{elf['hash']}"
 
 
 def _fields(before: str, account: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -129,6 +139,7 @@ def estimate(
     """
     from cbctl.engine.step import Blocked, Nothing
     from cbctl.errors import CbctlError
+    from cbctl.render.words import count
 
     given: dict[str, Any] = {
         "elf": elf and str(elf.absolute()),
@@ -143,6 +154,7 @@ def estimate(
     unchanged = isinstance(planned.verdict, Nothing)
     names = ("needed", "locked", "returned", "fees", "transactions", "balance")
     data: dict[str, Any] = {"unchanged": unchanged, **{name: told.get(name, 0) for name in names}}
+    data["missing"] = max(0, data["needed"] - data["balance"])
     if output is not Output.TEXT:
         print_data(data, output)
         return
@@ -152,10 +164,12 @@ def estimate(
     print_text(
         f"locked        {money(data['locked'])}, while the program lives\n"
         f"returned      {money(data['returned'])}, laid out for the buffer\n"
-        f"spent         {money(data['fees'])} in {data['transactions']} transactions\n"
+        f"spent         {money(data['fees'])} in {count(data['transactions'], 'transaction')}\n"
         f"needed now    {money(data['needed'])}\n"
         f"wallet has    {money(data['balance'])}"
     )
+    if data["missing"]:
+        print_text(f"missing       {money(data['missing'])}: send the wallet that much")
 
 
 def dump(

@@ -9,6 +9,7 @@ from solders.pubkey import Pubkey
 
 from cbctl.clients.solana import loader
 from cbctl.clients.solana.rpc import CONFIRMED, Rpc
+from cbctl.clients.solana.types import whole
 
 _AUTHORITY_AT = 5  # tag, option byte
 _TAG = base64.b64encode((1).to_bytes(4, "little") + b"\1").decode()
@@ -42,8 +43,8 @@ def owned(rpc: Rpc, authority: Pubkey) -> list[Found]:
         found = [
             Found(
                 Pubkey.from_string(entry["pubkey"]),
-                int(entry["account"]["lamports"]),
-                int(entry["account"]["space"]) - loader.BUFFER_HEADER,
+                whole(entry["account"]["lamports"]),
+                whole(entry["account"]["space"]) - loader.BUFFER_HEADER,
             )
             for entry in answer
         ]

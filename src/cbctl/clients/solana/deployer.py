@@ -5,6 +5,8 @@ Each method looks at the chain first, so that all of them may be called again af
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -65,14 +67,15 @@ class Deployer:
             return Result(chain.slot)
         self._demand_possible(chain, program_key)
         sender = Sender(self._rpc, self._payer, self._pace, fees.price)
-        writer = self._fill(sender, place, elf, fees)
-        if chain.state == "absent" and program_key is not None:
-            order = self._first(place, program_key, max_len, chain.lamports[0])
-            self._finish(sender, order, place, elf)
-        else:
-            self._make_room(sender, elf.size)
-            order = final.upgrade(payer, self._program, place.address, authority)
-            self._finish(sender, _signed(order, self._authority), place, elf)
+        with _buffer_named(place):
+            writer = self._fill(sender, place, elf, fees)
+            if chain.state == "absent" and program_key is not None:
+                order = self._first(place, program_key, max_len, chain.lamports[0])
+                self._finish(sender, order, place, elf)
+            else:
+                self._make_room(sender, elf.size)
+                order = final.upgrade(payer, self._program, place.address, authority)
+                self._finish(sender, _signed(order, self._authority), place, elf)
         after = look(self._rpc, self._program)
         if after.state != "deployed" or after.hash != elf.hash:
             raise CbctlError(
@@ -105,13 +108,14 @@ class Deployer:
         if chain.state != "deployed" or chain.authority != vault:
             raise self._refused(f"its upgrade authority is {chain.authority or 'nobody'} by now")
         sender = Sender(self._rpc, self._payer, self._pace, fees.price)
-        if not place.handed:
-            self._fill(sender, place, elf, fees)
-        elif place.elf != elf.data:
+        if place.handed and place.elf != elf.data:
             raise self._refused(*spoiled(place.address, vault))
-        self._make_room(sender, elf.size)
-        if not place.handed:
-            self._hand_over(sender, place, elf, vault)
+        with _buffer_named(place):
+            if not place.handed:
+                self._fill(sender, place, elf, fees)
+            self._make_room(sender, elf.size)
+            if not place.handed:
+                self._hand_over(sender, place, elf, vault)
         return place
 
     def _hand_over(self, sender: Sender, place: buffer.Place, elf: Elf, vault: Pubkey) -> None:
@@ -126,12 +130,7 @@ class Deployer:
 
     def _fill(self, sender: Sender, place: buffer.Place, elf: Elf, fees: Fees) -> Writer:
         writer = Writer(self._rpc, sender, self._authority, self._pace, place, fees)
-        try:
-            writer.fill(elf)
-        except Exception as cut_off:
-            where = f"the buffer {place.address} keeps what was written"
-            cut_off.add_note(f"{where}, and the next run goes on from there")
-            raise
+        writer.fill(elf)
         return writer
 
     def _demand_possible(self, chain: OnChain, key: Keypair | None) -> None:
@@ -183,6 +182,17 @@ class Deployer:
                 ) from None
             raise
         self._sent.append(order)
+
+
+@contextmanager
+def _buffer_named(place: buffer.Place) -> Iterator[None]:
+    """Whatever cuts a deploy off tells where the money is."""
+    try:
+        yield
+    except Exception as cut_off:
+        where = f"the buffer {place.address} keeps what was written"
+        cut_off.add_note(f"{where}, and the next run goes on from there")
+        raise
 
 
 def spoiled(buffer: object, vault: object) -> tuple[str, str]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from cbctl.errors import CbctlError, Exit
 
+_LONGEST = 300  # characters of one thing that a node says
+
 
 class Unreachable(CbctlError):
     """No usable answer: refused, timed out, cut off, HTTP 5xx. Another try may succeed.
@@ -55,11 +57,9 @@ class TransactionFailed(CbctlError):
 
 def custom_code(err: Any) -> int | None:
     """The program's own error number in a transaction error, if it is one."""
-    if isinstance(err, Mapping) and isinstance(pair := err.get("InstructionError"), Sequence):
-        detail = pair[1] if len(pair) == 2 else None
-        if isinstance(detail, Mapping) and isinstance(code := detail.get("Custom"), int):
-            return code
-    return None
+    _, detail = _instruction(err) or (0, None)
+    code = detail.get("Custom") if isinstance(detail, Mapping) else None
+    return code if isinstance(code, int) else None
 
 
 def explain(err: Any, names: Mapping[int, str] | None = None) -> str:
@@ -67,18 +67,28 @@ def explain(err: Any, names: Mapping[int, str] | None = None) -> str:
     code = custom_code(err)
     if code is not None and names and code in names:
         return f"the program answers {names[code]} ({code})"
+    if (failed := _instruction(err)) is not None:
+        index, said = failed
+        detail = f"custom program error {code}" if code is not None else _words(said)
+        return f"instruction {index + 1} failed: {detail}"
     if isinstance(err, Mapping):
-        if isinstance(pair := err.get("InstructionError"), Sequence) and len(pair) == 2:
-            detail = f"custom program error {code}" if code is not None else _words(pair[1])
-            return f"instruction {int(pair[0]) + 1} failed: {detail}"
         return "; ".join(f"{key}: {_words(value)}" for key, value in err.items())
     return _words(err)
 
 
-def _words(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_words(inner)}" for key, inner in value.items())
-    return str(value)
+def _instruction(err: Any) -> tuple[int, Any] | None:
+    """(which instruction, what it said) where an error is one of an instruction's."""
+    pair = err.get("InstructionError") if isinstance(err, Mapping) else None
+    if isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], int):
+        return pair[0], pair[1]
+    return None
+
+
+def _words(value: Any, deep: int = 3) -> str:
+    """What a node answers may be of any depth and length; what it means is short and flat."""
+    if isinstance(value, Mapping) and deep:
+        return ", ".join(f"{key} {_words(inner, deep - 1)}" for key, inner in value.items())
+    return "…" if isinstance(value, Mapping | list | tuple) else str(value)[:_LONGEST]
 
 
 def _last_words(logs: Sequence[str]) -> str:

@@ -10,10 +10,19 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
+from solders.hash import Hash, ParseHashError
 from solders.pubkey import Pubkey
 
 from cbctl.clients.solana.endpoints import Endpoints
-from cbctl.clients.solana.types import Account, Blockhash, Position, Simulation, Status
+from cbctl.clients.solana.types import (
+    Account,
+    Blockhash,
+    Position,
+    Simulation,
+    Status,
+    lines,
+    whole,
+)
 
 ACCOUNTS_PER_CALL = 100  # the most that getMultipleAccounts takes
 STATUSES_PER_CALL = 256  # the most that getSignatureStatuses takes
@@ -33,7 +42,11 @@ class Rpc(Endpoints):
     # ---- reads
 
     def genesis_hash(self) -> str:
-        return self._text("getGenesisHash", self.call("getGenesisHash"))
+        answer = self._text("getGenesisHash", self.call("getGenesisHash"))
+        try:
+            return str(Hash.from_string(answer))
+        except ParseHashError:
+            raise self.unusable("getGenesisHash") from None
 
     def accounts(
         self, keys: Sequence[Pubkey], *, since: int = 0
@@ -83,7 +96,7 @@ class Rpc(Endpoints):
         method = "getRecentPrioritizationFees"
         answer = self.call(method, [[str(key) for key in written]])
         try:
-            return [int(one["prioritizationFee"]) for one in answer]
+            return [whole(one["prioritizationFee"]) for one in answer]
         except (KeyError, TypeError, ValueError):
             raise self.unusable(method) from None
 
@@ -91,8 +104,9 @@ class Rpc(Endpoints):
         answer = self.call("getLatestBlockhash", [CONFIRMED])
         _, value = self._context("getLatestBlockhash", answer)
         try:
-            return Blockhash(str(value["blockhash"]), int(value["lastValidBlockHeight"]))
-        except (KeyError, TypeError, ValueError):
+            hash = str(Hash.from_string(value["blockhash"]))
+            return Blockhash(hash, whole(value["lastValidBlockHeight"]))
+        except (KeyError, TypeError, ValueError, ParseHashError):
             raise self.unusable("getLatestBlockhash") from None
 
     def is_valid(self, blockhash: str) -> bool:
@@ -107,7 +121,7 @@ class Rpc(Endpoints):
         """How far the node is: one answer, so that slot and height belong together."""
         answer = self.call("getEpochInfo", [CONFIRMED])
         try:
-            return Position(int(answer["absoluteSlot"]), int(answer["blockHeight"]))
+            return Position(whole(answer["absoluteSlot"]), whole(answer["blockHeight"]))
         except (KeyError, TypeError, ValueError):
             raise self.unusable("getEpochInfo") from None
 
@@ -160,8 +174,8 @@ class Rpc(Endpoints):
         _, value = self._context("simulateTransaction", answer)
         if not isinstance(value, dict):
             raise self.unusable("simulateTransaction")
-        units = value.get("unitsConsumed") or 0
-        return Simulation(value.get("err"), tuple(value.get("logs") or ()), int(units))
+        units = self._number("simulateTransaction", value.get("unitsConsumed") or 0)
+        return Simulation(value.get("err"), lines(value.get("logs")), units)
 
     def transaction(self, signature: str) -> dict[str, Any] | None:
         """The transaction as the node stores it: its `meta` holds fee, err and logMessages."""
@@ -183,7 +197,7 @@ class Rpc(Endpoints):
             return None
         try:
             return Account(
-                lamports=int(value["lamports"]),
+                lamports=whole(value["lamports"]),
                 owner=Pubkey.from_string(value["owner"]),
                 data=base64.b64decode(value["data"][0], validate=True),
                 executable=bool(value["executable"]),
@@ -196,20 +210,21 @@ class Rpc(Endpoints):
             return None
         try:
             level = value.get("confirmationStatus")
-            return Status(int(value["slot"]), value["err"], level in ("confirmed", "finalized"))
+            return Status(whole(value["slot"]), value["err"], level in ("confirmed", "finalized"))
         except (AttributeError, KeyError, TypeError, ValueError):
             raise self.unusable("getSignatureStatuses") from None
 
     def _context(self, method: str, answer: Any) -> tuple[int, Any]:
         try:
-            return int(answer["context"]["slot"]), answer["value"]
+            return whole(answer["context"]["slot"]), answer["value"]
         except (KeyError, TypeError, ValueError):
             raise self.unusable(method) from None
 
     def _number(self, method: str, value: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise self.unusable(method)
-        return value
+        try:
+            return whole(value)
+        except ValueError:
+            raise self.unusable(method) from None
 
     def _text(self, method: str, value: Any) -> str:
         if not isinstance(value, str):

@@ -24,7 +24,7 @@ from cbctl.clients.solana.failures import (
 from cbctl.clients.solana.rpc import Rpc
 from cbctl.clients.solana.signer import Signer
 from cbctl.clients.solana.transaction import Limits, sign
-from cbctl.clients.solana.types import Blockhash, Pace, Status
+from cbctl.clients.solana.types import Blockhash, Pace, Status, lines
 from cbctl.errors import CbctlError, Exit
 
 RESEND = 2.0  # seconds after which what is not confirmed is sent again
@@ -226,7 +226,7 @@ class _Work:
             # Also a node that looks even where it was not asked to. It is resent and in the end
             # signed anew; a real failure is told by the statuses, or by `_ask_why`.
             return
-        raise self._failed(flight, err, data.get("logs") or ()) from None
+        raise self._failed(flight, err, lines(data.get("logs"))) from None
 
     # ---- looking
 

@@ -180,8 +180,9 @@ def unusable(method: str, host: str) -> Unreachable:
 
 
 def _seconds(header: str | None) -> float:
-    """Retry-After in seconds; its other form, a date, counts as not said."""
+    """Retry-After in seconds; its other form, a date, counts as not said, and so does "nan"."""
     try:
-        return min(max(float(header or 0), 0.0), 60.0)
+        asked = float(header or 0)
     except ValueError:
         return 0.0
+    return min(asked, 60.0) if asked > 0 else 0.0

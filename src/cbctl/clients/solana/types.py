@@ -49,6 +49,19 @@ class Simulation:
     units: int
 
 
+def whole(value: Any) -> int:
+    """A number of an answer that fits an unsigned 64-bit integer, as all of them do on the chain.
+    Errors: ValueError"""
+    if type(value) is not int or not 0 <= value < 1 << 64:
+        raise ValueError(f"a {type(value).__name__} is no unsigned 64-bit integer")
+    return value
+
+
+def lines(value: Any) -> tuple[str, ...]:
+    """The text in a program's log; a node may answer anything, or no log."""
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
 class Pace(Protocol):
     """How long work on a chain is timed, told and stopped. The engine's Context is one."""
 

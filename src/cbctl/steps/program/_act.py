@@ -83,6 +83,12 @@ def blocked(subject: object, why: str, fix: str = "") -> Facts:
     return Facts(blocked=why, fix=fix, subject=str(subject))
 
 
+def not_deployed(program: object, state: str) -> Facts:
+    """What to do where there is no program; nothing is where it was closed, or never was one."""
+    fix = "cbctl program deploy" if state == "absent" else ""
+    return blocked(program, f"{program} is {state}", fix)
+
+
 def change(subject: object, *changes: tuple[str, Json, Json]) -> Facts:
     return Facts(changes=changes, subject=str(subject))
 

@@ -166,6 +166,8 @@ def rehearse(node: Rpc, plan: Plan, payer: Pubkey | None = None) -> str | None:
     from cbctl.clients.solana.failures import explain
     from cbctl.clients.solana.transaction import compile_message, unsigned
 
+    if plan.program.address in (payer, plan.wallet):
+        return "the wallet is the program's own keypair, which can neither pay nor sign"
     blockhash = node.blockhash().hash
     wanted = compile_message([wire(plan)], payer or plan.wallet, blockhash, None)
     answer = node.simulate(unsigned(wanted), signed=False)  # whatever blockhash the node knows

@@ -55,7 +55,7 @@ class AuthoritySet(Act[Inputs]):
         new = _new(ctx, inputs)
         chain = look(node, program)
         if chain.state != "deployed":
-            return acts.blocked(program, f"{program} is {chain.state}", "cbctl program deploy")
+            return acts.not_deployed(program, chain.state)
         if chain.authority == new:
             return acts.done(program, f"its upgrade authority is {new or 'nobody'}")
         if chain.authority != wallet:

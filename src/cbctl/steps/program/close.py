@@ -56,7 +56,9 @@ class Close(Act[Inputs]):
                 f"the wallet is {wallet}",
                 "give the wallet that is the authority: --wallet",
             )
-        recipient = inputs.recipient_address or str(wallet)
+        recipient = _recipient(inputs, wallet)
+        if recipient != wallet and (why := _lost_at(node, program, recipient)):
+            return acts.blocked(recipient, why, "name an address that somebody holds the key of")
         return acts.change(
             program,
             ("program", "deployed", "closed for ever"),
@@ -69,11 +71,30 @@ class Close(Act[Inputs]):
 
         program = acts.address("the program's id", inputs.program_id)
         wait_past(node, ctx, look(node, program).slot)
-        recipient = wallet.pubkey()
-        if inputs.recipient_address:
-            recipient = acts.address("the recipient", inputs.recipient_address)
+        recipient = _recipient(inputs, wallet.pubkey())
         close = loader.close_program(program, recipient, wallet.pubkey())
         acts.send(ctx, node, wallet, "close the program", close)
+
+
+def _recipient(inputs: Inputs, wallet: Pubkey) -> Pubkey:
+    given = inputs.recipient_address
+    return wallet if given is None else acts.address("the recipient", given)
+
+
+def _lost_at(node: Rpc, program: Pubkey, recipient: Pubkey) -> str | None:
+    """Why nobody could ever spend what is sent there. The loader takes any account but ProgramData,
+    the closed program's own one too."""
+    from solders.system_program import ID as SYSTEM
+
+    from cbctl.clients.solana.loader import programdata_address
+
+    account = node.account(recipient)
+    if (
+        recipient in (SYSTEM, program, programdata_address(program))
+        or (account is not None and account.owner != SYSTEM)  # also programs and sysvars
+    ):
+        return f"{recipient} belongs to a program or to the cluster: the money would be lost there"
+    return None
 
 
 STEP = Close()

@@ -52,7 +52,7 @@ class Extend(Act[Inputs]):
         largest = loader.LARGEST_ACCOUNT - loader.PROGRAMDATA_HEADER
         chain = look(node, program)
         if chain.state != "deployed":
-            return acts.blocked(program, f"{program} is {chain.state}", "cbctl program deploy")
+            return acts.not_deployed(program, chain.state)
         if wanted > largest:
             return acts.blocked(program, f"an account holds at most {largest:,} bytes of a program")
         if chain.capacity >= wanted:

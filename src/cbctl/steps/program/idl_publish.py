@@ -58,7 +58,7 @@ class IdlPublish(Act[Inputs]):
             )
         chain = look(node, program)
         if chain.state != "deployed":
-            return acts.blocked(program, f"{program} is {chain.state}", "cbctl program deploy")
+            return acts.not_deployed(program, chain.state)
         place = metadata.address(program)
         account = node.account(place)
         before = None

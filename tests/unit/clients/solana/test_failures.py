@@ -24,6 +24,19 @@ def test_errors_in_words(err: Any, words: str) -> None:
     assert explain(err, NAMES) == words
 
 
+def test_what_a_node_says_may_be_of_any_form() -> None:
+    deep: Any = "the end"
+    for _ in range(10_000):
+        deep = {"a": deep}
+    for err in (deep, [deep], {"InstructionError": [0, deep]}, {"InstructionError": deep}):
+        assert "…" in explain(err)
+    assert len(explain("x" * 100_000)) == 300
+    odds: tuple[Any, ...] = ("ab", ["a", "b"], [[], {}], 5)
+    for odd in odds:
+        assert custom_code({"InstructionError": odd}) is None
+        assert explain({"InstructionError": odd}).startswith("InstructionError: ")
+
+
 def test_custom_code_of_other_shapes() -> None:
     assert custom_code({"InstructionError": [0, {"Custom": 5}]}) == 5
     others: tuple[Any, ...] = (

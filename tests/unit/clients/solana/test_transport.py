@@ -101,9 +101,9 @@ def serve() -> Iterator[Serve]:
 
 
 def test_calls_share_a_connection(serve: Serve) -> None:
-    server = serve(ok("a"), ok("b"), ok(7))
+    server = serve(ok(5), ok(6), ok(7))
     rpc = Rpc(server.url)
-    assert (rpc.genesis_hash(), rpc.genesis_hash(), rpc.slot()) == ("a", "b", 7)
+    assert (rpc.slot(), rpc.slot(), rpc.slot()) == (5, 6, 7)
     assert server.connections == 1
     assert server.requests[0].startswith(f"POST /{SECRET}?key={SECRET} HTTP/1.1".encode())
     assert b"authorization: basic " in server.requests[0].lower()
@@ -111,18 +111,18 @@ def test_calls_share_a_connection(serve: Serve) -> None:
 
 
 def test_connection_that_the_server_closed_is_made_anew(serve: Serve) -> None:
-    server = serve(ok("a"), None, ok("b"))
+    server = serve(ok(5), None, ok(6))
     rpc = Rpc(server.url)
-    rpc.genesis_hash()
-    assert rpc.genesis_hash() == "b"
+    rpc.slot()
+    assert rpc.slot() == 6
     assert server.connections == 2
     rpc.close()
 
 
 def test_airdrop_is_never_asked_for_twice(serve: Serve) -> None:
-    server = serve(ok("a"), None, ok("signature"))
+    server = serve(ok(5), None, ok("signature"))
     rpc = Rpc(server.url, patience=5)
-    rpc.genesis_hash()
+    rpc.slot()
     with pytest.raises(Unreachable):
         rpc.airdrop(Keypair().pubkey(), 5)
     assert len(server.requests) == 2
@@ -215,6 +215,16 @@ def test_patience(serve: Serve) -> None:
     with pytest.raises(Unreachable):
         rpc.slot()
     assert waits == [0.25, 0.5, 1.0, 2.0, 4.0]
+    rpc.close()
+
+
+@pytest.mark.parametrize(("asked", "waited"), [("nan", 0.25), ("-5", 0.25), ("inf", 60.0)])
+def test_a_server_may_ask_for_any_wait(serve: Serve, asked: str, waited: float) -> None:
+    waits: list[float] = []
+    server = serve(reply(b"{}", "429 Too Many", f"Retry-After: {asked}\r\n"), ok(5))
+    rpc = Rpc(server.url, patience=90, sleep=waits.append)
+    assert rpc.slot() == 5
+    assert waits == [waited]
     rpc.close()
 
 
