@@ -1,0 +1,107 @@
+"""Replaces every pod by a new one of the same kind, as a rollout does it.
+
+Who asked is written into the pods' template: asked again for the same run, nothing is done twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cbctl.engine.step import (
+    CannotUndo,
+    Change,
+    Changes,
+    Context,
+    Json,
+    Observation,
+    PlanVerdict,
+    Step,
+    Verdict,
+)
+from cbctl.steps.api import _target as target
+
+RESTARTED = "cbctl/restarted-by"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """
+    context     of the kubeconfig
+    namespace   the environment's own
+    deployment  its name
+    seconds     to wait for a verdict
+    """
+
+    context: str
+    namespace: str
+    deployment: str
+    seconds: int = 900
+
+
+@dataclass(frozen=True)
+class Facts:
+    revision: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    deployment: str
+    revision: int
+
+
+class Restart(Step[Inputs, Facts, Outcome]):
+    inputs: ClassVar[type[Inputs]] = Inputs
+    summary: ClassVar[str] = "Replace the pods of the service by new ones"
+    at_most: ClassVar[tuple[str, ...]] = ("pods",)
+
+    def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
+        return Observation(Facts(self._revision(ctx, inputs)))
+
+    def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
+        return Changes((Change("pods", f"revision {facts.revision}", "new ones"),))
+
+    def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
+        return {"restart": f"{ctx.run}/{ctx.step}"}
+
+    def apply(
+        self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
+    ) -> Outcome:
+        mark = intent["restart"] if isinstance(intent, dict) else f"{ctx.run}/{ctx.step}"
+        template = {"metadata": {"annotations": {RESTARTED: mark}}}
+        api = target.connect(ctx, inputs, working=True)
+        try:
+            target.deployment(api, inputs.deployment)  # its name may be wrong
+            ctx.fence()
+            changed = api.merge(
+                "apps/v1", "Deployment", inputs.deployment, {"spec": {"template": template}}
+            )
+            revision = target.finish(ctx, api, changed, inputs.seconds)
+        finally:
+            api.close()
+        return Outcome(inputs.deployment, revision)
+
+    def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
+        return Outcome(inputs.deployment, facts.revision)
+
+    def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
+        api = target.connect(ctx, inputs, working=True)
+        try:
+            return target.verified(target.deployment(api, inputs.deployment))
+        finally:
+            api.close()
+
+    def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
+        return CannotUndo("pods that were replaced are gone; the new ones are of the same kind")
+
+    def _revision(self, ctx: Context, inputs: Inputs) -> int:
+        from cbctl.clients.kubernetes.rollout import revision
+
+        api = target.connect(ctx, inputs)
+        try:
+            return revision(target.deployment(api, inputs.deployment))
+        finally:
+            api.close()
+
+
+STEP = Restart()
