@@ -79,11 +79,12 @@ def _kubenode() -> str:
         if not shutil.which(program):
             return f"{program} is not on PATH"
     # Imported here: they need this module.
-    from tests.testbed.kubenode import binary
+    from tests.testbed.kubenode import binary, cache
 
-    for path in (Path("/usr/lib/cni/bridge"), binary.path()):
-        if not path.exists():
-            return f"there is no {path} (python -m tests.testbed.kubenode.prepare)"
+    if not Path("/usr/lib/cni/bridge").exists():
+        return "there is no /usr/lib/cni/bridge"
+    if not cache.settled(binary.path()):
+        return f"there is no {binary.path()} (python3 -m tests.testbed.kubenode.prepare)"
     return ""
 
 

@@ -33,3 +33,11 @@ def kept(path: Path, make: Callable[[Path], None]) -> Path:
             make(unfinished)
             unfinished.rename(path)
     return path
+
+
+def settled(path: Path) -> bool:
+    """Whether the file is there; waits for whoever is making it now."""
+    name = path.name.rpartition("-")[0]
+    with (folder() / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        return path.exists()

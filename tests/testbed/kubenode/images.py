@@ -52,6 +52,11 @@ class Images:
             self._buildah(*words, f"{REGISTRY}/{name}", inside=True)
             return f"{REGISTRY}/{name.partition(':')[0]}@{digest.read().strip()}"
 
+    def tagged(self, name: str, other: str) -> str:
+        """The same image by another name, which is pushed too; that name by digest."""
+        self._buildah("tag", f"{REGISTRY}/{name}", f"{REGISTRY}/{other}")
+        return self.push(other)
+
     def inspect(self, name: str, template: str) -> str:
         """What buildah knows of an image that was built, by a template of its own."""
         return self._buildah("inspect", "--type=image", "-f", template, f"{REGISTRY}/{name}")

@@ -37,7 +37,7 @@ class Node:
         try:
             self._prepare()
             self._namespaces()
-            self.start("registry", "docker-registry", "serve", f"{self.folder}/registry.yml")
+            self.registry()
             self.start("containerd", "containerd", "-c", f"{self.folder}/containerd.toml")
             self._control_plane()
             self._node()
@@ -95,6 +95,27 @@ class Node:
             "--enable-admission-plugins=NodeRestriction",
             *("--service-cluster-ip-range=10.96.0.0/16", "--profiling=false"),
         )
+
+    def controllers(self) -> None:
+        self._part(
+            "controllers",
+            f"--kubeconfig={self.folder}/controllers.kubeconfig",
+            *("--leader-elect=false", "--secure-port=0", "--use-service-account-credentials=true"),
+            f"--service-account-private-key-file={self.folder}/pki/tokens.key",
+            *(f"--root-ca-file={self.folder}/pki/ca.crt", "--profiling=false"),
+        )
+
+    def kubelet(self) -> None:
+        self._part(
+            "kubelet",
+            f"--config={self.folder}/kubelet.yaml",
+            f"--kubeconfig={self.folder}/kubelet.kubeconfig",
+            *("--hostname-override=node1", f"--node-ip={ADDRESS}"),
+            *(f"--cert-dir={self.folder}/kubelet-pki", "--root-dir=/var/lib/kubelet"),
+        )
+
+    def registry(self) -> None:
+        self.start("registry", "docker-registry", "serve", f"{self.folder}/registry.yml")
 
     def run(self, *command: str, timeout: float = 60) -> str:
         """What a program inside says on stdout; it must succeed."""
@@ -162,13 +183,7 @@ class Node:
         )
         self.api_server()
         self._wait("the API server", "get", "--raw", "/readyz")
-        self._part(
-            "controllers",
-            f"--kubeconfig={self.folder}/controllers.kubeconfig",
-            *("--leader-elect=false", "--secure-port=0", "--use-service-account-credentials=true"),
-            f"--service-account-private-key-file={self.folder}/pki/tokens.key",
-            *(f"--root-ca-file={self.folder}/pki/ca.crt", "--profiling=false"),
-        )
+        self.controllers()
         self._part(
             "scheduler",
             f"--kubeconfig={self.folder}/scheduler.kubeconfig",
@@ -176,13 +191,7 @@ class Node:
         )
 
     def _node(self) -> None:
-        self._part(
-            "kubelet",
-            f"--config={self.folder}/kubelet.yaml",
-            f"--kubeconfig={self.folder}/kubelet.kubeconfig",
-            *("--hostname-override=node1", f"--node-ip={ADDRESS}"),
-            *(f"--cert-dir={self.folder}/kubelet-pki", "--root-dir=/var/lib/kubelet"),
-        )
+        self.kubelet()
         self._part("proxy", f"--config={self.folder}/proxy.yaml")
         self._wait("the service account", "get", "serviceaccount", "default")
         self._wait("the node", "get", "node", "node1")

@@ -24,8 +24,8 @@ PULLS = 60.0  # a registry that fails for reasons of its own
 
 Reason = Literal[
     "image", "command", "configuration", "memory", "crash", "ends", "liveness", "start-up",
-    "quota", "refused", "unschedulable", "readiness", "slow", "old-pods", "changed", "deleted",
-    "deadline",
+    "quota", "refused", "unschedulable", "node", "readiness", "slow", "old-pods", "changed",
+    "deleted", "deadline",
 ]  # fmt: skip
 
 
@@ -75,6 +75,8 @@ def of_replica_set(replica_set: Object) -> Cause | None:
 def of_unready(pod: Object, events: Iterable[Object]) -> Cause | None:
     """What keeps a pod that runs from being ready: only worth saying when time is up."""
     name = pod["metadata"]["name"]
+    if _last_message(events, "NodeNotReady"):
+        return Cause("node", f"node {pod['spec']['nodeName']} of pod {name} is gone", name)
     for status in _statuses(pod):
         if status.get("ready") or "running" not in status.get("state", {}):
             continue

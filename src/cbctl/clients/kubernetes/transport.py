@@ -23,6 +23,9 @@ from cbctl.clients.kubernetes.kubeconfig import Access
 from cbctl.errors import CbctlError, Exit
 
 LARGEST_ANSWER = 64 << 20  # bytes
+_PASSES = (429, 500, 502, 503, 504)
+_NEVER_PASSES = b"failed to create typed patch object"
+"""What a manifest gets that is no object of its kind: 500 too, but no waiting helps."""
 Query = Mapping[str, str | int | None]
 
 
@@ -96,8 +99,9 @@ class Transport:
                 self._sleep(pause)
                 wait = min(wait * 2, 2.0)
 
-    def stream(self, path: str, query: Query, silence: float) -> Stream:
-        """silence: seconds without a byte after which the connection counts as broken"""
+    def stream(self, path: str, query: Query, silence: float | None) -> Stream:
+        """silence: seconds without a byte after which the connection counts as broken; None: it
+        may be silent for ever"""
         connection = self._connect()
         try:
             response = self._ask(connection, "GET", path, query, None, "")
@@ -132,7 +136,7 @@ class Transport:
         else:
             with self._lock:
                 self._idle.append(connection)
-        if response.status in (429, 500, 502, 503, 504):
+        if response.status in _PASSES and _NEVER_PASSES not in answer:
             raise Unreachable(
                 str(Refused(response.status, answer).what),
                 where=self.where,
