@@ -54,6 +54,8 @@ def _paths(env: Environment) -> Iterator[tuple[str, str]]:
         "migrations.schema": env.migrations.schema,
     }
     folders = {"migrations.folder": env.migrations.folder, "api.source": env.api.source}
+    if env.api.kubernetes is not None:
+        folders["api.kubernetes.manifests"] = env.api.kubernetes.manifests
     for kind, named in (("file", files), ("folder", folders)):
         for setting, path in named.items():
             if missing := _missing(path, kind):

@@ -15,6 +15,7 @@ def view_of(work: Workplace) -> dict[str, Any]:
     env = work.env
     view = {name: getattr(env, name) for name in env.__struct_fields__}
     view["state"] = str(work.state.path)
+    view["owner"] = owner_of(env)
     view["program"] = {
         **_fields(env.program),
         "keypair": keypair_of(env.program.keypair),
@@ -39,6 +40,11 @@ def view_of(work: Workplace) -> dict[str, Any]:
     view["keypairs"] = sorted({r.name for r in references(env) if r.kind == "key"})
     view["is_local"] = env.is_local
     return view
+
+
+def owner_of(env: Environment) -> str:
+    """The label of what is the environment's own on a cluster."""
+    return f"{env.platform}.{env.name}"
 
 
 def _call(call: Call | None) -> dict[str, Any] | None:

@@ -107,7 +107,7 @@ def _on_another_node(scene: Scene) -> None:
     scene.cluster.kubectl("patch", "node", name, "--subresource=status", f"--patch={status}")
     scene.pod["nodeSelector"] = {"only": scene.own}
     scene.pod["tolerations"] = [{"operator": "Exists", "effect": "NoSchedule"}]
-    scene.spec["progressDeadlineSeconds"] = 100  # the cluster itself notices it after 50 s
+    scene.spec["progressDeadlineSeconds"] = 8
 
 
 def _restart(scene: Scene) -> None:

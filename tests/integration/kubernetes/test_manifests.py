@@ -84,8 +84,16 @@ def test_the_pods_keep_to_the_strictest_standard(environments: Cluster) -> None:
         ),
         (
             "--as-group=crypto-bet-operations",
-            ["create deployments", "patch services", "delete configmaps"],
-            ["get secrets", "patch roles", "create rolebindings", "patch resourcequotas"],
+            ["create deployments", "patch services", "get secrets/crypto-bet-secrets"],
+            [
+                "get secrets",
+                "list secrets",
+                "patch secrets",
+                "get secrets/another",
+                "patch roles",
+                "create rolebindings",
+                "patch resourcequotas",
+            ],
         ),
     ],
     ids=["developers", "operators", "operations"],

@@ -9,21 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.kubernetes.support import (
-    Object,
-    app_image,
-    container,
-    deployment,
-    namespace,
-    pod_spec,
-)
+from tests.integration.kubernetes.overlay import Overlay
+from tests.integration.kubernetes.support import app_image, namespace
 from tests.testbed.context import FakeContext
 from tests.testbed.kubenode import binary
 from tests.testbed.kubenode.cluster import CONTEXT, Cluster
 
 from cbctl.engine.step import Blocked, Changes, Nothing, PlanVerdict, Verified
 from cbctl.errors import CbctlError, Exit
-from cbctl.steps.api import restart, rollout, status
+from cbctl.steps.api import restart, rollout, undo
+
+OWNER = "toys.test"
 
 
 @pytest.fixture
@@ -36,56 +32,16 @@ def own(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.fixture
 def overlay(cluster: Cluster, own: str, tmp_path: Path) -> Overlay:
-    made = Overlay(tmp_path / "overlay", own, deployment(pod_spec(good())))
+    made = Overlay(tmp_path / "overlay", own)
     made.write()
     return made
-
-
-def good(**environment: str) -> Object:
-
-    return container("app", environment)
-
-
-class Overlay:
-    """A Deployment, its settings and a Service, as a folder for kustomize."""
-
-    def __init__(self, folder: Path, own: str, thing: Object) -> None:
-        self.folder, self.own, self.deployment = folder, own, thing
-        self.settings = {"greeting": "hello"}
-        self.service = True
-
-    def write(self) -> None:
-        self.folder.mkdir(exist_ok=True)
-        source = {"configMapRef": {"name": "settings"}}
-        self.app["envFrom"] = [source]
-        self._file("deployment.yaml", self.deployment)
-        ports = [{"port": 80, "targetPort": 8080}]
-        service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "app"}}
-        self._file("service.yaml", service | {"spec": {"selector": {"app": "app"}, "ports": ports}})
-        literals = [f"{name}={value}" for name, value in self.settings.items()]
-        content: Object = {
-            "apiVersion": "kustomize.config.k8s.io/v1beta1",
-            "kind": "Kustomization",
-            "namespace": self.own,
-            "resources": ["deployment.yaml", *(["service.yaml"] if self.service else [])],
-            "configMapGenerator": [{"name": "settings", "literals": literals}],
-        }
-        self._file("kustomization.yaml", content)
-
-    @property
-    def app(self) -> Object:
-        only: Object = self.deployment["spec"]["template"]["spec"]["containers"][0]
-        return only
-
-    def _file(self, name: str, content: Object) -> None:
-        (self.folder / name).write_text(json.dumps(content))
 
 
 def inputs(cluster: Cluster, overlay: Overlay, **more: Any) -> rollout.Inputs:
     given: dict[str, Any] = {
         "context": CONTEXT,
         "namespace": overlay.own,
-        "owner": "toys.test",
+        "owner": OWNER,
         "manifests": overlay.folder,
         "image": app_image(cluster),
         "seconds": 120,
@@ -119,9 +75,6 @@ def test_from_nothing_and_again(cluster: Cluster, overlay: Overlay) -> None:
     assert live["spec"]["template"]["spec"]["containers"][0]["image"] == given.image
     assert outcome.revision == 1
     assert isinstance(planned(rollout.STEP, given), Nothing)
-    looked = status.Inputs(CONTEXT, overlay.own, "app")
-    facts = status.STEP.observe(FakeContext(), looked).facts
-    assert (facts.images, facts.available) == ((("app", given.image),), 1)
 
 
 def test_a_setting_rolls_the_pods_and_the_former_one_is_removed(
@@ -137,14 +90,15 @@ def test_a_setting_rolls_the_pods_and_the_former_one_is_removed(
     removed = {one.what.rpartition("-")[0] or one.what for one in verdict.changes}
     assert "remove Service app" in removed
     cluster.kubectl("create", "service", "clusterip", "other", "--tcp=80", "-n", overlay.own)
-    cluster.kubectl("label", "service", "other", "cbctl/owner=toys.test", "-n", overlay.own)
+    cluster.kubectl("label", "service", "other", f"cbctl/owner={OWNER}", "-n", overlay.own)
     assert carried_out(rollout.STEP, given).revision == 2
     services = cluster.get("services", "-n", overlay.own)["items"]
     assert [one["metadata"]["name"] for one in services] == ["other"], "not applied by cbctl"
-    maps = cluster.get("configmaps", "-n", overlay.own, "-l", "cbctl/owner=toys.test")["items"]
+    maps = cluster.get("configmaps", "-n", overlay.own, "-l", f"cbctl/owner={OWNER}")["items"]
     assert [one["data"] for one in maps] == [{"greeting": "good evening"}]
 
 
+@pytest.mark.nightly
 def test_what_fails_is_named_and_taken_back(cluster: Cluster, overlay: Overlay) -> None:
     given = inputs(cluster, overlay)
     carried_out(rollout.STEP, given)
@@ -164,10 +118,11 @@ def test_what_fails_is_named_and_taken_back(cluster: Cluster, overlay: Overlay) 
     live = cluster.get("deployment", "app", "-n", overlay.own)
     assert "env" not in live["spec"]["template"]["spec"]["containers"][0]
     cluster.kubectl("rollout", "status", "deployment/app", "-n", overlay.own, "--timeout=10s")
-    maps = cluster.get("configmaps", "-n", overlay.own, "-l", "cbctl/owner=toys.test")["items"]
+    maps = cluster.get("configmaps", "-n", overlay.own, "-l", f"cbctl/owner={OWNER}")["items"]
     assert [one["data"] for one in maps] == [{"greeting": "hello"}]
 
 
+@pytest.mark.nightly
 def test_somebody_elses_field_is_shown_and_not_forced(cluster: Cluster, overlay: Overlay) -> None:
     overlay.app["env"] = [{"name": "VERSION", "value": "ours"}]
     overlay.write()
@@ -207,6 +162,18 @@ def test_a_tag_is_no_image(cluster: Cluster, overlay: Overlay) -> None:
     assert "digest" in verdict.why
 
 
+def test_manifests_that_are_no_object_are_refused_at_once(
+    cluster: Cluster, overlay: Overlay
+) -> None:
+    twice = {"name": "TWICE", "value": "said"}
+    overlay.app["env"] = [twice, twice]
+    overlay.write()
+    verdict = planned(rollout.STEP, inputs(cluster, overlay))
+    assert isinstance(verdict, Blocked)
+    assert "duplicate entries" in verdict.why
+
+
+@pytest.mark.nightly
 def test_a_restart_replaces_the_pods(cluster: Cluster, overlay: Overlay) -> None:
     carried_out(rollout.STEP, inputs(cluster, overlay))
 
@@ -215,8 +182,64 @@ def test_a_restart_replaces_the_pods(cluster: Cluster, overlay: Overlay) -> None
         return {p["metadata"]["name"] for p in found if "deletionTimestamp" not in p["metadata"]}
 
     before = pods()
-    given = restart.Inputs(CONTEXT, overlay.own, "app", 120)
+    given = restart.Inputs(CONTEXT, overlay.own, OWNER, seconds=120)
     assert carried_out(restart.STEP, given).revision == 2
     assert not before & pods()
     again = inputs(cluster, overlay)
     assert isinstance(planned(rollout.STEP, again), Nothing), "a restart is no difference"
+
+
+def test_a_secret_in_the_manifests_is_refused(cluster: Cluster, overlay: Overlay) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "open"}}
+    overlay.more["secret.yaml"] = secret | {"stringData": {"password": "seen by all"}}
+    overlay.write()
+    with pytest.raises(CbctlError, match="Secret open is in the manifests") as refused:
+        planned(rollout.STEP, inputs(cluster, overlay))
+    assert "seen by all" not in str(refused.value)
+
+
+def test_another_namespace_of_the_same_name_is_refused(cluster: Cluster, overlay: Overlay) -> None:
+    given = inputs(cluster, overlay, namespace_uid="6f0f9d2e-0000-0000-0000-000000000000")
+    with pytest.raises(CbctlError, match="another cluster or namespace") as refused:
+        planned(rollout.STEP, given)
+    assert refused.value.exit == Exit.REFUSED
+    uid = cluster.get("namespace", overlay.own)["metadata"]["uid"]
+    assert isinstance(planned(rollout.STEP, replace(given, namespace_uid=uid)), Changes)
+
+
+@pytest.mark.nightly
+def test_what_was_pruned_is_there_again_when_a_later_step_fails(
+    cluster: Cluster, overlay: Overlay
+) -> None:
+    given = inputs(cluster, overlay)
+    carried_out(rollout.STEP, given)
+    overlay.settings["greeting"] = "good evening"
+    overlay.service = False
+    overlay.write()
+    ctx = FakeContext()
+    verdict = planned(rollout.STEP, given)
+    assert isinstance(verdict, Changes)
+    intent = json.loads(json.dumps(rollout.STEP.identify(ctx, given, verdict.changes)))
+    rollout.STEP.apply(ctx, given, verdict.changes, intent)
+    assert cluster.get("services", "-n", overlay.own)["items"] == []
+    assert rollout.STEP.undo(ctx, given, None, intent) is None
+    maps = cluster.get("configmaps", "-n", overlay.own, "-l", f"cbctl/owner={OWNER}")["items"]
+    assert [one["data"] for one in maps] == [{"greeting": "hello"}]
+    assert len(cluster.get("services", "-n", overlay.own)["items"]) == 1
+    cluster.kubectl("rollout", "status", "deployment/app", "-n", overlay.own, "--timeout=10s")
+
+
+@pytest.mark.nightly
+def test_manifests_that_were_kept_come_back_without_kubectl(
+    cluster: Cluster, overlay: Overlay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = inputs(cluster, overlay)
+    first = carried_out(rollout.STEP, given)
+    overlay.settings["greeting"] = "good evening"
+    overlay.write()
+    carried_out(rollout.STEP, given)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    back = undo.Inputs(CONTEXT, overlay.own, OWNER, first.manifests, seconds=120)
+    assert carried_out(undo.STEP, back).release == first.release
+    maps = cluster.get("configmaps", "-n", overlay.own, "-l", f"cbctl/owner={OWNER}")["items"]
+    assert [one["data"] for one in maps] == [{"greeting": "hello"}]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
 from cbctl.clients.kubernetes import kubeconfig
 from cbctl.clients.kubernetes.failures import Refused
 from cbctl.clients.kubernetes.transport import Query, Sleep, Transport
+from cbctl.errors import CbctlError, Exit
 
 Object = dict[str, Any]
 MANAGER: Final = "cbctl"
@@ -63,6 +64,21 @@ class Api:
     def close(self) -> None:
         self.transport.close()
 
+    def require_uid(self, uid: str) -> None:
+        """Raises CbctlError (7) when the namespace is not the one of that UID; "": not known."""
+        if not uid:
+            return
+        there = self.get("v1", "Namespace", self.namespace)
+        found = there["metadata"]["uid"] if there else "not there"
+        if found != uid:
+            raise CbctlError(
+                f"this is another cluster or namespace than the one that was recorded: its UID is"
+                f" {found}, not {uid}",
+                where=self.where,
+                exit=Exit.REFUSED,
+                fix="check `clusters` and `identity` in cbctl.yaml, and the kubeconfig",
+            )
+
     def get(self, api_version: str, kind: str, name: str) -> Object | None:
         """None when there is no such object."""
         try:
@@ -86,6 +102,20 @@ class Api:
             item.setdefault("apiVersion", api_version)
             item.setdefault("kind", kind)
         return items
+
+    def create(self, wanted: Object) -> Object:
+        """As it is then: what is there already is left as it is."""
+        api_version, kind = wanted["apiVersion"], wanted["kind"]
+        try:
+            made: Object = self.transport.call(
+                "POST", self.path(api_version, kind), {"fieldManager": MANAGER}, wanted
+            )
+        except Refused as error:
+            there = self.get(api_version, kind, wanted["metadata"]["name"])
+            if there is None or not error.conflict:
+                raise
+            return there
+        return made
 
     def apply(self, wanted: Object, *, dry_run: bool = False) -> Object:
         """Server-side: fields of ours that `wanted` lacks are removed, those of others kept.
@@ -135,6 +165,17 @@ class Api:
             return self.transport.raw("GET", path, query).decode(errors="replace")
         except Refused:
             return ""
+
+    def log_lines(self, pod: str, container: str, *, lines: int) -> Iterator[str]:
+        """The last lines and then every new one, until the container ends."""
+        path = f"{self.path('v1', 'Pod', pod)}/log"
+        query: Query = {"container": container, "tailLines": lines, "follow": "true"}
+        stream = self.transport.stream(path, query, None)
+        try:
+            for line in stream.lines():
+                yield line.decode(errors="replace").rstrip("\n")
+        finally:
+            stream.close()
 
     def path(self, api_version: str, kind: str, name: str = "") -> str:
         plural, namespaced = self._plural(api_version, kind)

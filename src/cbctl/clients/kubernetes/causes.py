@@ -75,8 +75,9 @@ def of_replica_set(replica_set: Object) -> Cause | None:
 def of_unready(pod: Object, events: Iterable[Object]) -> Cause | None:
     """What keeps a pod that runs from being ready: only worth saying when time is up."""
     name = pod["metadata"]["name"]
+    node = pod["spec"].get("nodeName")
     if _last_message(events, "NodeNotReady"):
-        return Cause("node", f"node {pod['spec']['nodeName']} of pod {name} is gone", name)
+        return Cause("node", f"node {node} of pod {name} does not answer any more", name)
     for status in _statuses(pod):
         if status.get("ready") or "running" not in status.get("state", {}):
             continue
@@ -87,6 +88,8 @@ def of_unready(pod: Object, events: Iterable[Object]) -> Cause | None:
             return Cause("slow", f"container {container} is too slow: {why}", name, container)
         why = said or "its readiness probe has not succeeded"
         return Cause("readiness", f"container {container} is not ready: {why}", name, container)
+    if node and not any(_statuses(pod)):  # the first that a node does is to report them
+        return Cause("node", f"nothing is heard of pod {name} from node {node}", name)
     if pod["status"].get("phase") == "Pending":
         return Cause("slow", f"pod {name} is still being set up", name)
     return None

@@ -15,6 +15,9 @@ from cbctl.errors import CbctlError, Exit
 OWNER: Final = "cbctl/owner"
 """Label of what cbctl applied and may remove; its value says for which environment."""
 
+RELEASE: Final = "cbctl/release"
+"""Annotation of a Deployment, and by that of its ReplicaSets: hash of the manifests."""
+
 FOUNDATION: Final = frozenset({"Namespace", "ResourceQuota", "Role", "RoleBinding"})
 """What an administrator gives an environment: who deploys has no right to it, and it is never
 pruned."""
@@ -76,7 +79,12 @@ def parse(text: str, where: str) -> list[Object]:
                 exit=Exit.USAGE,
                 where=where,
             )
-    return sorted(found, key=_order)
+    return in_order(found)
+
+
+def in_order(objects: Iterable[Object]) -> list[Object]:
+    """As they must be applied: what others need comes first."""
+    return sorted(objects, key=_order)
 
 
 def title(thing: Object) -> str:
@@ -146,6 +154,34 @@ def owned(objects: Iterable[Object], owner: str) -> list[Object]:
         if one["kind"] not in FOUNDATION:
             one["metadata"].setdefault("labels", {})[OWNER] = owner
     return changed
+
+
+def named(objects: Iterable[Object], hash: str, deployment: str) -> list[Object]:
+    """The same, with the hash on the Deployment: what runs says by which manifests it does."""
+    changed = copy.deepcopy(list(objects))
+    annotate(deployment_of(changed, deployment)["metadata"], RELEASE, hash)
+    return changed
+
+
+def annotate(metadata: Object, name: str, value: str) -> None:
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), name: value}
+
+
+def release_of(live: Object) -> str:
+    """The hash of the manifests by which it runs; "" where it was not rolled out by cbctl."""
+    return str((live["metadata"].get("annotations") or {}).get(RELEASE, ""))
+
+
+def without_secrets(objects: Iterable[Object], where: str) -> None:
+    """Refuses a Secret: rendered manifests are kept, shown and journalled."""
+    for one in objects:
+        if (one["apiVersion"], one["kind"]) == ("v1", "Secret"):
+            raise CbctlError(
+                f"{title(one)} is in the manifests, where everybody can read it",
+                exit=Exit.USAGE,
+                where=where,
+                fix="keep it in the secrets' store, and name it by an ExternalSecret",
+            )
 
 
 def holds(live: Any, wanted: Any) -> bool:

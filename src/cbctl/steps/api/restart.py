@@ -29,18 +29,23 @@ class Inputs:
     """
     context     of the kubeconfig
     namespace   the environment's own
-    deployment  its name
+    owner       mark of what cbctl applied for this environment
+    deployment  its name, where there are several
     seconds     to wait for a verdict
+    namespace_uid  what the namespace must be known by
     """
 
     context: str
     namespace: str
-    deployment: str
+    owner: str
+    deployment: str = ""
     seconds: int = 900
+    namespace_uid: str = ""
 
 
 @dataclass(frozen=True)
 class Facts:
+    deployment: str
     revision: int
 
 
@@ -56,7 +61,11 @@ class Restart(Step[Inputs, Facts, Outcome]):
     at_most: ClassVar[tuple[str, ...]] = ("pods",)
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
-        return Observation(Facts(self._revision(ctx, inputs)))
+        from cbctl.clients.kubernetes.rollout import revision
+
+        with target.connected(ctx, inputs) as api:
+            live = target.deployment(api, inputs)
+        return Observation(Facts(live["metadata"]["name"], revision(live)))
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
         return Changes((Change("pods", f"revision {facts.revision}", "new ones"),))
@@ -69,39 +78,22 @@ class Restart(Step[Inputs, Facts, Outcome]):
     ) -> Outcome:
         mark = intent["restart"] if isinstance(intent, dict) else f"{ctx.run}/{ctx.step}"
         template = {"metadata": {"annotations": {RESTARTED: mark}}}
-        api = target.connect(ctx, inputs, working=True)
-        try:
-            target.deployment(api, inputs.deployment)  # its name may be wrong
+        with target.connected(ctx, inputs, working=True) as api:
+            name = target.deployment(api, inputs)["metadata"]["name"]
             ctx.fence()
-            changed = api.merge(
-                "apps/v1", "Deployment", inputs.deployment, {"spec": {"template": template}}
-            )
+            changed = api.merge("apps/v1", "Deployment", name, {"spec": {"template": template}})
             revision = target.finish(ctx, api, changed, inputs.seconds)
-        finally:
-            api.close()
-        return Outcome(inputs.deployment, revision)
+        return Outcome(name, revision)
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
-        return Outcome(inputs.deployment, facts.revision)
+        return Outcome(facts.deployment, facts.revision)
 
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
-        api = target.connect(ctx, inputs, working=True)
-        try:
-            return target.verified(target.deployment(api, inputs.deployment))
-        finally:
-            api.close()
+        with target.connected(ctx, inputs, working=True) as api:
+            return target.verified(target.deployment(api, inputs))
 
     def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
         return CannotUndo("pods that were replaced are gone; the new ones are of the same kind")
-
-    def _revision(self, ctx: Context, inputs: Inputs) -> int:
-        from cbctl.clients.kubernetes.rollout import revision
-
-        api = target.connect(ctx, inputs)
-        try:
-            return revision(target.deployment(api, inputs.deployment))
-        finally:
-            api.close()
 
 
 STEP = Restart()
