@@ -88,6 +88,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "program idl diff": ("--env local",),
     "api rollout": ("--image x@sha256:0 --env local", "--image x@sha256:0 --env production --yes"),
     "api undo": ("--env local", "--env production --yes"),
+    "api finish": ("--env production --yes",),
     "api scale": ("2 --env production --yes",),
     "api restart": ("--env production --yes",),
     "api status": ("--env local", "--env production"),

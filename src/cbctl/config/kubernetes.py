@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,13 @@ class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     namespace: DnsLabel
 
 
+class Connections(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Connections to the database, counted before the pods of a second side are started."""
+
+    pool: Annotated[int, Meta(ge=1, description="that one pod opens at most")]
+    database: Annotated[int, Meta(ge=1, description="that the database takes: max_connections")]
+
+
 class Kubernetes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The service as a Deployment, rolled out by `cbctl api rollout`."""
 
@@ -27,6 +34,16 @@ class Kubernetes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     ] = None
     container: Annotated[
         Text | None, Meta(description="that of the service, where the Deployment has several")
+    ] = None
+    strategy: Annotated[
+        Literal["rolling", "blue-green"],
+        Meta(
+            description="rolling: pods are replaced one by one; blue-green: as many new ones are"
+            " started and asked, then Services switch to them"
+        ),
+    ] = "rolling"
+    connections: Annotated[
+        Connections | None, Meta(description="for blue-green: what the database can bear")
     ] = None
     seconds: Annotated[
         int, Meta(ge=1, le=86_400, description="how long a rollout may take to a verdict")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from cbctl.clients.kubernetes import causes, live, manifests, rollout, scale
+from cbctl.clients.kubernetes import causes, live, manifests, rollout, scale, sides
 from cbctl.clients.kubernetes.api import Api, Object
 from cbctl.errors import CbctlError
 from cbctl.report.rollouts import Rolled
@@ -18,9 +18,10 @@ def status(api: Api, owner: str, name: str) -> dict[str, Any]:
     """What runs now, and whether its last rollout came to its end."""
     deployment = live.deployment(api, owner, name)
     name = deployment["metadata"]["name"]
-    with ThreadPoolExecutor(3) as pool:
-        sets = pool.submit(_replica_sets, api, deployment)
-        pods = pool.submit(_pods, api, deployment)
+    with ThreadPoolExecutor(4) as pool:
+        left = pool.submit(live.left, api, owner, deployment)
+        sets = pool.submit(live.replica_sets, api, deployment)
+        pods = pool.submit(live.pods, api, deployment)
         number = pool.submit(scale.live, api, name)
     newest = rollout.revision(deployment)
     uids = {o["metadata"]["uid"] for o in sets.result() if rollout.revision(o) == newest}
@@ -38,7 +39,20 @@ def status(api: Api, owner: str, name: str) -> dict[str, Any]:
         "available": counts.get("availableReplicas", 0),
         "updated": counts.get("updatedReplicas", 0),
         "override": scale.override(number.result()),
-        "pods": [_pod(one, new=_owner(one) in uids) for one in pods.result()],
+        "side": (deployment["metadata"].get("labels") or {}).get(sides.SIDE),
+        "left": _left(left.result()),
+        "pods": [_pod(one, new=live.owner_of(one) in uids) for one in pods.result()],
+    }
+
+
+def _left(deployment: Object | None) -> dict[str, Any] | None:
+    """The side that can be returned to at once."""
+    if deployment is None:
+        return None
+    return {
+        "deployment": deployment["metadata"]["name"],
+        "release": manifests.release_of(deployment),
+        "available": deployment.get("status", {}).get("availableReplicas", 0),
     }
 
 
@@ -74,7 +88,7 @@ def history(api: Api, owner: str, name: str, known: Sequence[Rolled]) -> list[di
     deployment = live.deployment(api, owner, name)
     recorded = {one.release: one for one in known}
     found = []
-    for one in sorted(_replica_sets(api, deployment), key=rollout.revision):
+    for one in sorted(live.replica_sets(api, deployment), key=rollout.revision):
         run = recorded.get(manifests.release_of(one))
         found.append(
             {
@@ -112,7 +126,7 @@ def logs(
     """The last lines of each pod, with its name."""
     deployment = live.deployment(api, owner, name)
     chosen = manifests.container_of(deployment, container)["name"]
-    pods = _pods(api, deployment)
+    pods = live.pods(api, deployment)
     for pod in pods:
         own = pod["metadata"]["name"]
         for line in api.log(own, chosen, lines=lines, previous=previous).splitlines():
@@ -125,7 +139,7 @@ def follow(
     """The last lines and every new one of the pods that are there now, until all have ended."""
     deployment = live.deployment(api, owner, name)
     chosen = manifests.container_of(deployment, container)["name"]
-    pods = [one["metadata"]["name"] for one in _pods(api, deployment)]
+    pods = [one["metadata"]["name"] for one in live.pods(api, deployment)]
     told: queue.SimpleQueue[tuple[str, str | CbctlError | None]] = queue.SimpleQueue()
 
     def one(pod: str) -> None:
@@ -147,26 +161,3 @@ def follow(
             going_on -= 1
         else:
             yield pod, line
-
-
-# ---- of one Deployment
-
-
-def _replica_sets(api: Api, deployment: Object) -> list[Object]:
-    uid = deployment["metadata"]["uid"]
-    found = api.list("apps/v1", "ReplicaSet", labelSelector=_labels(deployment))
-    return [one for one in found if _owner(one) == uid]
-
-
-def _pods(api: Api, deployment: Object) -> list[Object]:
-    return api.list("v1", "Pod", labelSelector=_labels(deployment))
-
-
-def _labels(deployment: Object) -> str:
-    labels = deployment["spec"]["selector"]["matchLabels"]
-    return ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
-
-
-def _owner(thing: Object) -> str:
-    owners = thing["metadata"].get("ownerReferences") or ()
-    return next((str(one["uid"]) for one in owners if one.get("controller")), "")

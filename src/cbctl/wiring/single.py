@@ -38,6 +38,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "deployment": "${env.api.kubernetes.deployment}",
         "container": "${env.api.kubernetes.container}",
         "seconds": "${env.api.kubernetes.seconds}",
+        "strategy": "${env.api.kubernetes.strategy}",
+        "port": "${env.api.port}",
+        "health": "${env.api.health}",
+        "ready": "${env.api.ready}",
+        "pool": "${env.api.kubernetes.connections.pool}",
+        "connections": "${env.api.kubernetes.connections.database}",
     },
     "api.rollout": {"manifests": "${env.api.kubernetes.manifests}"},
     "program": {

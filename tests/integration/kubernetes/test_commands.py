@@ -12,6 +12,8 @@ from tests.integration.kubernetes.support import namespace
 from tests.integration.kubernetes.toys import ENV, Toys
 from tests.testbed.kubenode.cluster import Cluster
 
+NAME = "crypto-bet-secrets"
+"""The only Secret of the pods that CI may read."""
 SECRET = "the value that nobody may see"
 
 
@@ -44,16 +46,18 @@ def test_out_wrong_and_back(toys: Toys) -> None:
     assert "rolled out, revision 2" in toys.run("api status")
     assert "this is version" in toys.run("api logs")
 
-    toys.overlay.app["env"] = [{"name": "EXIT", "value": "3"}]
+    toys.overlay.app["command"] = ["no-such-program"]
     toys.overlay.write()
     failed = toys.process(f"api rollout --image {toys.image} --yes")
     assert failed.returncode == 4, failed.stderr
-    assert "exit code 3" in failed.stderr
+    assert "no-such-program" in failed.stderr
     why = toys.run(f"why last --env {ENV}")
-    assert "cannot go on: no luck today" in why
-    assert "env" not in toys.get("deployment", "app")["spec"]["template"]["spec"]["containers"][0]
+    assert "no-such-program" in why
+    assert (
+        "command" not in toys.get("deployment", "app")["spec"]["template"]["spec"]["containers"][0]
+    )
 
-    told = toys.json("api undo --yes")
+    toys.json("api undo --yes")
     maps = toys.get("configmaps", "-l", f"cbctl/owner=toys.{ENV}")["items"]
     assert [one["data"] for one in maps] == [{"greeting": "hello"}]
     again = toys.process("api undo --yes")
@@ -80,8 +84,8 @@ def test_what_somebody_broke_comes_back(toys: Toys) -> None:
 
 
 def test_pods_roll_when_their_secret_changes(toys: Toys) -> None:
-    toys.kubectl("create", "secret", "generic", "keys", f"--from-literal=one={SECRET}")
-    source = {"secretKeyRef": {"name": "keys", "key": "one"}}
+    toys.kubectl("create", "secret", "generic", NAME, f"--from-literal=one={SECRET}")
+    source = {"secretKeyRef": {"name": NAME, "key": "one"}}
     toys.overlay.app["env"] = [{"name": "KEY_ONE", "valueFrom": source}]
     toys.overlay.write()
     toys.rollout()
@@ -89,7 +93,7 @@ def test_pods_roll_when_their_secret_changes(toys: Toys) -> None:
     before = template(toys)
 
     changed = json.dumps({"data": {"one": base64.b64encode(b"another one").decode()}})
-    toys.kubectl("patch", "secret", "keys", f"--patch={changed}")
+    toys.kubectl("patch", "secret", NAME, f"--patch={changed}")
     plan = toys.run(f"api rollout --image {toys.image} --plan", exit=2)
     assert "cbctl/secrets" in plan
     assert toys.rollout()["outcome"]["revision"] == 2
@@ -181,3 +185,18 @@ def test_undo_is_never_held_back(toys: Toys) -> None:
     held = toys.process(f"api rollout --image {toys.image} --yes")
     assert held.returncode == 7, held.stderr
     assert "past the rule freeze" in toys.run("api undo --yes")
+
+
+def test_who_may_not_is_told_so(toys: Toys) -> None:
+    toys.rollout()
+    toys.kubectl("delete", "rolebinding", "crypto-bet-deployer", "crypto-bet-operator")
+    toys.overlay.settings["greeting"] = "good evening"
+    toys.overlay.write()
+    refused = toys.process(f"api rollout --image {toys.image} --yes")
+    assert refused.returncode == 7, refused.stderr
+    assert "crypto-bet-deployer" in refused.stderr
+    assert "cannot" in refused.stderr
+    toys.kubectl("delete", "rolebinding", "crypto-bet-viewer")
+    refused = toys.process("api status")
+    assert refused.returncode == 3
+    assert "ask for the role" in refused.stderr

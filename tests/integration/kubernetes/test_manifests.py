@@ -38,6 +38,7 @@ def test_the_server_takes_an_overlay_whole(environments: Cluster, name: str) -> 
     assert len(told.splitlines()) == len([one for one in yaml.safe_load_all(rendered) if one])
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("traffic", ["gateway", "ingress"])
 def test_traffic_is_exchangeable(environments: Cluster, tmp_path: Path, traffic: str) -> None:
     overlay = tmp_path / "overlay"

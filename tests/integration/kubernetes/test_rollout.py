@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.kubernetes.identity import ci_kubeconfig
 from tests.integration.kubernetes.overlay import Overlay
 from tests.integration.kubernetes.support import app_image, namespace
 from tests.testbed.context import FakeContext
@@ -77,6 +78,7 @@ def test_from_nothing_and_again(cluster: Cluster, overlay: Overlay) -> None:
     assert isinstance(planned(rollout.STEP, given), Nothing)
 
 
+@pytest.mark.nightly
 def test_a_setting_rolls_the_pods_and_the_former_one_is_removed(
     cluster: Cluster, overlay: Overlay
 ) -> None:
@@ -243,3 +245,26 @@ def test_manifests_that_were_kept_come_back_without_kubectl(
     assert carried_out(undo.STEP, back).release == first.release
     maps = cluster.get("configmaps", "-n", overlay.own, "-l", f"cbctl/owner={OWNER}")["items"]
     assert [one["data"] for one in maps] == [{"greeting": "hello"}]
+
+
+@pytest.mark.nightly
+def test_the_permission_is_lost_meanwhile(
+    cluster: Cluster, overlay: Overlay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the plan, before the change: it is said, and what was there serves on."""
+    monkeypatch.setenv("KUBECONFIG", str(ci_kubeconfig(cluster, overlay.own, tmp_path)))
+    given = inputs(cluster, overlay)
+    carried_out(rollout.STEP, given)
+    overlay.app["env"] = [{"name": "VERSION", "value": "next"}]
+    overlay.write()
+    ctx = FakeContext()
+    verdict = planned(rollout.STEP, given)
+    assert isinstance(verdict, Changes)
+    intent = json.loads(json.dumps(rollout.STEP.identify(ctx, given, verdict.changes)))
+    bindings = ("crypto-bet-deployer", "crypto-bet-operator")
+    cluster.kubectl("delete", "rolebinding", *bindings, "-n", overlay.own)
+    with pytest.raises(CbctlError, match="cannot patch") as refused:
+        rollout.STEP.apply(ctx, given, verdict.changes, intent)
+    assert refused.value.exit == Exit.CREDENTIALS
+    status = cluster.get("deployment", "app", "-n", overlay.own)["status"]
+    assert (status["observedGeneration"], status["availableReplicas"]) == (1, 1)

@@ -72,7 +72,7 @@ def test_a_slow_rollout_is_waited_for(outcome: Outcome, case: str) -> None:
     check_slow(outcome(case))
 
 
-@pytest.mark.parametrize("case", cases(slow.ALONE, ("the API server restarts",)))
+@pytest.mark.parametrize("case", cases(slow.ALONE, ()))
 def test_a_rollout_goes_on_while_the_cluster_is_disturbed(cluster: Cluster, case: str) -> None:
     check_slow(tried(cluster, *slow.ALONE[case]))
 

@@ -1,4 +1,5 @@
-"""A platform whose service is a Deployment of the cluster, operated by `cbctl api`."""
+"""A platform whose service is a Deployment of the cluster, operated by `cbctl api` with exactly the
+rights that CI has."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.integration.kubernetes.identity import ci_kubeconfig
 from tests.integration.kubernetes.overlay import Overlay
 from tests.integration.kubernetes.support import app_image
 from tests.testbed.kubenode import binary
@@ -24,6 +26,7 @@ class Toys:
 
     def __init__(self, folder: Path, cluster: Cluster, own: str) -> None:
         self.folder, self.cluster, self.own = folder, cluster, own
+        self.kubeconfig = ci_kubeconfig(cluster, own, folder)
         self.overlay = Overlay(folder / "overlay", own)
         self.overlay.write()
         self.kubernetes: dict[str, Any] = {"manifests": "overlay", "seconds": 120}
@@ -86,25 +89,41 @@ class Toys:
         return self.json(f"api rollout --image {self.image} --yes", exit=exit)
 
     def process(self, line: str, *, kubectl: bool = True) -> subprocess.CompletedProcess[str]:
-        paths = [str(binary.kubectl().parent)] if kubectl else []
-        environment = {
-            "PATH": os.pathsep.join([*paths, "/usr/bin", "/bin"]),
-            "HOME": str(self.folder),
-            "CBCTL_STATE_DIR": str(self.folder / "state"),
-            "CBCTL_ENV": ENV,
-            "KUBECONFIG": str(self.cluster.kubeconfig),
-        }
-        command = [sys.executable, "-m", "cbctl", *line.split()]
         return subprocess.run(
-            command,
+            self.command(line),
             cwd=self.folder,
-            env=environment,
+            env=self.environment(kubectl=kubectl),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
             timeout=300,
         )
+
+    def started(self, line: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(line),
+            cwd=self.folder,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def command(self, line: str) -> list[str]:
+        return [sys.executable, "-m", "cbctl", *line.split()]
+
+    def environment(self, *, kubectl: bool = True) -> dict[str, str]:
+        paths = [str(binary.kubectl().parent)] if kubectl else []
+        return {
+            "PATH": os.pathsep.join([*paths, "/usr/bin", "/bin"]),
+            "HOME": str(self.folder),
+            "CBCTL_STATE_DIR": str(self.folder / "state"),
+            "CBCTL_ENV": ENV,
+            "CBCTL_CONFIG": str(self.folder / "cbctl.yaml"),
+            "KUBECONFIG": str(self.kubeconfig),
+        }
 
     def get(self, *words: str) -> Any:
         return self.cluster.get(*words, "-n", self.own)

@@ -109,6 +109,26 @@ def scale(
     run_step(asked, "api.scale", {"count": count})
 
 
+def finish(
+    env: EnvOption = None,
+    plan: PlanOption = False,
+    yes: YesOption = False,
+    confirm: ConfirmOption = None,
+    output: OutputOption = Output.TEXT,
+    events: EventsOption = Events.NONE,
+    config: ConfigOption = None,
+) -> None:
+    """Remove the side that a blue-green rollout left; until then `undo` returns to it at once.
+
+    Example: cbctl api finish --env production --confirm production
+    """
+    from cbctl.wiring.api import require_kubernetes
+
+    asked = Asked(env, None, config, plan, yes, confirm, output, events)
+    require_kubernetes(config, asked.place)
+    run_step(asked, "api.finish", {})
+
+
 def restart(
     env: EnvOption = None,
     plan: PlanOption = False,
@@ -130,5 +150,5 @@ def restart(
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (rollout, undo, scale, restart):
+    for command in (rollout, undo, finish, scale, restart):
         app.command()(command)

@@ -35,6 +35,11 @@ def status(
     if data["override"] is not None:
         said = f"at least {data['override']} pods, until cbctl api scale --reset"
         print_text(f"  {'override':<10} {said}")
+    if data["left"] is not None:
+        said = (
+            f"{data['left']['deployment']}, {data['left']['available']} available: cbctl api undo"
+        )
+        print_text(f"  {'left':<10} {said} returns at once, cbctl api finish removes it")
     rows = [
         {
             "pod": one["name"],

@@ -17,6 +17,8 @@ Object = dict[str, Any]
 MANAGER: Final = "cbctl"
 """Our name as a field manager: what we applied is ours to change and to remove."""
 
+ASK_SECONDS: Final = 5.0  # that a pod may take until it answers well
+
 _PLURALS: Final[dict[tuple[str, str], tuple[str, bool]]] = {
     ("v1", "Namespace"): ("namespaces", False),
     ("v1", "ConfigMap"): ("configmaps", True),
@@ -141,6 +143,19 @@ class Api:
         )
         return merged
 
+    def scale(self, deployment: str, count: int) -> None:
+        """Sets its number of pods, which then is nobody's field of an applied configuration."""
+        path = f"{self.path('apps/v1', 'Deployment', deployment)}/scale"
+        change = {"spec": {"replicas": count}}
+        self.transport.call(
+            "PATCH", path, {"fieldManager": MANAGER}, change, "application/merge-patch+json"
+        )
+
+    def ask(self, pod: str, port: int, path: str) -> bytes:
+        """What the pod itself answers, by way of the API server. Raises Refused, Unreachable."""
+        way = f"{self.path('v1', 'Pod', f'{pod}:{port}')}/proxy{path}"
+        return self.transport.raw("GET", way, patience=ASK_SECONDS)
+
     def delete(self, api_version: str, kind: str, name: str, uid: str | None = None) -> None:
         """Nothing happens when it is gone already, or is another one by now (`uid`)."""
         body: Object = {"propagationPolicy": "Background"}
@@ -181,7 +196,7 @@ class Api:
         plural, namespaced = self._plural(api_version, kind)
         root = "/api" if "/" not in api_version else "/apis"
         place = f"/namespaces/{quote(self.namespace)}" if namespaced else ""
-        tail = f"/{quote(name)}" if name else ""
+        tail = f"/{quote(name, safe=':')}" if name else ""
         return f"{root}/{api_version}{place}/{plural}{tail}"
 
     def _plural(self, api_version: str, kind: str) -> tuple[str, bool]:

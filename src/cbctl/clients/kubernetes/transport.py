@@ -81,8 +81,10 @@ class Transport:
         query: Query | None = None,
         body: Any = None,
         content: str = "application/json",
+        patience: float | None = None,
     ) -> bytes:
-        until = time.monotonic() + self._patience
+        """patience: another one for this call"""
+        until = time.monotonic() + (self._patience if patience is None else patience)
         wait, renewed = 0.1, False
         while True:
             try:

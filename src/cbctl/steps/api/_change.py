@@ -6,9 +6,8 @@ back needs neither a file nor a number of a revision.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from cbctl.engine.step import (
     Blocked,
@@ -25,62 +24,24 @@ from cbctl.engine.step import (
 )
 from cbctl.errors import CbctlError, Exit
 from cbctl.steps.api import _target as target
+from cbctl.steps.api._secrets import checked, wait_for
+from cbctl.steps.api._switch import ask_pods, same_number, until_served
 from cbctl.steps.api._target import Object
-
-SECRETS_SECONDS = 60.0  # that an operator of secrets may take to make what is asked of it
-
-
-class Inputs(target.Placed, Protocol):
-    """
-    container  that of the service; "": the only one
-    seconds    to wait for a verdict
-    """
-
-    @property
-    def container(self) -> str: ...
-
-    @property
-    def seconds(self) -> int: ...
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """
-    deployment, image  of the service
-    release   hash of the manifests
-    objects   of the manifests, marked as ours
-    manifests the same as rendered, packed
-    """
-
-    deployment: str
-    image: str
-    release: str
-    objects: tuple[Object, ...]
-    manifests: str
-
-
-def wanted(rendered: Sequence[Object], inputs: Inputs) -> Wanted:
-    """rendered: with the image in them"""
-    from cbctl.clients.kubernetes import manifests, packed
-
-    release = packed.sha256(rendered)
-    there = manifests.deployment_of(rendered, inputs.deployment)
-    name = there["metadata"]["name"]
-    marked = manifests.owned(manifests.named(rendered, release, name), inputs.owner)
-    image = manifests.container_of(there, inputs.container)["image"]
-    return Wanted(name, image, release, tuple(marked), packed.packed(rendered))
+from cbctl.steps.api._wanted import Inputs, Wanted, placed
 
 
 @dataclass(frozen=True)
 class Facts:
     """
     release      hash of the manifests with the image in them
-    image        what the container runs now; None: there is no Deployment yet
+    image        what serves now; None: nothing does yet
     differences  what applying would change: the object, then its fields; "new" where it is missing
     refusals     why the server would not take an object
     stale        objects that the manifests no longer have
-    rolled_out   what was applied before has come to its end
+    rolled_out   what serves now has come to its end
+    pods         how many serve now
     scaled       the number of pods that an operator set instead of that of the manifests
+    serving, side  the side that serves now, and the one that is to
     """
 
     release: str
@@ -89,7 +50,10 @@ class Facts:
     refusals: tuple[tuple[str, str], ...] = ()
     stale: tuple[str, ...] = ()
     rolled_out: bool = False
+    pods: int = 0
     scaled: int | None = None
+    serving: str = ""
+    side: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,15 +67,16 @@ class Outcome:
     manifests: str
 
 
-def observe(ctx: Context, inputs: Inputs, wanted: Wanted) -> Observation[Facts]:
+def observe(ctx: Context, inputs: Inputs, rendered: Wanted) -> Observation[Facts]:
     from cbctl.clients.kubernetes import apply, manifests, scale
 
     with target.connected(ctx, inputs) as api:
-        number = scale.live(api, wanted.deployment)
+        wanted = placed(api, rendered, inputs)
+        number = scale.live(api, wanted.now)
         objects = scale.kept(wanted.objects, number, wanted.deployment)
-        found = apply.differences(api, [_checked(api, one, wanted) for one in objects])
-        stale = apply.stale(api, objects, inputs.owner)
-        live = api.get("apps/v1", "Deployment", wanted.deployment)
+        found = apply.differences(api, [checked(api, one, wanted) for one in objects])
+        stale = _stale(api, wanted, inputs)
+        live = api.get("apps/v1", "Deployment", wanted.now)
     facts = Facts(
         release=wanted.release,
         image=_image(live, inputs) if live else None,
@@ -121,7 +86,10 @@ def observe(ctx: Context, inputs: Inputs, wanted: Wanted) -> Observation[Facts]:
         refusals=tuple((one.thing, one.refusal) for one in found if one.refusal),
         stale=tuple(manifests.title(one) for one in stale),
         rolled_out=live is not None and target.rolled_out(live),
+        pods=int(live["spec"].get("replicas", 1)) if live else 0,
         scaled=scale.override(number),
+        serving=wanted.serving,
+        side=wanted.side,
     )
     return Observation(facts, _status(live) if live else {})
 
@@ -142,6 +110,8 @@ def plan(image: str, facts: Facts) -> PlanVerdict:
     if not changes:
         kept = f", {_kept(facts.scaled)}" if facts.scaled else ""
         return Nothing(f"{image} is rolled out{kept}")
+    if facts.serving and facts.side != facts.serving:
+        changes.insert(0, Change("side", facts.serving, facts.side))
     if facts.scaled:
         changes.append(Change("number of pods", facts.scaled, _kept(facts.scaled)))
     return Changes(tuple(changes))
@@ -151,27 +121,25 @@ def _kept(scaled: int) -> str:
     return f"{scaled} as `cbctl api scale` said, until its --reset"
 
 
-def identify(ctx: Context, inputs: Inputs, wanted: Wanted) -> Json:
+def identify(ctx: Context, inputs: Inputs, rendered: Wanted) -> Json:
     """What was applied of each object before, and whether it was there at all."""
-    from cbctl.clients.kubernetes import apply, manifests, packed
+    from cbctl.clients.kubernetes import manifests, packed
     from cbctl.clients.kubernetes.former import applied_by_us
 
     former: list[Any] = []
     with target.connected(ctx, inputs, working=True) as api:
-        stale = apply.stale(api, wanted.objects, inputs.owner)
-        for one in manifests.in_order([*wanted.objects, *stale]):
+        wanted = placed(api, rendered, inputs)
+        for one in manifests.in_order([*wanted.objects, *_stale(api, wanted, inputs)]):
             if one["kind"] in manifests.FOUNDATION:
                 continue
             key = [one["apiVersion"], one["kind"], one["metadata"]["name"]]
             live = api.get(*key)
             former.append([key, applied_by_us(live) if live else None, live is not None])
-    return {"release": wanted.release, "former": packed.packed(former)}
+    return {"release": wanted.release, "side": wanted.side, "former": packed.packed(former)}
 
 
-def carry_out(ctx: Context, inputs: Inputs, wanted: Wanted, intent: Json) -> Outcome:
-    from cbctl.clients.kubernetes import apply, scale
-
-    if isinstance(intent, dict) and intent["release"] != wanted.release:
+def carry_out(ctx: Context, inputs: Inputs, rendered: Wanted, intent: Json) -> Outcome:
+    if not isinstance(intent, dict) or intent["release"] != rendered.release:
         raise CbctlError(
             "the manifests are not those that were planned",
             where=f"{inputs.context}/{inputs.namespace}",
@@ -179,40 +147,61 @@ def carry_out(ctx: Context, inputs: Inputs, wanted: Wanted, intent: Json) -> Out
             fix="plan again",
         )
     with target.connected(ctx, inputs, working=True) as api:
-        number = scale.live(api, wanted.deployment)
-        for one in scale.kept(wanted.objects, number, wanted.deployment):
-            ctx.fence()
-            if _is_of(one, wanted):
-                _wait_for_secrets(ctx, api, wanted, one)
-                changed = apply.apply(api, _checked(api, one, wanted, make=True))
-            else:
-                apply.apply(api, one)
-        revision = target.finish(ctx, api, changed, inputs.seconds)
-        # Not before: what the old pods use must be there as long as they are.
-        for one in apply.stale(api, wanted.objects, inputs.owner):
-            ctx.fence()
-            apply.remove(api, one)
+        wanted = placed(api, rendered, inputs, str(intent["side"]))
+        revision = _carry_out(ctx, api, inputs, wanted)
     return _outcome(wanted, revision)
 
 
-def outcome(ctx: Context, inputs: Inputs, wanted: Wanted) -> Outcome:
+def _carry_out(ctx: Context, api: Any, inputs: Inputs, wanted: Wanted) -> int:
+    from cbctl.clients.kubernetes import apply, scale, sides
+
+    def applied(one: Object) -> Object:
+        ctx.fence()
+        return apply.apply(api, one)
+
+    objects = scale.kept(wanted.objects, scale.live(api, wanted.now), wanted.deployment)
+    (deployment,) = (one for one in objects if wanted.is_of(one))
+    last = sides.switched(objects, wanted.deployment) if wanted.side else set()
+    later = [one for one in objects if (one["kind"], one["metadata"]["name"]) in last]
+    for one in objects:
+        if one is not deployment and one not in later:
+            applied(one)
+    wait_for(ctx, api, wanted, deployment)
+    changed = applied(checked(api, deployment, wanted, make=True))
+    if wanted.changes_side:
+        changed = same_number(ctx, api, wanted, changed)
+    stale = _stale(api, wanted, inputs)  # looked for now, so that nothing is left to do afterwards
+    revision = target.finish(ctx, api, changed, inputs.seconds)
+    if wanted.changes_side:
+        ask_pods(ctx, api, inputs, changed)
+    for one in later:
+        applied(one)
+    if wanted.side:
+        until_served(ctx, api, inputs, wanted, later)
+    # Not before: what the old pods use must be there as long as they are.
+    for one in stale:
+        ctx.fence()
+        apply.remove(api, one)
+    return revision
+
+
+def outcome(ctx: Context, inputs: Inputs, rendered: Wanted) -> Outcome:
     from cbctl.clients.kubernetes import live, rollout
 
     with target.connected(ctx, inputs) as api:
-        found = live.deployment(api, inputs.owner, wanted.deployment)
+        wanted = placed(api, rendered, inputs)
+        found = live.deployment(api, inputs.owner, wanted.now)
     return _outcome(wanted, rollout.revision(found))
 
 
-def verify(ctx: Context, inputs: Inputs, wanted: Wanted) -> Verdict:
-    from cbctl.clients.kubernetes import live
-
+def verify(ctx: Context, inputs: Inputs, image: str) -> Verdict:
     with target.connected(ctx, inputs, working=True) as api:
-        found = live.deployment(api, inputs.owner, wanted.deployment)
-    image = _image(found, inputs)
-    if image != wanted.image:
-        why = f"Deployment {wanted.deployment} runs {image}"
-        return NotVerified(why, evidence=_status(found))
-    return target.verified(found)
+        live = target.deployment(api, inputs)
+    runs = _image(live, inputs)
+    if runs != image:
+        why = f"Deployment {live['metadata']['name']} runs {runs}"
+        return NotVerified(why, evidence=_status(live))
+    return target.verified(live)
 
 
 def take_back(ctx: Context, inputs: Inputs, intent: Json) -> CannotUndo | None:
@@ -241,58 +230,19 @@ def take_back(ctx: Context, inputs: Inputs, intent: Json) -> CannotUndo | None:
     return None
 
 
+def _stale(api: Any, wanted: Wanted, inputs: Inputs) -> list[Object]:
+    """What the manifests no longer have, without the side that can be returned to."""
+    from cbctl.clients.kubernetes import apply, sides
+
+    found = apply.stale(api, wanted.objects, inputs.owner)
+    if not wanted.side:
+        return found
+    left = sides.name_of(wanted.base, sides.other(wanted.side))
+    return sides.kept(found, api.get("apps/v1", "Deployment", left))
+
+
 def _outcome(wanted: Wanted, revision: int) -> Outcome:
     return Outcome(wanted.deployment, wanted.image, revision, wanted.release, wanted.manifests)
-
-
-def _is_of(one: Object, wanted: Wanted) -> bool:
-    return bool((one["kind"], one["metadata"]["name"]) == ("Deployment", wanted.deployment))
-
-
-def _checked(api: Any, one: Object, wanted: Wanted, *, make: bool = False) -> Object:
-    """The Deployment with the checksum of its Secrets; everything else as it is.
-
-    make  the checksum's key, where there is none yet; without it there is no checksum either"""
-    import copy
-
-    from cbctl.clients.kubernetes import checksum, manifests, references
-
-    if not _is_of(one, wanted) or not references.secrets(one["spec"]["template"]):
-        return one
-    key = checksum.make_key(api) if make else checksum.key(api)
-    if key is None:
-        return one
-    changed = copy.deepcopy(one)
-    template = changed["spec"]["template"]
-    said = checksum.of(api, template, key)
-    manifests.annotate(template.setdefault("metadata", {}), checksum.ANNOTATION, said)
-    return changed
-
-
-def _wait_for_secrets(ctx: Context, api: Any, wanted: Wanted, deployment: Object) -> None:
-    """Until those Secrets are there that the manifests ask an operator for: the pods need them,
-    and so does their checksum."""
-    from cbctl.clients.kubernetes import references
-    from cbctl.clients.kubernetes.causes import condition
-
-    needed = references.secrets(deployment["spec"]["template"])
-    until = ctx.monotonic() + SECRETS_SECONDS
-    for one in wanted.objects:
-        if one["kind"] != "ExternalSecret":
-            continue
-        own = one["metadata"]["name"]
-        name = one["spec"].get("target", {}).get("name", own)
-        while name in needed and api.get("v1", "Secret", name) is None:
-            if ctx.monotonic() > until:
-                asked = api.get(one["apiVersion"], "ExternalSecret", own) or {}
-                said = (condition(asked, "Ready") or {}).get("message") or "it says nothing of it"
-                raise CbctlError(
-                    f"the operator of secrets has not made the Secret {name}: {said}",
-                    where=f"{api.where} ExternalSecret {own}",
-                    exit=Exit.TIMEOUT,
-                )
-            ctx.progress(f"waiting for the Secret {name}")
-            ctx.sleep(0.5)
 
 
 def _image(live: Object, inputs: Inputs) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from cbctl.engine.step import (
     Blocked,
@@ -20,8 +20,11 @@ from cbctl.engine.step import (
 )
 from cbctl.steps.api import _change
 from cbctl.steps.api._change import Facts, Outcome
+from cbctl.steps.api._wanted import Wanted, wanted
 
 _BY_DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
+
+_SHARE = 80  # per cent of the database's connections that may be used
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,10 @@ class Inputs:
     container   its name, where the Deployment has several
     seconds     to wait for a verdict
     namespace_uid  what the namespace must be known by
+    strategy    rolling, blue-green
+    port, health, ready  what each new pod is asked before it is given any load (blue-green)
+    pool        connections to the database that a pod opens at most; 0: not known
+    connections what the database takes in all; 0: not known
     """
 
     context: str
@@ -47,6 +54,12 @@ class Inputs:
     container: str = ""
     seconds: int = 900
     namespace_uid: str = ""
+    strategy: Literal["rolling", "blue-green"] = "rolling"
+    port: int = 80
+    health: str = "/"
+    ready: str = "/"
+    pool: int = 0
+    connections: int = 0
 
 
 class Rollout(Step[Inputs, Facts, Outcome]):
@@ -61,6 +74,8 @@ class Rollout(Step[Inputs, Facts, Outcome]):
             return Blocked(
                 f"the image {inputs.image} is not named by its digest", "name it name@sha256:…"
             )
+        if why := _too_many_connections(inputs, facts):
+            return Blocked(why, "fewer pods for the time (cbctl api scale), or smaller pools")
         return _change.plan(inputs.image, facts)
 
     def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
@@ -75,13 +90,24 @@ class Rollout(Step[Inputs, Facts, Outcome]):
         return _change.outcome(ctx, inputs, _wanted(inputs))
 
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
-        return _change.verify(ctx, inputs, _wanted(inputs))
+        return _change.verify(ctx, inputs, inputs.image)
 
     def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
         return _change.take_back(ctx, inputs, intent)
 
 
-def _wanted(inputs: Inputs) -> _change.Wanted:
+def _too_many_connections(inputs: Inputs, facts: Facts) -> str:
+    """Two sides at once have twice the pods: why the database would not take that."""
+    needed, most = 2 * facts.pods * inputs.pool, inputs.connections * _SHARE // 100
+    if not facts.serving or facts.side == facts.serving or not most or needed <= most:
+        return ""
+    return (
+        f"two sides of {facts.pods} pods may open {needed} connections to the database, more than"
+        f" {_SHARE} % of its {inputs.connections}"
+    )
+
+
+def _wanted(inputs: Inputs) -> Wanted:
     from cbctl.clients.kubernetes import manifests
 
     where = str(inputs.manifests)
@@ -89,7 +115,7 @@ def _wanted(inputs: Inputs) -> _change.Wanted:
     manifests.in_namespace(rendered, inputs.namespace, where)
     manifests.without_secrets(rendered, where)
     imaged = manifests.with_image(rendered, inputs.image, inputs.deployment, inputs.container)
-    return _change.wanted(imaged, inputs)
+    return wanted(imaged, inputs)
 
 
 STEP = Rollout()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from cbctl.engine.step import (
     CannotUndo,
@@ -17,6 +17,7 @@ from cbctl.engine.step import (
 )
 from cbctl.steps.api import _change
 from cbctl.steps.api._change import Facts, Outcome
+from cbctl.steps.api._wanted import Wanted, wanted
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Inputs:
     container   its name, where the Deployment has several
     seconds     to wait for a verdict
     namespace_uid  what the namespace must be known by
+    strategy    rolling, blue-green
+    port, health, ready  what each new pod is asked before it is given any load (blue-green)
     """
 
     context: str
@@ -40,6 +43,10 @@ class Inputs:
     container: str = ""
     seconds: int = 900
     namespace_uid: str = ""
+    strategy: Literal["rolling", "blue-green"] = "rolling"
+    port: int = 80
+    health: str = "/"
+    ready: str = "/"
 
 
 class Undo(Step[Inputs, Facts, Outcome]):
@@ -64,18 +71,18 @@ class Undo(Step[Inputs, Facts, Outcome]):
         return _change.outcome(ctx, inputs, _wanted(inputs))
 
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
-        return _change.verify(ctx, inputs, _wanted(inputs))
+        return _change.verify(ctx, inputs, _wanted(inputs).image)
 
     def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
         return _change.take_back(ctx, inputs, intent)
 
 
-def _wanted(inputs: Inputs) -> _change.Wanted:
+def _wanted(inputs: Inputs) -> Wanted:
     from cbctl.clients.kubernetes import manifests, packed
 
     kept = packed.unpacked(inputs.kept)
     manifests.in_namespace(kept, inputs.namespace, "kept manifests")
-    return _change.wanted(kept, inputs)
+    return wanted(kept, inputs)
 
 
 STEP = Undo()
