@@ -154,22 +154,20 @@ def test_a_number_without_an_autoscaler(toys: Toys) -> None:
     assert toys.get("deployment", "app")["spec"]["replicas"] == 1
 
 
-@pytest.mark.parametrize(
-    ("line", "exit", "said"),
-    [
-        ("api scale", 64, "how many pods?"),
-        ("api scale 2 --reset", 64, "how many pods?"),
-        ("api status", 64, "nothing was rolled out here by cbctl"),
-        ("api restart --yes", 64, "nothing was rolled out here by cbctl"),
-        ("api undo --yes", 7, "no healthy rollout is recorded"),
-        ("api rollout --image 127.0.0.1:5000/app:1 --yes", 7, "not named by its digest"),
-        (f"api rollout --image x@sha256:{'0' * 64}", 64, "--yes"),
-    ],
-)
-def test_what_cannot_be_done_is_said_before_anything_changes(
-    toys: Toys, line: str, exit: int, said: str
-) -> None:
-    assert said in toys.run(line, exit=exit)
+IMPOSSIBLE = {
+    "api scale": (64, "how many pods?"),
+    "api scale 2 --reset": (64, "how many pods?"),
+    "api status": (64, "nothing was rolled out here by cbctl"),
+    "api restart --yes": (64, "nothing was rolled out here by cbctl"),
+    "api undo --yes": (7, "no healthy rollout is recorded"),
+    "api rollout --image 127.0.0.1:5000/app:1 --yes": (7, "not named by its digest"),
+    f"api rollout --image x@sha256:{'0' * 64}": (64, "--yes"),
+}
+
+
+def test_what_cannot_be_done_is_said_before_anything_changes(toys: Toys) -> None:
+    for line, (exit, said) in IMPOSSIBLE.items():
+        assert said in toys.run(line, exit=exit), line
     assert toys.get("deployments")["items"] == []
 
 

@@ -30,6 +30,7 @@ def environments(cluster: Cluster) -> Cluster:
     return cluster
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", SPACES)
 def test_the_server_takes_an_overlay_whole(environments: Cluster, name: str) -> None:
     dry = ["--dry-run=server", "--server-side", "--validate=strict"]
