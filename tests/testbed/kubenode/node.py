@@ -68,6 +68,10 @@ class Node:
                 self._inside(*command), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
+    def wait(self, name: str, seconds: float) -> None:
+        """Until a program that `start` started has ended by itself."""
+        self._running.pop(name).wait(seconds)
+
     def kill(self, name: str) -> None:
         """Ends a program that `start` started, at once."""
         process = self._running[name]
