@@ -125,6 +125,7 @@ class Platform:
         shutil.copytree(REPOSITORY / "src" / "cbapi", folder / "src" / "cbapi", ignore=ignore)
         artifacts = Path("programs") / "crypto_bet" / "artifacts"
         shutil.copytree(REPOSITORY / artifacts, folder / artifacts)
+        shutil.copytree(REPOSITORY / "manifests", folder / "manifests")
         api, chain = free_ports()
         made = cls(folder, home / "state", api, chain)
         text = (REPOSITORY / "cbctl.yaml").read_text()

@@ -62,8 +62,35 @@ def _solana_cli() -> str:
     return "" if shutil.which("solana") else "solana is not on PATH"
 
 
+_KUBENODE = (
+    *("containerd", "runc", "iptables", "docker-registry", "buildah", "mmdebstrap"),
+    *("go", "openssl", "nsenter", "unshare", "setpriv"),
+)
+
+
+def _kubenode() -> str:
+    """A Kubernetes of one node, or any that CBCTL_TEST_KUBECONFIG names (kubectl comes from the
+    same build as the node)."""
+    if "CBCTL_TEST_KUBECONFIG" in os.environ:
+        return "" if shutil.which("go") else "go is not on PATH"
+    if os.geteuid() != 0:
+        return "only root can make its namespaces"
+    for program in _KUBENODE:
+        if not shutil.which(program):
+            return f"{program} is not on PATH"
+    # Imported here: they need this module.
+    from tests.testbed.kubenode import binary, cache
+
+    if not Path("/usr/lib/cni/bridge").exists():
+        return "there is no /usr/lib/cni/bridge"
+    if not cache.settled(binary.path()):
+        return f"there is no {binary.path()} (python3 -m tests.testbed.kubenode.prepare)"
+    return ""
+
+
 BEDS: dict[str, Callable[[], str]] = {
     "cargo": _cargo,
+    "kubenode": _kubenode,
     "login-ids": _login_ids,
     "node": _node,
     "ordinary-user": _ordinary_user,

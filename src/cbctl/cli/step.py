@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,10 +46,18 @@ class Asked:
         return self.env if self.cluster is None else f"{PREFIX}{self.cluster}"
 
 
-def run_step(asked: Asked, step: str, given: Mapping[str, Any], *, typed: str = "") -> None:
+def run_step(
+    asked: Asked,
+    step: str,
+    given: Mapping[str, Any],
+    *,
+    typed: str = "",
+    unsaid: Collection[str] = (),
+) -> None:
     """Runs a step alone and leaves with its exit code.
 
     given  inputs of the step; None: not given
+    unsaid of its outcome, what is not for people
     typed  what is done for ever, so that the program's id has to be typed, whatever the
            environment asks for
     """
@@ -76,7 +84,7 @@ def run_step(asked: Asked, step: str, given: Mapping[str, Any], *, typed: str = 
     def afterwards(place: Workplace) -> None:
         from cbctl.cli.results import print_fields
 
-        print_fields(outcome)
+        print_fields({name: value for name, value in outcome.items() if name not in unsaid})
 
     run(
         asked.config,

@@ -13,41 +13,25 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from cbctl.config.kubernetes import Cluster, Kubernetes
 from cbctl.config.program import Backup, Source, Toolchain
 from cbctl.config.reference import Reference
+from cbctl.config.texts import (
+    Address,
+    DnsLabel,
+    EnvironmentName,
+    Name,
+    Port,
+    Text,
+    TimeOfDay,
+    UrlPath,
+)
 
 # A setting given in place or kept elsewhere.
 Value = str | Reference
 
 # What an instruction's argument may be: the IDL decides which of them fits. None: an option's.
 Argument = None | bool | int | str | Reference | list["Argument"] | dict[str, "Argument"]
-
-EnvironmentName = Annotated[
-    str,
-    Meta(
-        pattern=r"^[a-z][a-z0-9-]{0,30}$",
-        title="lower-case letters, digits and -, a letter first (at most 31)",
-    ),
-]
-Text = Annotated[str, Meta(min_length=1)]
-Port = Annotated[int, Meta(ge=1, le=65535, description="TCP port, 1 to 65535")]
-UrlPath = Annotated[str, Meta(pattern=r"^/[^\s?#]*$", title="a path of a URL that begins with /")]
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", title="letters, digits and _")]
-TimeOfDay = Annotated[
-    str,
-    Meta(
-        pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$",
-        title='a time of day in quotes, "00:00" to "24:00"',
-    ),
-]
-DnsLabel = Annotated[
-    str,
-    Meta(
-        pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
-        title="lower-case letters, digits and - (at most 63)",
-    ),
-]
-Address = Annotated[str, Meta(pattern=r"^[1-9A-HJ-NP-Za-km-z]{32,44}$", title="32 bytes in base58")]
 
 
 class Mint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -252,13 +236,9 @@ class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         ),
     ]
     environment: Annotated[dict[Name, Value], Meta(description="variables of the process, by name")]
-
-
-class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A Kubernetes cluster and the namespace that belongs to the environment."""
-
-    context: Annotated[Text, Meta(description="context of the kubeconfig")]
-    namespace: DnsLabel
+    kubernetes: Annotated[
+        Kubernetes | None, Meta(description="how it runs there; for `on: kubernetes`")
+    ] = None
 
 
 class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,5 +1,6 @@
 """The names that steps, clients and the local platform import from the configuration."""
 
+from cbctl.config.kubernetes import Cluster, Kubernetes
 from cbctl.config.reference import Reference, Secret, as_text, host_only
 from cbctl.config.settings import (
     Api,
@@ -7,7 +8,6 @@ from cbctl.config.settings import (
     Cache,
     Call,
     Chain,
-    Cluster,
     Database,
     Environment,
     Identity,
@@ -33,6 +33,7 @@ __all__ = [
     "Environment",
     "Identity",
     "Initialize",
+    "Kubernetes",
     "Migrations",
     "Policy",
     "Program",

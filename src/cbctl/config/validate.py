@@ -56,6 +56,8 @@ def _paths(env: Environment) -> Iterator[tuple[str, str]]:
     folders = {"migrations.folder": env.migrations.folder, "api.source": env.api.source}
     if env.program.toolchain is not None and not env.program.elf.exists():
         del files["program.elf"]  # `cbctl program build` makes it, and a deploy demands it
+    if env.api.kubernetes is not None:
+        folders["api.kubernetes.manifests"] = env.api.kubernetes.manifests
     for kind, named in (("file", files), ("folder", folders)):
         for setting, path in named.items():
             if missing := _missing(path, kind):

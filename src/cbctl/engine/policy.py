@@ -28,7 +28,7 @@ Rule = Literal["freeze", "window", "approval", "backup", "digests"]
 RULES: tuple[Rule, ...] = ("freeze", "window", "approval", "backup", "digests")
 
 DEPLOY = "deploy"
-NEVER_HELD = frozenset({"rollback", "program rollback", "program pause"})
+NEVER_HELD = frozenset({"rollback", "api undo", "program rollback", "program pause"})
 """Kinds of runs that lead back to safety. A resume goes on with what was let through before."""
 
 APPROVED_FOR = timedelta(hours=2)

@@ -11,6 +11,11 @@ from typing import Any
 from cbctl.engine.step import Step
 
 STEPS: dict[str, str] = {
+    "api.finish": "Remove the side that was left",
+    "api.restart": "Replace the pods of the service by new ones",
+    "api.rollout": "Roll the service out on Kubernetes",
+    "api.scale": "Set how many pods the service has",
+    "api.undo": "Bring back what was rolled out before",
     "db.migrate": "Runs the migrations of the database that are due",
     "local.api": "Run the API service on this machine",
     "local.artifact": "Keep a file for this release",

@@ -29,6 +29,22 @@ from cbctl.wiring.view import program_address, view_of
 from cbctl.wiring.workplace import Workplace
 
 SETTINGS: dict[str, dict[str, Any]] = {
+    "api": {
+        "context": "${env.clusters.main.context}",
+        "namespace": "${env.clusters.main.namespace}",
+        "namespace_uid": "${env.identity.namespace_uid}",
+        "owner": "${env.owner}",
+        "deployment": "${env.api.kubernetes.deployment}",
+        "container": "${env.api.kubernetes.container}",
+        "seconds": "${env.api.kubernetes.seconds}",
+        "strategy": "${env.api.kubernetes.strategy}",
+        "port": "${env.api.port}",
+        "health": "${env.api.health}",
+        "ready": "${env.api.ready}",
+        "pool": "${env.api.kubernetes.connections.pool}",
+        "connections": "${env.api.kubernetes.connections.database}",
+    },
+    "api.rollout": {"manifests": "${env.api.kubernetes.manifests}"},
     "program": {
         "rpc": "${env.chain.rpc}",
         "genesis_hash": "${env.chain.genesis_hash}",
@@ -63,6 +79,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 environment, as in the `with:` of a runbook."""
 
 
+TAKEN_BACK = frozenset({"api.rollout", "api.scale"})
+"""Steps that are undone when they fail alone, as they are in a runbook."""
 _TELLS = {"step.done": "outcome", "step.waiting": "evidence"}
 
 
@@ -105,6 +123,7 @@ def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
         selection={"only": [], "skip": [], "release": None, "step": step, "given": dict(given)},
         left_out=frozenset(),
         parts=None,
+        undo=step in TAKEN_BACK and work.env.policy.undo_on_failure,
         rules=rules(work),
     )
 

@@ -17,6 +17,7 @@ def view_of(work: Workplace) -> dict[str, Any]:
     env = work.env
     view = {name: getattr(env, name) for name in env.__struct_fields__}
     view["state"] = str(work.state.path)
+    view["owner"] = owner_of(env)
     view["program"] = {
         **_fields(env.program),
         "elf": named_file(env.program.elf),
@@ -48,6 +49,11 @@ def view_of(work: Workplace) -> dict[str, Any]:
 def named_file(path: Path) -> Path | None:
     """None where a cluster alone is worked on and nothing names the file."""
     return None if path == UNSET else path
+
+
+def owner_of(env: Environment) -> str:
+    """The label of what is the environment's own on a cluster."""
+    return f"{env.platform}.{env.name}"
 
 
 def _call(call: Call | None) -> dict[str, Any] | None:

@@ -89,6 +89,11 @@ def existing_workplace(
     return open_workplace(config, given, create=chain, chain=chain)
 
 
+def environment_named(config: str | None, given: str | None) -> Environment:
+    """The settings of an environment, looked at and not opened."""
+    return _environment(settings(config), given)
+
+
 def _environment(settings: Settings, given: str | None) -> Environment:
     name = name_of(settings, given)
     return environment_of(settings, name) if is_cluster(name) else environment(settings, name)
@@ -108,7 +113,7 @@ def open_workplace(
     sink    takes the events of runs
     say     tells a person something beside them; called in signal handlers too
     create  make the local state folder if there is none (only commands that change)
-    chain   the command works on the chain alone, which may be anywhere
+    chain   the command works on the chain or cluster alone, which may be anywhere
     """
     everything = settings_for(config, given)
     env = _environment(everything, given)

@@ -73,12 +73,12 @@ def test_schema_describes_every_setting() -> None:
         assert set(entry["properties"]) == names | extra
 
     visit(Settings, found)
-    from cbctl.config import settings
+    from cbctl.config import kubernetes, settings
 
     sections = set(found["$defs"]) - {"Reference", "Argument"}
     assert sections >= {"Environment", "Chain", "Program", "Api", "Webhook", "Policy"}
     for name in sections:
-        visit(getattr(settings, name), found["$defs"][name])
+        visit({**vars(kubernetes), **vars(settings)}[name], found["$defs"][name])
 
 
 def holds(found: dict[str, Any], rule: dict[str, Any], value: Any) -> bool:

@@ -1,0 +1,33 @@
+"""What the pods of a template take from Secrets and ConfigMaps, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cbctl.clients.kubernetes.api import Object
+
+
+def secrets(template: Object) -> set[str]:
+    return set(_named(template, "secret", "secretName"))
+
+
+def config_maps(template: Object) -> set[str]:
+    return set(_named(template, "configMap", "name"))
+
+
+def _named(template: Object, kind: str, volume_name: str) -> Iterator[str]:
+    """kind: `secret` or `configMap`, as volumes call it; variables say `secretKeyRef`"""
+    pod = template["spec"]
+    for container in (*pod["containers"], *pod.get("initContainers", ())):
+        for variable in container.get("env", ()):
+            if source := variable.get("valueFrom", {}).get(f"{kind}KeyRef"):
+                yield source["name"]
+        for all_of in container.get("envFrom", ()):
+            if source := all_of.get(f"{kind}Ref"):
+                yield source["name"]
+    for volume in pod.get("volumes", ()):
+        if source := volume.get(kind):
+            yield source[volume_name]
+        for part in volume.get("projected", {}).get("sources", ()):
+            if source := part.get(kind):
+                yield source["name"]

@@ -1,0 +1,1 @@
+"""Steps on the service where it runs on Kubernetes."""
