@@ -93,10 +93,7 @@ def _survey(connection: Connection, address: Address) -> Survey:
     pooled = pid != connection.info.backend_pid and _sessions_are_shared(connection, address)
     table = _kind(set(columns))
     marker, building = read_marker(connection, schema) if has_marker else (None, False)
-    applied: tuple[Applied, ...] = ()
-    if table == "ours":
-        rows = connection.execute(query("applied", schema), {}).fetchall()
-        applied = tuple(Applied(*each) for each in rows)
+    applied = read_applied(connection, schema) if table == "ours" else ()
     return Survey(
         schema=schema,
         table=table,
@@ -107,6 +104,11 @@ def _survey(connection: Connection, address: Address) -> Survey:
         replica=replica,
         applied=applied,
     )
+
+
+def read_applied(connection: Connection, schema: str) -> tuple[Applied, ...]:
+    rows = connection.execute(query("applied", schema), {}).fetchall()
+    return tuple(Applied(*each) for each in rows)
 
 
 def _kind(columns: set[str]) -> str:
