@@ -12,6 +12,7 @@ from cbctl.engine.step import Step
 
 STEPS: dict[str, str] = {
     "db.migrate": "Runs the migrations of the database that are due",
+    "db.rollback": "Takes migrations back by their down files",
     "local.api": "Run the API service on this machine",
     "local.artifact": "Keep a file for this release",
     "local.keys": "Make the keypairs of this machine",

@@ -25,11 +25,21 @@ from cbctl.errors import CbctlError, Exit
 from cbctl.runbook import catalogue, expression
 from cbctl.runbook.inputs import BadInput, bind
 from cbctl.wiring.clusters import MAINNET
+from cbctl.wiring.database import require_reachable
 from cbctl.wiring.jobs import addresses, rules
 from cbctl.wiring.view import program_address, view_of
 from cbctl.wiring.workplace import Workplace
 
 SETTINGS: dict[str, dict[str, Any]] = {
+    "db": {
+        "url": "${env.database.connection}",
+        "folder": "${env.migrations.folder}",
+        "schema": "${env.migrations.schema}",
+        "platform": "${env.platform}",
+        "environment": "${env.name}",
+        "create_marker": "${env.is_local}",
+        "database_step": "",  # no other step of this run starts the database
+    },
     "program": {
         "rpc": "${env.chain.rpc}",
         "genesis_hash": "${env.chain.genesis_hash}",
@@ -74,6 +84,8 @@ def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
             where=work.env.name,
         )
     loaded = catalogue.step(step)
+    if step.startswith("db."):
+        require_reachable(work.env)
     if not work.env.chain.rpc and "rpc" in {f.name for f in dataclasses.fields(loaded.inputs)}:
         raise CbctlError(
             "the URL of this cluster is not kept: it may hold a key",

@@ -111,6 +111,11 @@ def read_applied(connection: Connection, schema: str) -> tuple[Applied, ...]:
     return tuple(Applied(*each) for each in rows)
 
 
+def reached(applied: tuple[Applied, ...]) -> int:
+    """The highest version that is applied; 0: none."""
+    return max((row.version for row in applied), default=0)
+
+
 def _kind(columns: set[str]) -> str:
     if not columns:
         return "none"
