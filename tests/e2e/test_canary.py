@@ -86,7 +86,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "program idl publish": ("--env local",),
     "program idl fetch": ("--env local",),
     "program idl diff": ("--env local",),
-    "db create": ("canary_note",),
+    "db create": ("Not-A-Name",),
     "db status": ("--env local",),
     "db plan": ("--env local",),
     "db migrate": ("--env local", "--env local --plan"),
