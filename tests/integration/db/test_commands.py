@@ -243,11 +243,12 @@ def test_many_down_and_up_again(house: House, count: int) -> None:
     (house.folder / "schema.json").write_text(json.dumps({"min": 0, "max": count}))
 
     def schema() -> list[Any]:
-        return house.database.rows(
+        columns: list[Any] = house.database.rows(
             "select c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)"
             " from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0"
             " where c.relnamespace = 'public'::regnamespace order by 1, a.attnum"
-        ) + house.database.rows(
+        )
+        return columns + house.database.rows(
             "select proname::text from pg_proc where pronamespace = 'public'::regnamespace"
             " order by 1"
         )
