@@ -93,7 +93,7 @@ def open_workplace(
     sink    takes the events of runs
     say     tells a person something beside them; called in signal handlers too
     create  make the local state folder if there is none (only commands that change)
-    chain   the command works on the chain alone, which may be anywhere
+    chain   the command works on the chain or the database alone, which may be anywhere
     """
     everything = settings(config)
     env = _environment(everything, given)

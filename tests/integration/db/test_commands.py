@@ -248,10 +248,11 @@ def test_many_down_and_up_again(house: House, count: int) -> None:
             " from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0"
             " where c.relnamespace = 'public'::regnamespace order by 1, a.attnum"
         )
-        return columns + house.database.rows(
+        functions: list[Any] = house.database.rows(
             "select proname::text from pg_proc where pronamespace = 'public'::regnamespace"
             " order by 1"
         )
+        return columns + functions
 
     house.db("migrate", "--yes")
     full = schema()
