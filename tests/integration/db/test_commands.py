@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.testbed.forked import Forked
+from tests.testbed.waiting import wait_for
 
 _CONFIG = """
 version: 1
@@ -62,15 +65,18 @@ class House:
             path = self.folder / "migrations" / f"{int(number):04d}_{rest.replace('__', '.')}.sql"
             path.write_text(content)
 
-    def db(self, *words: str, exit: int = 0) -> Done:
-        env = {
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
             "CBCTL_STATE_DIR": str(self.folder / "state"),
             "CBCTL_ENV": "dev",
             "DATABASE_URL": self.database.url,
         }
-        ended = self.forked.run(("db", *words), cwd=self.folder, env=env, limit=200)
+
+    def db(self, *words: str, exit: int = 0) -> Done:
+        ended = self.forked.run(("db", *words), cwd=self.folder, env=self.environment, limit=200)
         done = Done(ended.exit, ended.out, ended.err)
         assert "Traceback" not in done.err and "defect of cbctl" not in done.err, done
         assert self.database.server.password not in done.out + done.err
@@ -152,6 +158,28 @@ def test_a_down_file_that_fails_leaves_its_migration(house: House) -> None:
     failed = house.db("rollback", "--to", "0", "--yes", exit=5)
     assert "0001_a.down.sql failed and was taken back" in failed.err
     assert house.states() == [(1, "applied"), (2, "due")]
+    house.write(m1_a__down="drop table a")
+    house.db("rollback", "--to", "0", "--yes")
+    assert house.states() == [(1, "due"), (2, "due")]
+
+
+def test_a_rollback_that_was_killed_goes_on(house: House) -> None:
+    house.write(
+        m1_a__up="create table a ()",
+        m1_a__down="drop table a; select pg_sleep(60)",
+        m2_b__up="create table b ()",
+        m2_b__down="drop table b",
+    )
+    house.db("migrate", "--yes")
+    command = [sys.executable, "-P", "-m", "cbctl", "db", "rollback", "--to", "0", "--yes"]
+    with subprocess.Popen(
+        command, cwd=house.folder, env=house.environment, stderr=subprocess.DEVNULL
+    ) as process:
+        sleeping = "select from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()"
+        sleeping += " and datname = current_database() and query like '%pg_sleep(60)%'"
+        wait_for(lambda: bool(house.database.rows(sleeping)), 60, "the down file to run")
+        process.kill()
+    assert house.database.rows("select version from schema_migrations") == [(1,)]
     house.write(m1_a__down="drop table a")
     house.db("rollback", "--to", "0", "--yes")
     assert house.states() == [(1, "due"), (2, "due")]
