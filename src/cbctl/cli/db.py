@@ -146,6 +146,10 @@ def _told(notes: tuple[str, ...], invalid: tuple[str, ...], problem: str, fix: s
 def migrate(
     phase: PhaseOption = Phase.AUTO,
     out_of_order: OutOfOrderOption = False,
+    new_database: Annotated[
+        bool,
+        typer.Option("--new-database", help="Take an empty database for this environment."),
+    ] = False,
     env: EnvOption = None,
     plan: PlanOption = False,
     yes: YesOption = False,
@@ -161,7 +165,11 @@ def migrate(
     Example: cbctl db migrate --env local
     """
     asked = Asked(env, None, config, plan, yes, confirm, output, events)
-    given = {"phase": phase.value, "out_of_order": out_of_order or None}
+    given = {
+        "phase": phase.value,
+        "out_of_order": out_of_order or None,
+        "create_marker": new_database or None,
+    }
     run_step(asked, "db.migrate", given)
 
 

@@ -237,6 +237,18 @@ def test_a_new_migration(house: House) -> None:
     assert "cannot be the name" in house.db("create", "No-Name", exit=64).err
 
 
+def test_an_empty_database_is_taken_only_when_that_is_said(house: House) -> None:
+    house.database.do("drop table cbctl_marker")
+    house.write(m1_a__up="create table a ()")
+    assert "--new-database" in house.db("migrate", "--yes", exit=7).err
+    assert house.database.rows("select to_regclass('cbctl_marker') is null") == [(True,)]
+    house.db("migrate", "--new-database", "--yes")
+    assert house.states() == [(1, "applied")]
+    house.database.do("drop table cbctl_marker")
+    refused = house.db("migrate", "--new-database", "--yes", exit=7)
+    assert "it is not empty" in refused.err
+
+
 def test_a_protected_environment_wants_its_name(house: House) -> None:
     house.configure(protected=True)
     house.write(m1_a__up="create table a ()", m1_a__down="drop table a")

@@ -224,6 +224,7 @@ def obstacle(found: Survey, marker: Marker, create_marker: bool) -> tuple[str, s
     if found.marker is None and not create_marker:
         return (
             f"nothing in this database says that it belongs to {marker}",
-            "check the database URL: an empty database of its own is what this environment needs",
+            "check the database URL; if this empty database is meant for it: "
+            "cbctl db migrate --new-database",
         )
     return None
