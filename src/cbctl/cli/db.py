@@ -160,7 +160,7 @@ def migrate(
 ) -> None:
     """Run the migrations that are due, each in one transaction and exactly once.
 
-    Killed anywhere, the next run continues. No statement waits over a second for a lock.
+    Killed anywhere, the next run continues. No traffic queues behind a lock for over a second.
 
     Example: cbctl db migrate --env local
     """
