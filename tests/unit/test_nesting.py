@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from cbctl.cli.plan_file import read_plan
+from cbctl.clients.postgres.schema_range import read_range
 from cbctl.clients.solana import keypair
 from cbctl.clients.solana.idl.parse import parse as parse_idl
 from cbctl.config import idl
 from cbctl.errors import CbctlError, Exit
 from cbctl.local.files import read_json
 from cbctl.report.audit_copy import read_copy, read_heads
-from cbctl.steps.db.migrate import read_range
 from cbctl.stores.files import FileStore
 
 DEEP = "[" * 100_000

@@ -43,7 +43,7 @@ def run(
     """Opens the environment, shows the run and leaves with its exit code.
 
     afterwards  prints what a person wants to see after a success
-    chain       the command works on the chain alone, which may be anywhere
+    chain       the command works on the chain or the database alone, which may be anywhere
     outcome     what the result says beside how the run ended"""
     from cbctl.local.runlogs import RunLogs
     from cbctl.machine import Threads

@@ -17,6 +17,7 @@ STEPS: dict[str, str] = {
     "api.scale": "Set how many pods the service has",
     "api.undo": "Bring back what was rolled out before",
     "db.migrate": "Runs the migrations of the database that are due",
+    "db.rollback": "Takes migrations back by their down files",
     "local.api": "Run the API service on this machine",
     "local.artifact": "Keep a file for this release",
     "local.keys": "Make the keypairs of this machine",

@@ -24,6 +24,7 @@ from cbctl.engine.world import World
 from cbctl.errors import CbctlError, Exit
 from cbctl.runbook import catalogue, expression
 from cbctl.runbook.inputs import BadInput, bind
+from cbctl.wiring.database import require_reachable
 from cbctl.wiring.jobs import addresses, rules
 from cbctl.wiring.view import program_address, view_of
 from cbctl.wiring.workplace import Workplace
@@ -45,6 +46,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "connections": "${env.api.kubernetes.connections.database}",
     },
     "api.rollout": {"manifests": "${env.api.kubernetes.manifests}"},
+    "db": {
+        "url": "${env.database.connection}",
+        "folder": "${env.migrations.folder}",
+        "schema": "${env.migrations.schema}",
+        "platform": "${env.platform}",
+        "environment": "${env.name}",
+        "create_marker": "${env.is_local}",
+        "database_step": "",  # no other step of this run starts the database
+    },
     "program": {
         "rpc": "${env.chain.rpc}",
         "genesis_hash": "${env.chain.genesis_hash}",
@@ -90,6 +100,8 @@ def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
     given  inputs from the command line, plain data; references as their text
     """
     loaded = catalogue.step(step)
+    if step.startswith("db."):
+        require_reachable(work.env)
     if not work.env.chain.rpc and "rpc" in {f.name for f in dataclasses.fields(loaded.inputs)}:
         raise CbctlError(
             "the URL of this cluster is not kept: it may hold a key",

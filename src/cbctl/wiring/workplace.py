@@ -113,7 +113,7 @@ def open_workplace(
     sink    takes the events of runs
     say     tells a person something beside them; called in signal handlers too
     create  make the local state folder if there is none (only commands that change)
-    chain   the command works on the chain or cluster alone, which may be anywhere
+    chain   the command works on the chain, cluster or database alone, which may be anywhere
     """
     everything = settings_for(config, given)
     env = _environment(everything, given)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 from tests.testbed.beds import need
+from tests.testbed.forked import Forked
 from tests.testbed.postgres import ANY, BINARIES, PostgresServer
 
 from cbctl.clients.postgres.address import Address
@@ -90,3 +91,11 @@ def database(server: Server) -> Database:
 @pytest.fixture
 def one_database(one_server: Server) -> Database:
     return _new(one_server)
+
+
+@pytest.fixture(scope="module")
+def forked() -> Iterator[Forked]:
+    """Runs cbctl, imports made beforehand."""
+    server = Forked()
+    yield server
+    server.close()

@@ -47,8 +47,12 @@ def compare(
     *,
     new: bool,
     works_with: SchemaRange,
+    out_of_order: bool = False,
 ) -> Due:
-    """`new`: the database is empty, or its first build has not ended; then auto means all."""
+    """
+    new           the database is empty, or its first build has not ended; then auto means all
+    out_of_order  a migration that comes late, from a branch merged late, is no problem
+    """
     files = {entry.version: entry for entry in folder}
     done = {row.version: row for row in applied}
     if choice == "auto":
@@ -73,11 +77,30 @@ def compare(
     problem, fix = (
         _changed(files, done)
         or _vanished(unknown, last)
-        or _out_of_order(due, waiting, applied)
+        or (None if out_of_order else _out_of_order(due, waiting, applied))
         or _range(due, applied, works_with)
         or ("", "")
     )
     return Due(due, waiting, problem, fix, tuple(notes))
+
+
+def back(folder: Sequence[Entry], applied: Sequence[Applied], to: int) -> Due:
+    """What has to be taken back, the newest first, until the schema is at `to`."""
+    files = {entry.version: entry for entry in folder}
+    gone = [row for row in applied if row.version > to]
+    due = tuple(files[row.version] for row in reversed(gone) if row.version in files)
+    problem, fix = "", ""
+    if to and to not in {row.version for row in applied}:
+        problem, fix = f"{to:04d} is not applied", "name an applied version, or 0 for all of them"
+    elif lost := [row for row in gone if row.version not in files]:
+        problem = f"the folder has no file of {_titles(lost)}"
+        fix = "use the folder of the release that made the schema what it is"
+    elif changed := _changed(files, {row.version: row for row in gone}):
+        problem, fix = changed
+    elif stuck := [entry for entry in due if not entry.reversible]:
+        problem = f"{_titles(stuck)} has no down file"
+        fix = "restore a backup, or write the down file"
+    return Due(due, problem=problem, fix=fix)
 
 
 Problem = tuple[str, str] | None
@@ -117,7 +140,8 @@ def _out_of_order(
     if late:
         return (
             f"{_titles(late)} is not applied although later ones are (up to {highest:04d})",
-            "give it a number after the last one that is applied",
+            "give it a number after the last one that is applied, or say --out-of-order to "
+            "cbctl db migrate when it depends on none of them",
         )
     skipped = [e for e in waiting if e.phase == "pre" and any(d.version > e.version for d in due)]
     if skipped:

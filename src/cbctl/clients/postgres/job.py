@@ -25,6 +25,7 @@ class Job:
     by             run id, kept beside the database role in applied_by
     create_marker  an empty database without a marker may be taken
     agreed         titles of the migrations that were shown; others are refused; None: any
+    out_of_order   a migration whose number is lower than that of an applied one may run
     fence          called right before each change; raises when the run has to stop
     """
 
@@ -37,5 +38,6 @@ class Job:
     by: str = ""
     create_marker: bool = False
     agreed: Collection[str] | None = None
+    out_of_order: bool = False
     fence: Callable[[], None] = _nothing
     patience: Patience = field(default_factory=Patience)

@@ -93,10 +93,7 @@ def _survey(connection: Connection, address: Address) -> Survey:
     pooled = pid != connection.info.backend_pid and _sessions_are_shared(connection, address)
     table = _kind(set(columns))
     marker, building = read_marker(connection, schema) if has_marker else (None, False)
-    applied: tuple[Applied, ...] = ()
-    if table == "ours":
-        rows = connection.execute(query("applied", schema), {}).fetchall()
-        applied = tuple(Applied(*each) for each in rows)
+    applied = read_applied(connection, schema) if table == "ours" else ()
     return Survey(
         schema=schema,
         table=table,
@@ -107,6 +104,16 @@ def _survey(connection: Connection, address: Address) -> Survey:
         replica=replica,
         applied=applied,
     )
+
+
+def read_applied(connection: Connection, schema: str) -> tuple[Applied, ...]:
+    rows = connection.execute(query("applied", schema), {}).fetchall()
+    return tuple(Applied(*each) for each in rows)
+
+
+def reached(applied: tuple[Applied, ...]) -> int:
+    """The highest version that is applied; 0: none."""
+    return max((row.version for row in applied), default=0)
 
 
 def _kind(columns: set[str]) -> str:
@@ -217,6 +224,7 @@ def obstacle(found: Survey, marker: Marker, create_marker: bool) -> tuple[str, s
     if found.marker is None and not create_marker:
         return (
             f"nothing in this database says that it belongs to {marker}",
-            "check the database URL: an empty database of its own is what this environment needs",
+            "check the database URL; if this empty database is meant for it: "
+            "cbctl db migrate --new-database",
         )
     return None

@@ -1,6 +1,7 @@
 """Reads a folder of migrations with golang-migrate's file names.
 
-`NNNN_name.up.sql` and, where there is a way back, `NNNN_name.down.sql`. The first line may be
+`NNNN_name.up.sql`; where there is a way back, `NNNN_name.down.sql`; where something can be checked
+afterwards, `NNNN_name.verify.sql`. The first line may be
 
     -- cbctl: phase=pre|post [transaction=none]
 
@@ -17,24 +18,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from cbctl.clients.postgres.statements import Statement, split
+from cbctl.clients.postgres.script import Script, wrong
 from cbctl.errors import CbctlError, Exit
 
 Phase = Literal["pre", "post"]
 
-_FILE = re.compile(r"(?P<version>[0-9]{1,18})_(?P<name>[A-Za-z0-9_.-]+)\.(?P<way>up|down)\.sql")
+_FILE = re.compile(
+    r"(?P<version>[0-9]{1,18})_(?P<name>[A-Za-z0-9_.-]+)\.(?P<way>up|down|verify)\.sql"
+)
 _HEADER = re.compile(r"--\s*cbctl:(?P<keys>.*)")
 _LATER_HEADER = re.compile(r"^--\s*cbctl:", re.MULTILINE)
 _KEYS: Final = {"phase": ("pre", "post"), "transaction": ("none",)}
-# Texts, not compiled: `re` keeps them once they are used, and most runs use none.
-_TRANSACTION_WORDS: Final = (
-    r"(BEGIN|START TRANSACTION|COMMIT|END|ROLLBACK|ABORT|PREPARE TRANSACTION)\b"
-)
-_NO_TRANSACTION: Final = (
-    r"(CREATE (UNIQUE )?INDEX CONCURRENTLY|DROP INDEX CONCURRENTLY|REINDEX .*\bCONCURRENTLY|VACUUM|"
-    r"CREATE DATABASE|DROP DATABASE|ALTER SYSTEM|CREATE TABLESPACE|DROP TABLESPACE)\b"
-)
-_NAMELESS_INDEX: Final = r"CREATE (UNIQUE )?INDEX CONCURRENTLY ON\b"
 
 
 @dataclass(frozen=True)
@@ -58,56 +52,31 @@ class Entry:
 
 @dataclass(frozen=True)
 class Migration:
+    """down, verify: the files beside it, where there are any"""
+
     entry: Entry
     path: Path
     script: str = field(repr=False)
+    down: Path | None = None
+    verify: Path | None = None
 
     def runnable(self) -> str:
-        """The script to send, after the checks that need its statements.
+        """The script to send. Raises CbctlError (64) with file and line."""
+        return self.up().runnable()
 
-        A `BEGIN; … COMMIT;` around the whole file is blanked out (cbctl opens the transaction);
-        offsets and lines stay the same. Raises CbctlError (64) with file and line.
-        """
-        statements = split(self.script)
-        if not self.entry.transactional:
-            return self._single(statements)
-        script = self.script
-        if len(statements) > 1 and _opens(statements[0]) and _commits(statements[-1]):
-            for wrapper in (statements.pop(0), statements.pop()):
-                blank = re.sub(r"[^\n]", " ", script[wrapper.start : wrapper.end])
-                script = script[: wrapper.start] + blank + script[wrapper.end :]
-        for statement in statements:
-            if _starts(_TRANSACTION_WORDS, statement) and not _savepoint(statement):
-                raise self._wrong(
-                    statement.line,
-                    "controls the transaction itself",
-                    "leave BEGIN and COMMIT out: each migration runs in one transaction",
-                )
-            if _starts(_NO_TRANSACTION, statement):
-                raise self._wrong(
-                    statement.line,
-                    "has a statement that Postgres does not run in a transaction",
-                    "put it alone into a file with the first line `-- cbctl: transaction=none`",
-                )
-        return script
+    def up(self) -> Script:
+        return Script(self.path, self.script, self.entry.transactional)
 
-    def _single(self, statements: list[Statement]) -> str:
-        if len(statements) != 1:
-            raise self._wrong(
-                statements[1].line if statements else 1,
-                f"has transaction=none and {len(statements)} statements",
-                "exactly one statement per file can be repeated safely after a crash: split it",
-            )
-        if _starts(_NAMELESS_INDEX, statements[0]):
-            raise self._wrong(
-                statements[0].line,
-                "creates an index without a name",
-                "name the index: only then an invalid one that a crash left is found again",
-            )
-        return self.script
+    def way_back(self) -> Script | None:
+        """The down file, read now: most runs need none."""
+        if self.down is None:
+            return None
+        text = read_text(self.down)
+        return Script(self.down, text, _header(self.down, text).get("transaction") != "none")
 
-    def _wrong(self, line: int, what: str, fix: str) -> CbctlError:
-        return _wrong(self.path, line, what, fix)
+    def check(self) -> Script | None:
+        """The verify file: statements that fail, or say false, when the migration is not there."""
+        return None if self.verify is None else Script(self.verify, read_text(self.verify), True)
 
 
 def read_folder(folder: Path) -> tuple[Migration, ...]:
@@ -117,33 +86,34 @@ def read_folder(folder: Path) -> tuple[Migration, ...]:
     version, down without up, unknown header keys, content that is not UTF-8.
     """
     ups: dict[int, tuple[Path, str]] = {}
-    downs: dict[int, Path] = {}
+    beside: dict[str, dict[int, Path]] = {"down": {}, "verify": {}}
     for path in _sql_files(folder):
         match = _FILE.fullmatch(path.name)
         if match is None or int(match["version"]) == 0:
-            raise _wrong(
+            raise wrong(
                 path,
                 0,
                 "is not the name of a migration",
-                "call it NNNN_name.up.sql or NNNN_name.down.sql, from 0001 on, with letters, "
-                "digits, _ . and - in the name",
+                "call it NNNN_name.up.sql, .down.sql or .verify.sql, from 0001 on, with "
+                "letters, digits, _ . and - in the name",
             )
         version = int(match["version"])
         other = ups[version][0] if version in ups else None
-        if match["way"] == "down":
-            other = downs.get(version)
-            downs[version] = path
-        else:
+        if match["way"] == "up":
             ups[version] = (path, match["name"])
+        else:
+            other = beside[match["way"]].get(version)
+            beside[match["way"]][version] = path
         if other is not None:
-            raise _wrong(
+            raise wrong(
                 path, 0, f"has the version of {other.name}", "give one of them another number"
             )
-    for version, path in sorted(downs.items()):
-        if version not in ups:
-            raise _wrong(path, 0, "has no .up.sql beside it", "add it, or remove the down file")
+    for files in beside.values():
+        for version, path in sorted(files.items()):
+            if version not in ups:
+                raise wrong(path, 0, "has no .up.sql beside it", "add it, or remove this file")
     return tuple(
-        _read(path, version, name, version in downs)
+        _read(path, version, name, beside["down"].get(version), beside["verify"].get(version))
         for version, (path, name) in sorted(ups.items())
     )
 
@@ -180,16 +150,8 @@ def _sql_files(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _read(path: Path, version: int, name: str, reversible: bool) -> Migration:
-    raw = path.read_bytes()
-    try:
-        script = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise _wrong(path, line, "is not UTF-8", "save the file as UTF-8") from None
-    if "\0" in script:
-        line = script.count("\n", 0, script.index("\0")) + 1
-        raise _wrong(path, line, "holds a NUL character", "remove it: Postgres has no such text")
+def _read(path: Path, version: int, name: str, down: Path | None, verify: Path | None) -> Migration:
+    script = read_text(path)
     keys = _header(path, script)
     entry = Entry(
         version=version,
@@ -197,9 +159,26 @@ def _read(path: Path, version: int, name: str, reversible: bool) -> Migration:
         phase="post" if keys.get("phase") == "post" else "pre",
         checksum=checksum(script),
         transactional=keys.get("transaction") != "none",
-        reversible=reversible,
+        reversible=down is not None,
     )
-    return Migration(entry, path, script)
+    return Migration(entry, path, script, down, verify)
+
+
+def read_text(path: Path) -> str:
+    """Raises CbctlError (64) with the line that is no text."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise wrong(path, 0, f"cannot be read: {error.strerror}", "see to the file") from None
+    try:
+        script = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise wrong(path, line, "is not UTF-8", "save the file as UTF-8") from None
+    if "\0" in script:
+        line = script.count("\n", 0, script.index("\0")) + 1
+        raise wrong(path, line, "holds a NUL character", "remove it: Postgres has no such text")
+    return script
 
 
 def checksum(script: str) -> str:
@@ -212,13 +191,13 @@ def _header(path: Path, script: str) -> dict[str, str]:
     first, _, rest = script.partition("\n")
     if later := _LATER_HEADER.search(rest):
         line = rest.count("\n", 0, later.start()) + 2
-        raise _wrong(path, line, "has a cbctl header that is not in line 1", "move it to line 1")
+        raise wrong(path, line, "has a cbctl header that is not in line 1", "move it to line 1")
     header = _HEADER.match(first.strip())
     keys: dict[str, str] = {}
     for word in header["keys"].split() if header else []:
         key, _, value = word.partition("=")
         if value not in _KEYS.get(key, ()) or key in keys:
-            raise _wrong(
+            raise wrong(
                 path,
                 1,
                 f"has `{word}` in its header, which is unknown, empty or there twice",
@@ -226,25 +205,3 @@ def _header(path: Path, script: str) -> dict[str, str]:
             )
         keys[key] = value
     return keys
-
-
-def _opens(statement: Statement) -> bool:
-    return re.fullmatch(r"(BEGIN|START)( (WORK|TRANSACTION))?", statement.words, re.I) is not None
-
-
-def _commits(statement: Statement) -> bool:
-    return re.fullmatch(r"(COMMIT|END)( (WORK|TRANSACTION))?", statement.words, re.I) is not None
-
-
-def _savepoint(statement: Statement) -> bool:
-    """ROLLBACK TO SAVEPOINT stays inside the transaction."""
-    return _starts(r"ROLLBACK( (WORK|TRANSACTION))? TO\b", statement)
-
-
-def _starts(pattern: str, statement: Statement) -> bool:
-    return re.match(pattern, statement.words, re.IGNORECASE | re.DOTALL) is not None
-
-
-def _wrong(path: Path, line: int, what: str, fix: str) -> CbctlError:
-    place = f"{path}:{line}" if line else str(path)
-    return CbctlError(f"the migration {path.name} {what}", where=place, fix=fix, exit=Exit.USAGE)

@@ -8,9 +8,10 @@ transaction, so it is there exactly when the migration is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cbctl.clients.postgres.compare import compare
 from cbctl.clients.postgres.connect import connect, explain, failed
@@ -24,15 +25,36 @@ from cbctl.clients.postgres.ledger import (
 )
 from cbctl.clients.postgres.lock import MigrationLock
 from cbctl.clients.postgres.migrations import Entry, Migration
-from cbctl.clients.postgres.session import WorkSession
+from cbctl.clients.postgres.script import Script
+from cbctl.clients.postgres.session import AGAIN, NotHeld, WorkSession
 from cbctl.clients.postgres.standalone import index_state, is_done, mend, recognize
 from cbctl.errors import CbctlError, Exit
 
 if TYPE_CHECKING:
     import psycopg
 
-# lock_not_available, deadlock_detected: nothing happened, try again
-_AGAIN: Final = ("55P03", "40P01")
+
+@dataclass(frozen=True)
+class Piece:
+    """A script, up or down, and the row of schema_migrations that it goes with.
+
+    is_done  whether that row says that it was run
+    record   writes so; given when the script was begun
+    check    tries whether it did what it should, before that is written
+    """
+
+    entry: Entry
+    script: Script
+    checksum: str
+    is_done: Callable[[], bool]
+    record: Callable[[float], None]
+    check: Callable[[], None] = lambda: None
+
+    @property
+    def title(self) -> str:
+        """As a person knows it; of a way back, the name of its file."""
+        name = self.script.path.name
+        return self.entry.title if name.endswith(".up.sql") else name
 
 
 def migrate(job: Job) -> tuple[Entry, ...]:
@@ -41,62 +63,79 @@ def migrate(job: Job) -> tuple[Entry, ...]:
     Raises CbctlError: 7 refused, 6 another runner or a newer token, 3 permission, else 1 when
     nothing was changed and 5 when migrations before the failed one stay.
     """
-    import psycopg
-
-    with ExitStack() as stack:
-        lock_session = stack.enter_context(connect(job.address))
-        work = stack.enter_context(connect(job.address))
-        try:
-            if shares_sessions(lock_session, work):
-                raise _refused(job, "a connection pooler in transaction mode is in between", "")
-        except psycopg.Error as error:
-            raise failed(error, job.address, "cannot start") from None
-        lock = MigrationLock(lock_session, job.address, job.patience)
-        lock.acquire()
-        found = survey(work, job.address)
-        if reason := obstacle(found, job.marker, job.create_marker):
-            raise _refused(job, *reason)
-        runner = _Runner(job, lock, WorkSession(work, lock_session, found.schema, job.patience))
-        return runner.run(found)
-
-
-def _refused(job: Job, what: str, fix: str) -> CbctlError:
-    return CbctlError(what, where=str(job.address), fix=fix, exit=Exit.REFUSED)
-
-
-class _Runner:
-    def __init__(self, job: Job, lock: MigrationLock, work: WorkSession) -> None:
-        self.job = job
-        self.lock = lock
-        self.work = work
-        self.applied: list[Entry] = []
-
-    def run(self, found: Survey) -> tuple[Entry, ...]:
-        job = self.job
+    with runner(job) as (run, found):
         due = compare(
             [migration.entry for migration in job.migrations],
             found.applied,
             job.phase,
             new=found.empty or found.building,
             works_with=job.works_with,
+            out_of_order=job.out_of_order,
         )
         if due.problem:
-            raise _refused(job, due.problem, due.fix)
+            raise refused(job, due.problem, due.fix)
         wanted = {entry.version for entry in due.due}
-        todo = [(m, m.runnable()) for m in job.migrations if m.entry.version in wanted]
-        more = [
-            m.entry.title
-            for m, _ in todo
-            if job.agreed is not None and m.entry.title not in job.agreed
-        ]
-        if more:
-            raise _refused(job, f"{', '.join(more)} was not in the plan", "plan again")
+        todo = [_up(run, m) for m in job.migrations if m.entry.version in wanted]
+        return run.carry_out(found, todo)
+
+
+def _up(run: Runner, migration: Migration) -> Piece:
+    entry, check = migration.entry, migration.check()
+    return Piece(
+        entry,
+        migration.up(),
+        entry.checksum,
+        is_done=lambda: run.is_applied(entry),
+        record=lambda started: run.record(entry, started),
+        check=lambda: run.work.check(check) if check else None,
+    )
+
+
+@contextmanager
+def runner(job: Job) -> Iterator[tuple[Runner, Survey]]:
+    """One that holds the lock of the migrations, and the database as it is then.
+
+    Raises CbctlError (7) where nothing may run, (6) when another one does not end."""
+    import psycopg
+
+    with connect(job.address) as lock_session, connect(job.address) as work:
+        try:
+            if shares_sessions(lock_session, work):
+                raise refused(job, "a connection pooler in transaction mode is in between", "")
+        except psycopg.Error as error:
+            raise failed(error, job.address, "cannot start") from None
+        lock = MigrationLock(lock_session, job.address, job.patience)
+        lock.acquire()
+        found = survey(work, job.address)
+        if reason := obstacle(found, job.marker, job.create_marker):
+            raise refused(job, *reason)
+        yield Runner(job, lock, WorkSession(work, lock_session, found.schema, job.patience)), found
+
+
+def refused(job: Job, what: str, fix: str) -> CbctlError:
+    return CbctlError(what, where=str(job.address), fix=fix, exit=Exit.REFUSED)
+
+
+class Runner:
+    """Runs pieces, each exactly once."""
+
+    def __init__(self, job: Job, lock: MigrationLock, work: WorkSession) -> None:
+        self.job = job
+        self.lock = lock
+        self.work = work
+        self.ran: list[Entry] = []
+
+    def carry_out(self, found: Survey, pieces: Sequence[Piece]) -> tuple[Entry, ...]:
+        job = self.job
+        todo = [(piece, piece.script.runnable()) for piece in pieces]
+        titles = [piece.entry.title for piece in pieces]
+        if more := [t for t in titles if job.agreed is not None and t not in job.agreed]:
+            raise refused(job, f"{', '.join(more)} was not in the plan", "plan again")
         self._guarded("cannot create cbctl's tables", lambda: self._prepare(found, bool(todo)))
-        for number, (migration, script) in enumerate(todo, 1):
-            entry = migration.entry
-            job.patience.progress(f"{entry.title} ({entry.phase})", number, len(todo))
-            self._one(migration, script, last=number == len(todo))
-        return tuple(self.applied)
+        for number, (piece, script) in enumerate(todo, 1):
+            job.patience.progress(f"{piece.title} ({piece.entry.phase})", number, len(todo))
+            self._one(piece, script, last=number == len(todo))
+        return tuple(self.ran)
 
     def _prepare(self, found: Survey, anything: bool) -> None:
         """Tables, marker, and whether the first build goes on, in one transaction."""
@@ -113,10 +152,9 @@ class _Runner:
             if building != found.building:
                 self.work.execute("begin_building" if building else "end_building")
 
-    def _one(self, migration: Migration, script: str, *, last: bool) -> None:
+    def _one(self, piece: Piece, script: str, *, last: bool) -> None:
         import psycopg
 
-        entry = migration.entry
         tries = self.job.patience.tries
         attempt = 0
         while True:
@@ -125,47 +163,52 @@ class _Runner:
             self.lock.assert_held()
             try:
                 self.work.reset()
-                run = self._in_transaction if entry.transactional else self._alone
-                if run(entry, script, last):
-                    self.applied.append(entry)
+                run = self._in_transaction if piece.script.transactional else self._alone
+                if run(piece, script, last):
+                    self.ran.append(piece.entry)
                 return
+            except NotHeld as error:
+                stays = self.ran or not piece.script.transactional
+                error.exit = Exit.NOT_UNDONE if stays else Exit.FAILED
+                raise
             except psycopg.Error as error:
-                if error.sqlstate not in _AGAIN or attempt >= tries:
-                    raise self._failure(error, migration, script, attempt) from None
+                if error.sqlstate not in AGAIN or attempt >= tries:
+                    raise self._failure(error, piece, script, attempt) from None
             # Whoever queued behind us goes first; the whole transaction is repeated, so that no
             # lock of it is kept meanwhile.
             pause = self.job.patience.pause(attempt, self.work.pid)
             who = f": {self.work.blocked_by[0]}" if self.work.blocked_by else ""
             self.job.patience.progress(
-                f"{entry.title} did not get its table locks{who}; try {attempt + 1} of {tries}"
+                f"{piece.title} did not get its table locks{who}; try {attempt + 1} of {tries}"
             )
             self.job.patience.sleep(pause)
 
-    def _in_transaction(self, entry: Entry, script: str, last: bool) -> bool:
-        """Whether the migration was run; False when somebody else had done it meanwhile."""
+    def _in_transaction(self, piece: Piece, script: str, last: bool) -> bool:
+        """Whether it was run; False when somebody else had done it meanwhile."""
         started = self.job.patience.monotonic()
         with self.work.transaction(self.job.patience.lock_timeout_ms):
             self._claim()
-            if self._is_applied(entry):
+            if piece.is_done():
                 return False
             self.work.run(script)
-            self.work.assert_in_transaction(entry.title)
-            self._record(entry, started, last)
+            self.work.assert_in_transaction(piece.title)
+            piece.check()
+            self._finish(piece, started, last)
         return True
 
-    def _alone(self, entry: Entry, script: str, last: bool) -> bool:
+    def _alone(self, piece: Piece, script: str, last: bool) -> bool:
         """The same for transaction=none: begun and recorded in two transactions around it."""
         patience = self.job.patience
         started = patience.monotonic()
-        mark = (entry.version, entry.checksum)
+        mark = (piece.entry.version, piece.checksum)
         with self.work.transaction(patience.lock_timeout_ms):
             unfinished = self._claim()
-            if self._is_applied(entry):
+            if piece.is_done():
                 return False
             self.work.execute(
                 "mark_unfinished",
-                version=entry.version,
-                checksum=entry.checksum,
+                version=piece.entry.version,
+                checksum=piece.checksum,
                 environment=str(self.job.marker),
             )
         statement = recognize(script)
@@ -179,15 +222,22 @@ class _Runner:
             self._run_marked(script)
         if statement.index and not index_state(connection, statement)[0]:
             raise CbctlError(
-                f"{entry.title} ended without a valid index {statement.index}",
+                f"{piece.title} ended without a valid index {statement.index}",
                 where=str(self.job.address),
                 exit=Exit.NOT_UNDONE,
                 fix="run it again: the invalid index is dropped first",
             )
         with self.work.transaction(patience.lock_timeout_ms):
             self._claim()
-            self._record(entry, started, last)
+            piece.check()
+            self._finish(piece, started, last)
         return True
+
+    def _finish(self, piece: Piece, started: float, last: bool) -> None:
+        piece.record(started)
+        self.work.execute("clear_unfinished", environment=str(self.job.marker))
+        if last:
+            self.work.execute("end_building")
 
     def _run_marked(self, script: str) -> None:
         """The mark stays when the end is unknown; after the server's own error it must not."""
@@ -216,15 +266,15 @@ class _Runner:
             )
         return row[0], row[1]
 
-    def _is_applied(self, entry: Entry) -> bool:
+    def is_applied(self, entry: Entry) -> bool:
         row = self.work.execute("is_applied", version=entry.version)
         if row is not None and row[0] != entry.checksum:
-            raise _refused(
+            raise refused(
                 self.job, f"another run applied {entry.title} with other content", "plan again"
             )
         return row is not None
 
-    def _record(self, entry: Entry, started: float, last: bool) -> None:
+    def record(self, entry: Entry, started: float) -> None:
         milliseconds = round((self.job.patience.monotonic() - started) * 1000)
         self.work.execute(
             "record",
@@ -236,30 +286,28 @@ class _Runner:
             execution_ms=min(milliseconds, 2**31 - 1),
             reversible=entry.reversible,
         )
-        self.work.execute("clear_unfinished", environment=str(self.job.marker))
-        if last:
-            self.work.execute("end_building")
 
-    def _failure(
-        self, error: psycopg.Error, migration: Migration, script: str, attempt: int
-    ) -> CbctlError:
-        entry, where = migration.entry, str(migration.path)
+    def forget(self, entry: Entry) -> None:
+        self.work.execute("forget", version=entry.version)
+
+    def _failure(self, error: psycopg.Error, piece: Piece, script: str, attempt: int) -> CbctlError:
+        title, where = piece.title, str(piece.script.path)
         position = error.diag.statement_position
         if position and position.isdigit():
             where += f":{script.count(chr(10), 0, int(position) - 1) + 1}"
-        before = f"; {len(self.applied)} before it stay" if self.applied else ""
-        what = f"{entry.title} failed and was taken back: {explain(error, self.job.address)}"
+        before = f"; {len(self.ran)} before it stay" if self.ran else ""
+        what = f"{title} failed and was taken back: {explain(error, self.job.address)}"
         fix = "correct the file; nothing of it is in the database"
-        exit_code = Exit.NOT_UNDONE if self.applied else Exit.FAILED
-        if error.sqlstate in _AGAIN:
+        exit_code = Exit.NOT_UNDONE if self.ran else Exit.FAILED
+        if error.sqlstate in AGAIN:
             who = "; ".join(self.work.blocked_by) or "a session that has ended meanwhile"
-            what = f"{entry.title} did not get its table locks in {attempt} tries, blocked by {who}"
+            what = f"{title} did not get its table locks in {attempt} tries, blocked by {who}"
             fix = "end that session or wait for it, then run it again"
         elif self.work.connection.closed:
-            what = f"the connection broke during {entry.title}: {explain(error, self.job.address)}"
+            what = f"the connection broke during {title}: {explain(error, self.job.address)}"
             fix = "run it again: it continues where this run stopped"
-        elif not entry.transactional:
-            what = f"{entry.title} failed: {explain(error, self.job.address)}"
+        elif not piece.script.transactional:
+            what = f"{title} failed: {explain(error, self.job.address)}"
             fix = "correct what the server says and run it again; the file runs without transaction"
         return CbctlError(what + before, where=where, fix=fix, exit=exit_code)
 

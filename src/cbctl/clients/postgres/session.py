@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cbctl.clients.postgres.queries import query
+from cbctl.clients.postgres.script import Script
 from cbctl.clients.postgres.waiting import Patience, blockers, execute_watched
 from cbctl.errors import CbctlError, Exit
 
 if TYPE_CHECKING:
     from cbctl.clients.postgres.connect import Connection
+
+AGAIN: Final = ("55P03", "40P01")
+"""lock_not_available, deadlock_detected: nothing happened, try again"""
 
 
 class WorkSession:
@@ -57,6 +61,11 @@ class WorkSession:
         self.blocked_by = []
         execute_watched(self.connection, script, self._look)
 
+    def check(self, script: Script) -> None:
+        """Runs a verify file, which changes nothing. Raises like `check`."""
+        with self.connection.transaction(force_rollback=True):
+            check(self.connection, script)
+
     def _look(self) -> None:
         """Also finds out that the lock is gone: then the script is given up, not finished."""
         import psycopg
@@ -83,3 +92,37 @@ class WorkSession:
                 exit=Exit.NOT_UNDONE,
                 fix="leave COMMIT and ROLLBACK out of the file",
             )
+
+
+class NotHeld(CbctlError):
+    """What a verify file says of the database is not so."""
+
+
+def check(connection: Connection, script: Script) -> None:
+    """Runs a verify file in the transaction there is, which is read only from then on.
+
+    Raises NotHeld when a statement fails or its first column says false; psycopg.Error when it did
+    not get its locks, or the connection broke."""
+    import psycopg
+
+    try:
+        connection.execute("set transaction read only")
+        cursor = connection.execute(script.runnable().encode())
+        more: bool | None = True
+        while more:
+            if cursor.description and any(row[:1] == (False,) for row in cursor):
+                raise _not_held(script, "a statement says false")
+            more = cursor.nextset()
+    except psycopg.Error as error:
+        if connection.closed or error.sqlstate in AGAIN:
+            raise
+        raise _not_held(script, f"{error.diag.message_primary} ({error.sqlstate})") from None
+
+
+def _not_held(script: Script, why: str) -> NotHeld:
+    return NotHeld(
+        f"{script.path.name} does not hold: {why}",
+        where=str(script.path),
+        exit=Exit.DIFFERS,
+        fix="correct the migration, or what its verify file expects",
+    )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from cbctl.clients.postgres.address import Address, parse
 from cbctl.clients.postgres.compare import Choice, Due, SchemaRange, compare
 from cbctl.clients.postgres.connect import DatabaseDown, connect
-from cbctl.clients.postgres.ledger import Applied, Marker, Survey, obstacle, survey
+from cbctl.clients.postgres.ledger import Marker, Survey, obstacle, reached, survey
 from cbctl.clients.postgres.migrations import Entry, gaps, read_folder
+from cbctl.clients.postgres.schema_range import read_range
 from cbctl.config.types import Reference
 from cbctl.engine.step import (
     After,
@@ -29,6 +29,7 @@ from cbctl.engine.step import (
     Verified,
 )
 from cbctl.errors import CbctlError, Exit
+from cbctl.steps.db._database import what
 
 MARKER = "owner of the database"
 
@@ -43,6 +44,7 @@ class Inputs:
     phase           pre: before new code, post: what old code could not bear, all: both, auto: pre,
                     and on a new, empty database both
     create_marker   an empty database may be taken for this environment
+    out_of_order    a migration whose number is lower than that of an applied one may run
     database_step   id of the step that brings the database up, "" when none does. It counts only
                     for a database on this machine: one elsewhere that is down is an error
     """
@@ -54,6 +56,7 @@ class Inputs:
     schema: Path | None = None
     phase: Choice = "auto"
     create_marker: bool = False
+    out_of_order: bool = False
     database_step: str = "postgres"
 
 
@@ -125,7 +128,7 @@ class Migrate(Step[Inputs, Facts, Outcome]):
         if changes:
             return Changes(changes)
         waiting = f"; waiting for a later phase: {len(due.waiting)}" if due.waiting else ""
-        return Nothing(f"the schema is at {_reached(facts.survey.applied):04d}{waiting}")
+        return Nothing(f"the schema is at {reached(facts.survey.applied):04d}{waiting}")
 
     def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
         """The migrations themselves are found by their rows in schema_migrations."""
@@ -153,7 +156,8 @@ class Migrate(Step[Inputs, Facts, Outcome]):
                 phase=inputs.phase,
                 by=ctx.run,
                 create_marker=inputs.create_marker,
-                agreed={m.entry.title for m in migrations if _what(m.entry) in agreed},
+                out_of_order=inputs.out_of_order,
+                agreed={m.entry.title for m in migrations if what(m.entry) in agreed},
                 fence=ctx.fence,
                 patience=Patience(monotonic=ctx.monotonic, sleep=ctx.sleep, progress=ctx.progress),
             )
@@ -188,33 +192,6 @@ class Migrate(Step[Inputs, Facts, Outcome]):
         )
 
 
-def read_range(path: Path | None, folder: tuple[Entry, ...]) -> SchemaRange:
-    """{"min": n, "max": n} from a JSON file. Raises CbctlError (64) that names the file."""
-    if path is None:
-        return SchemaRange(0, max((entry.version for entry in folder), default=0))
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise _bad_range(path, f"cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise _bad_range(path, f"is not JSON: {error}") from None
-    if not isinstance(content, dict) or set(content) != {"min", "max"}:
-        raise _bad_range(path, "does not have exactly the keys min and max")
-    low, high = content["min"], content["max"]
-    if not all(type(value) is int for value in (low, high)) or not 0 <= low <= high:
-        raise _bad_range(path, "needs whole numbers with 0 <= min <= max")
-    return SchemaRange(low, high)
-
-
-def _bad_range(path: Path, what: str) -> CbctlError:
-    return CbctlError(
-        f"the schema range {what}",
-        where=str(path),
-        exit=Exit.USAGE,
-        fix='write {"min": 1, "max": 7}: the schema versions that the code works with',
-    )
-
-
 def _address(ctx: Context, inputs: Inputs) -> Address:
     """Raises DatabaseDown while a generated URL does not exist yet: its database neither does."""
     try:
@@ -233,6 +210,7 @@ def _due(inputs: Inputs, facts: Facts, found: Survey) -> Due:
         inputs.phase,
         new=found.empty or found.building,
         works_with=facts.works_with,
+        out_of_order=inputs.out_of_order,
     )
 
 
@@ -240,12 +218,8 @@ def _marker(inputs: Inputs) -> Marker:
     return Marker(inputs.platform, inputs.environment)
 
 
-def _what(entry: Entry) -> str:
-    return f"migration {entry.title}"
-
-
 def _change(entry: Entry) -> Change:
-    return Change(_what(entry), None, entry.phase)
+    return Change(what(entry), None, entry.phase)
 
 
 def _marker_change(inputs: Inputs) -> Change:
@@ -258,14 +232,10 @@ def _intended(intent: Json) -> set[str]:
     return {str(name) for name in names} if isinstance(names, list) else set()
 
 
-def _reached(applied: tuple[Applied, ...]) -> int:
-    return max((row.version for row in applied), default=0)
-
-
 def _outcome(now: Survey, works_with: SchemaRange, applied: tuple[str, ...] = ()) -> Outcome:
     return Outcome(
-        schema_version=_reached(now.applied),
-        schema_contracted=_reached(tuple(row for row in now.applied if row.phase == "post")),
+        schema_version=reached(now.applied),
+        schema_contracted=reached(tuple(row for row in now.applied if row.phase == "post")),
         schema_min=works_with.min,
         schema_max=works_with.max,
         applied=applied,

@@ -12,10 +12,11 @@ import pytest
 from cbctl.clients.postgres.compare import SchemaRange
 from cbctl.clients.postgres.ledger import Applied, Marker, Survey
 from cbctl.clients.postgres.migrations import Entry
+from cbctl.clients.postgres.schema_range import read_range
 from cbctl.config.types import Reference
 from cbctl.engine.step import After, Blocked, Change, Changes, Nothing
 from cbctl.errors import CbctlError, Exit
-from cbctl.steps.db.migrate import STEP, Facts, Inputs, read_range
+from cbctl.steps.db.migrate import STEP, Facts, Inputs
 
 INPUTS = Inputs(
     url=Reference(kind="env", name="DATABASE_URL"),

@@ -1,0 +1,57 @@
+"""The database of an environment, opened for commands that only look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cbctl.config.load import environment
+from cbctl.config.types import Environment, Reference, Secret
+from cbctl.errors import CbctlError, Exit
+from cbctl.report.database import Schema, look
+from cbctl.wiring.view import view_of
+from cbctl.wiring.workplace import existing_workplace, local_name, settings
+
+if TYPE_CHECKING:
+    from cbctl.clients.postgres.compare import Choice
+
+
+def require_reachable(env: Environment) -> None:
+    """Raises CbctlError (7) for a database that only what runs beside it reaches."""
+    if env.database.access == "in-cluster":
+        raise CbctlError(
+            "this database is reached only from inside its cluster (access: in-cluster); this "
+            "cbctl cannot run its commands there yet, and nothing was tried from here",
+            exit=Exit.REFUSED,
+            where=env.name,
+            fix="use an environment whose database has `access: direct`",
+        )
+
+
+def schema(
+    config: str | None, env: str | None, phase: Choice = "auto", *, out_of_order: bool = False
+) -> Schema:
+    """Errors: CbctlError: 7 where nothing was set up on this machine yet, or in-cluster; as those
+    of connecting."""
+    work = existing_workplace(config, env, chain=True)
+    if work is None:
+        raise CbctlError(
+            "nothing was deployed to this machine yet",
+            exit=Exit.REFUSED,
+            where=env or "",
+            fix=f"cbctl deploy {env or 'local'}",
+        )
+    require_reachable(work.env)
+    url = view_of(work)["database"]["connection"]
+    found = work.world.reveal(url) if isinstance(url, Reference) else Secret(url)
+    return look(work.env, found, phase, out_of_order=out_of_order)
+
+
+def new_migration(
+    config: str | None, env: str | None, name: str, *, phase: str, transaction: bool
+) -> tuple[Path, Path]:
+    """The up and the down file of the next number, for somebody to write into."""
+    from cbctl.clients.postgres.new import create
+
+    folder = environment(settings(config), local_name(config, env)).migrations.folder
+    return create(folder, name, phase=phase, transaction=transaction)
