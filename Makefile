@@ -9,7 +9,7 @@ local: $(VENV)/.runtime ## set up, then bring the whole platform up on this mach
 	$(BIN)/cbctl deploy local
 
 test: check ## everything that must hold, with a sample of each heavy test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not nightly"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not nightly"
 
 nightly: check ## the full counts
 	$(BIN)/python -m pytest

@@ -1,17 +1,20 @@
-"""How the tests are shared out between processes."""
+"""How the tests are shared out between the processes of `make test`."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
-_KUBERNETES = Path(__file__).parent / "integration" / "kubernetes"
+_KUBERNETES = "tests/integration/kubernetes/"
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """A file's tests stay together, for what they share; all that need the one node, too."""
-    for item in items:
-        group = "kubernetes" if _KUBERNETES in item.path.parents else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _KUBERNETES if nodeid.startswith(_KUBERNETES) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile:
+    return _ByFile(config, log)

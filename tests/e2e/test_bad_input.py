@@ -88,7 +88,7 @@ def deleted(path: str) -> Change:
         (replaced("dispute_window: 60", "dispute_windows: 60"), ("dispute_windows",)),
         (replaced("fee_bps: 250", "fee_bps: 70000"), ("fee_bps", "u16: 0 to 65535")),
         (replaced("module: cbapi", "module: cbapi\n    sauce: x"), ("sauce", "source")),
-        (replaced("elf: programs", "elf: nowhere"), ("nowhere",)),
+        (replaced("elf: programs/crypto_bet/artifacts", "elf: nowhere"), ("nowhere",)),
         (replaced("folder: src/cbapi/migrations", "folder: src/none"), ("src/none",)),
         (
             replaced("instruction: initialize_program", "instruction: init_program"),

@@ -1,7 +1,8 @@
 """Secrets that are looked for: in every form in which one may turn up, whole or in part.
 
 A canary begins with a tag that nothing else holds, so that one quick look tells whether there is
-anything to be found in a large file or in a process. Each seed has its own.
+anything to be found in a large file or in a process. Each seed has its own, in each process that
+runs tests: what another one starts meanwhile is not ours to find.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import os
 import re
 from collections.abc import Iterator
 from random import Random
@@ -31,7 +33,8 @@ class Canaries:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
-        self.tag = f"cAn{_LETTERS[seed]}rY"
+        high, low = divmod(os.getpid() % len(_LETTERS) ** 2, len(_LETTERS))
+        self.tag = f"cAn{_LETTERS[seed]}{_LETTERS[high]}{_LETTERS[low]}rY"
         self._windows: dict[str, dict[str, str]] = {}
         self._raw: dict[bytes, str] = {}
         self._quick = {*_quick(self.tag.encode())}

@@ -34,8 +34,10 @@ def print_text(text: str) -> bool:
 
 
 def print_fields(data: Mapping[str, object]) -> None:
+    """One a line; what is not known is left out."""
     for name, value in data.items():
-        print_text(f"{name:<12} {value}")
+        if value is not None:
+            print_text(f"{name:<12} {value}")
 
 
 def write(text: str) -> bool:

@@ -82,9 +82,7 @@ def undo(
 
 
 def scale(
-    count: Annotated[
-        int | None, typer.Argument(metavar="[N]", help="Pods, at least.", min=1)
-    ] = None,
+    count: Annotated[int | None, typer.Argument(metavar="N", help="Pods, at least.", min=1)] = None,
     reset: Annotated[bool, typer.Option("--reset", help="Back to what the manifests say.")] = False,
     env: EnvOption = None,
     plan: PlanOption = False,
