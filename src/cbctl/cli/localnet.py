@@ -170,7 +170,7 @@ def run(
     sys.stdout.flush()
     sys.stderr.flush()
     # In our place: signals and the exit code are its own.
-    os.execve(argv[0], argv, environment)  # noqa: S606
+    os.execve(argv[0], argv, environment)  # noqa: S606 - no shell is wanted
 
 
 @app.command()

@@ -236,7 +236,7 @@ class _Connection(http.client.HTTPSConnection):
 
     def connect(self) -> None:
         http.client.HTTPConnection.connect(self)
-        context: ssl.SSLContext = self._context  # type: ignore[attr-defined]
+        context: ssl.SSLContext = self._context  # type: ignore[attr-defined]  # untyped there
         self.sock = context.wrap_socket(self.sock, server_hostname=self.server_name or self.host)
 
 
