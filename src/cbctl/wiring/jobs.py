@@ -176,7 +176,7 @@ def _node(
         return bound
 
     needs = tuple(n for n in entry.needs if n in chosen)
-    return Node(entry.id, entry.step, step, needs, refers, make_inputs)
+    return Node(entry.id, entry.step, step, needs, refers, make_inputs, entry.proves)
 
 
 def addresses(work: Workplace, value: Any) -> Any:
