@@ -52,12 +52,14 @@ def run_step(
     given: Mapping[str, Any],
     *,
     typed: str = "",
+    show: Callable[[Mapping[str, Any]], None] | None = None,
     unsaid: Collection[str] = (),
 ) -> None:
     """Runs a step alone and leaves with its exit code.
 
     given  inputs of the step; None: not given
     unsaid of its outcome, what is not for people
+    show   prints its outcome, instead of one field a line; also where nothing was to do
     typed  what is done for ever, so that the program's id has to be typed, whatever the
            environment asks for
     """
