@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from cbctl.config.jobs import Jobs
 from cbctl.config.kubernetes import Cluster, Kubernetes
 from cbctl.config.program import Backup, Source, Toolchain
 from cbctl.config.reference import Reference
@@ -316,6 +317,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     clusters: Annotated[
         dict[DnsLabel, Cluster], Meta(description="Kubernetes clusters by a name of your own")
     ] = {}
+    jobs: Jobs = Jobs()
     notify: tuple[Webhook, ...] = ()
     identity: Identity = Identity()
     policy: Policy = Policy()

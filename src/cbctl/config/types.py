@@ -1,5 +1,6 @@
 """The names that steps, clients and the local platform import from the configuration."""
 
+from cbctl.config.jobs import Jobs
 from cbctl.config.kubernetes import Cluster, Kubernetes
 from cbctl.config.reference import Reference, Secret, as_text, host_only
 from cbctl.config.settings import (
@@ -33,6 +34,7 @@ __all__ = [
     "Environment",
     "Identity",
     "Initialize",
+    "Jobs",
     "Kubernetes",
     "Migrations",
     "Policy",

@@ -22,9 +22,9 @@ from cbctl.engine.plan import Node, Outcomes, Plan
 from cbctl.engine.step import After, Json
 from cbctl.engine.world import World
 from cbctl.errors import CbctlError, Exit
-from cbctl.runbook import catalogue, expression
+from cbctl.runbook import expression
 from cbctl.runbook.inputs import BadInput, bind
-from cbctl.wiring.database import require_reachable
+from cbctl.wiring.in_cluster import step_for
 from cbctl.wiring.jobs import addresses, rules
 from cbctl.wiring.view import program_address, view_of
 from cbctl.wiring.workplace import Workplace
@@ -99,9 +99,7 @@ def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
 
     given  inputs from the command line, plain data; references as their text
     """
-    loaded = catalogue.step(step)
-    if step.startswith("db."):
-        require_reachable(work.env)
+    loaded = step_for(work, step)
     if not work.env.chain.rpc and "rpc" in {f.name for f in dataclasses.fields(loaded.inputs)}:
         raise CbctlError(
             "the URL of this cluster is not kept: it may hold a key",
@@ -206,7 +204,7 @@ def values_of(
         if name in names and name not in given and _is_set(value, roots)
     }
     for name, value in given.items():
-        found[name] = _revived(value)
+        found[name] = revived(value)
     if "wallet" in names and found.get("wallet") is None:
         found["wallet"] = parse(wallet_reference(SOLANA_CLI))
     resolved: dict[str, Any] = addresses(work, found)
@@ -225,7 +223,7 @@ def _is_set(value: Any, roots: Mapping[str, Any]) -> bool:
     return True
 
 
-def _revived(value: Any) -> Any:
+def revived(value: Any) -> Any:
     """A reference that was written down as its text."""
     if isinstance(value, str):
         found: Reference | None = parse(value, setting="command line")
