@@ -135,7 +135,7 @@ def _made(
             seen = step.observe(ctx, inputs)
             return {"facts": recordable(seen.facts), "evidence": world.shown(seen.evidence)}
         case "apply":
-            changes = tuple(msgspec.convert(change, Change) for change in task.changes)
+            changes = tuple(Change(**change) for change in task.changes)
             ctx.fence()
             outcome = step.apply(ctx, inputs, changes, task.intent)
             if isinstance(outcome, Waiting):

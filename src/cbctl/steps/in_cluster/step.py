@@ -93,7 +93,7 @@ class InCluster(Step[Any, Any, Any]):
             intent=intent["intent"],
         )
         if waiting := found.get("waiting"):
-            return msgspec.convert(waiting, Waiting)
+            return Waiting(**waiting)
         return msgspec.convert(found["outcome"], tasks.outcome_of(self._step))
 
     def outcome(self, ctx: Context, inputs: Any, facts: Any) -> Any:
@@ -137,7 +137,7 @@ class InCluster(Step[Any, Any, Any]):
             inputs=tasks.plain_inputs(inputs),
             files=places,
             values={text: variable for text, (variable, _) in variables.items()},
-            changes=[plain(change) for change in changes],
+            changes=[vars(change) for change in changes],
             intent=intent,
             facts=facts,
         )

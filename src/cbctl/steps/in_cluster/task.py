@@ -47,7 +47,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     inputs: dict[str, Any]
     files: dict[str, str]
     values: dict[str, str]
-    changes: list[Any] = []
+    changes: list[dict[str, Any]] = []
     intent: Any = None
     facts: Any = None
 
