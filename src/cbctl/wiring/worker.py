@@ -15,7 +15,6 @@ from typing import Any
 
 import msgspec
 
-from cbctl import __version__
 from cbctl.config.types import Reference, Secret
 from cbctl.engine.canonical import recordable
 from cbctl.engine.event import Event
@@ -30,6 +29,7 @@ from cbctl.runbook.inputs import BadInput, bind
 from cbctl.secrets.scrub import Scrubber
 from cbctl.steps.in_cluster import task as tasks
 from cbctl.steps.in_cluster.task import Answer, Failure, Line, Said, Task
+from cbctl.wiring import inside
 from cbctl.wiring.single import revived
 
 Write = Callable[[bytes], None]
@@ -49,6 +49,9 @@ def work(
         write(msgspec.json.encode(line))
 
     try:
+        if (folder / inside.WORDS).exists():
+            tell(Answer(inside.carried_out(folder, environ)))
+            return True
         task = _read(folder)
         with tempfile.TemporaryDirectory(prefix="task-") as files:
             tasks.unpacked((folder / "files.tar.xz").read_bytes(), Path(files))
@@ -68,13 +71,7 @@ def work(
 def _read(folder: Path) -> Task:
     content = (folder / "task.json").read_bytes()
     with suppress(msgspec.MsgspecError):
-        sender = msgspec.json.decode(content, type=dict[str, Any]).get("cbctl")
-        if sender != __version__:
-            raise CbctlError(
-                f"the image holds cbctl {__version__}, and this run is carried out by {sender}",
-                exit=Exit.REFUSED,
-                fix="set `jobs.image` to the image of the same version",
-            )
+        tasks.require_version(msgspec.json.decode(content, type=dict[str, Any]).get("cbctl"))
     return msgspec.json.decode(content, type=Task)
 
 

@@ -20,6 +20,7 @@ from cbctl.engine.world import Stop
 from cbctl.errors import CbctlError, Exit
 from cbctl.machine import SystemClock, SystemRandom, owner, owner_state
 from cbctl.steps.db.migrate import STEP, Inputs
+from cbctl.steps.in_cluster import task
 from cbctl.steps.in_cluster.step import InCluster, Place
 from cbctl.stores.files import FileStore
 from cbctl.wiring import worker
@@ -161,7 +162,7 @@ def test_values_that_only_this_machine_knows(jobs: Jobs, inputs: Inputs) -> None
 def test_an_image_of_another_version(
     jobs: Jobs, inputs: Inputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "__version__", "9.9.9")
+    monkeypatch.setattr(task, "__version__", "9.9.9")
     with pytest.raises(CbctlError, match=r"holds cbctl 9\.9\.9") as raised:
         InCluster(STEP, "db.migrate", PLACE).observe(FakeContext(), inputs)
     assert raised.value.exit is Exit.REFUSED

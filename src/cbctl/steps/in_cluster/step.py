@@ -80,7 +80,7 @@ class InCluster(Step[Any, Any, Any]):
 
     def identify(self, ctx: Context, inputs: Any, changes: tuple[Change, ...]) -> Json:
         inner = self._step.identify(ctx, inputs, changes)
-        return {"job": _name(self._name), "intent": inner}
+        return {"job": new_name(self._name), "intent": inner}
 
     def apply(self, ctx: Context, inputs: Any, changes: tuple[Change, ...], intent: Json) -> Any:
         assert isinstance(intent, dict)
@@ -150,7 +150,7 @@ class InCluster(Step[Any, Any, Any]):
                 where=ctx.step,
             )
         wanted = job.Wanted(
-            name=name or _name(self._name),
+            name=name or new_name(self._name),
             image=self._place.image,
             service_account=self._place.service_account,
             seconds=self._place.seconds if phase == "apply" else LOOK_SECONDS,
@@ -202,7 +202,7 @@ class InCluster(Step[Any, Any, Any]):
             api.close()
 
 
-def _name(step: str) -> str:
+def new_name(step: str) -> str:
     """Of a Job; told apart from those of other tries."""
     words = step.replace(".", "-").replace("_", "-")
     return f"cbctl-{words}-{secrets.token_hex(5)}"
@@ -234,10 +234,4 @@ def _answer(ctx: Context, lines: Iterator[str]) -> dict[str, Any]:
 def _raised(ctx: Context, failure: Failure) -> CbctlError:
     if failure.lost:
         ctx.fence()  # says who took the lock
-    return CbctlError(
-        failure.what,
-        exit=Exit(failure.exit),
-        where=failure.where,
-        fix=failure.fix,
-        evidence=failure.evidence,
-    )
+    return failure.error()

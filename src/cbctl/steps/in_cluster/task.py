@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 import msgspec
 
+from cbctl import __version__
 from cbctl.config.types import Reference
 from cbctl.engine.canonical import plain
 from cbctl.engine.step import Json, Step
@@ -76,6 +77,15 @@ class Failure(msgspec.Struct, frozen=True, tag="failure"):
     evidence: dict[str, Any] = {}
     lost: bool = False
 
+    def error(self) -> CbctlError:
+        return CbctlError(
+            self.what,
+            exit=Exit(self.exit),
+            where=self.where,
+            fix=self.fix,
+            evidence=self.evidence,
+        )
+
 
 Line = Said | Answer | Failure
 _lines = msgspec.json.Decoder(Line)
@@ -88,6 +98,16 @@ def line(text: str) -> Line | None:
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     return found
+
+
+def require_version(sender: object) -> None:
+    """Raises CbctlError (7) in a pod whose cbctl is another one than the sender."""
+    if sender != __version__:
+        raise CbctlError(
+            f"the image holds cbctl {__version__}, and this run is carried out by {sender}",
+            exit=Exit.REFUSED,
+            fix="set `jobs.image` to the image of the same version",
+        )
 
 
 def references(value: Any) -> Iterator[Reference]:
@@ -120,7 +140,7 @@ def packed(inputs: Any) -> tuple[dict[str, str], bytes]:
                 what = "there is no such file or folder"
                 raise CbctlError(what, exit=Exit.USAGE, where=str(path))
             places[field.name] = f"{field.name}/{path.name}"
-            tar.add(path, places[field.name], filter=_anonymous)
+            tar.add(path, places[field.name], filter=anonymous)
     return places, archive.getvalue()
 
 
@@ -129,7 +149,7 @@ def unpacked(archive: bytes, folder: Path) -> None:
         tar.extractall(folder, filter="data")
 
 
-def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+def anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     """Without owners and times, which are of no use there."""
     if not (entry.isfile() or entry.isdir()) or entry.name.endswith(".pyc"):
         return None
