@@ -6,12 +6,10 @@ nothing else: no wallet, no variables of this machine.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -30,8 +28,8 @@ from cbctl.wiring.in_cluster import place_of
 from cbctl.wiring.workplace import Workplace
 
 WORDS = "words.json"
-FILES = "files.tar.xz"
 SECONDS = 600
+_STICKY = "/dev/shm"  # noqa: S108
 
 
 class OnlyInside(CbctlError):
@@ -58,19 +56,14 @@ def relay(work: Workplace, words: Sequence[str]) -> int:
     content = {"cbctl": __version__, "words": _without_config(words), "env": work.env.name}
     sent = json.dumps({**content, "handed": handed}).encode()
     archive = _packed(work.env, work.settings.path)
-    if len(sent) + len(archive) > tasks.LARGEST:
-        raise CbctlError(
-            f"the migrations are too large to be sent there: {len(archive)} bytes packed",
-            exit=Exit.REFUSED,
-            where=work.env.name,
-        )
+    tasks.require_size(len(sent) + len(archive), work.env.name)
     wanted = job.Wanted(
         name=new_name("look"),
         image=place.image,
         service_account=place.service_account,
         seconds=SECONDS,
         about={"command": " ".join(_without_config(words))},
-        files={WORDS: sent, FILES: archive},
+        files={WORDS: sent, tasks.FILES: archive},
         secrets={handed[text]: job.Key(one.name, one.key) for text, one in values.items()},
     )
     api = Api.connect(place.context, place.namespace)
@@ -93,8 +86,9 @@ def carried_out(folder: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     """The side of the Job: the command line, run in a process of its own."""
     content = json.loads((folder / WORDS).read_bytes())
     tasks.require_version(content["cbctl"])
-    with tempfile.TemporaryDirectory(prefix="look-") as made:
-        tasks.unpacked((folder / FILES).read_bytes(), Path(made))
+    # A pod's own volumes may be written by everybody in it, which the state folder is refused in.
+    with tempfile.TemporaryDirectory(prefix="look-", dir=_STICKY) as made:
+        tasks.unpacked((folder / tasks.FILES).read_bytes(), Path(made))
         own = dict(environ) | {
             HANDED: json.dumps(content["handed"]),
             "CBCTL_ENV": content["env"],
@@ -132,22 +126,19 @@ def _values(env: Environment) -> dict[str, Reference]:
 
 
 def _packed(env: Environment, config: Path) -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w:xz") as tar:
-        tar.add(config, FILE, filter=tasks.anonymous)
-        for path in (env.migrations.folder, env.migrations.schema):
-            if path is None or not path.exists():
-                continue
-            try:
-                place = path.resolve().relative_to(env.folder.resolve())
-            except ValueError:
-                raise CbctlError(
-                    "is sent into the cluster, and must be below the folder of cbctl.yaml",
-                    exit=Exit.USAGE,
-                    where=str(path),
-                ) from None
-            tar.add(path, str(place), filter=tasks.anonymous)
-    return made.getvalue()
+    wanted = {FILE: config}
+    for path in (env.migrations.folder, env.migrations.schema):
+        if path is None or not path.exists():
+            continue
+        try:
+            wanted[str(path.resolve().relative_to(env.folder.resolve()))] = path
+        except ValueError:
+            raise CbctlError(
+                "is sent into the cluster, and must be below the folder of cbctl.yaml",
+                exit=Exit.USAGE,
+                where=str(path),
+            ) from None
+    return tasks.packed(wanted)
 
 
 def _without_config(words: Sequence[str]) -> list[str]:

@@ -54,7 +54,7 @@ def work(
             return True
         task = _read(folder)
         with tempfile.TemporaryDirectory(prefix="task-") as files:
-            tasks.unpacked((folder / "files.tar.xz").read_bytes(), Path(files))
+            tasks.unpacked((folder / tasks.FILES).read_bytes(), Path(files))
             world = _world(task, store(), tell, stop, environ)
             tell(Answer(_called(task, world, Path(files))))
     except Fenced as lost:
@@ -154,3 +154,11 @@ def _made(
                     "fix": world.text(verdict.fix),
                 }
             )
+
+
+def own_store() -> Store:
+    """Where the lock of the pod's own namespace is."""
+    from cbctl.clients.kubernetes.api import Api
+    from cbctl.stores.cluster import ClusterStore
+
+    return ClusterStore(Api.of_pod())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import queue
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -261,7 +261,7 @@ def _followed(
                 raise _failed(state, state.over() or "somebody removed it")
             if now() >= until:
                 raise _failed(state, f"its container did not start within {START:g} s")
-        told = 0
+        told, last = 0, list[str]()
         for _ in range(2):  # an ended container has a whole log: one that broke off is read again
             with _Log(api, state.pod["metadata"]["name"] if state.pod else "", told) as log:
                 while (text := log.next()) is not None:
@@ -269,6 +269,7 @@ def _followed(
                     state.see(watch.next(0))
                     if text:
                         told += 1
+                        last = [*last[-19:], text]
                         yield text
             while not state.ended:
                 go_on()
@@ -278,7 +279,8 @@ def _followed(
     ended = state.container.get("terminated") or {}
     if ended.get("exitCode") != 0:
         reason = ended.get("reason") or state.over() or "without a reason"
-        raise _failed(state, f"its container ended with {ended.get('exitCode')} ({reason})")
+        why = f"its container ended with {ended.get('exitCode')} ({reason})"
+        raise _failed(state, why, last)
 
 
 class _Log:
@@ -327,10 +329,14 @@ def _gone(api: Api, name: str, now: Callable[[], float]) -> None:
                 return
 
 
-def _failed(state: _State, why: str) -> CbctlError:
+def _failed(state: _State, why: str, log: Sequence[str] = ()) -> CbctlError:
     events = [f"{one.get('reason')}: {one.get('message')}" for one in state.events]
     return CbctlError(
         f"the Job {state.name} did not do its work: {why}",
         exit=Exit.FAILED,
-        evidence={"events": list(dict.fromkeys(events))[-10:], "container": state.container},
+        evidence={
+            "events": list(dict.fromkeys(events))[-10:],
+            "container": state.container,
+            "log": list(log),
+        },
     )

@@ -7,10 +7,12 @@ at work; the next try finds the Job by its name and waits for the same answer.
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -125,7 +127,10 @@ class InCluster(Step[Any, Any, Any]):
         from cbctl.clients.kubernetes import job
         from cbctl.clients.kubernetes.failures import Unreachable
 
-        places, archive = tasks.packed(inputs)
+        paths = {f.name: getattr(inputs, f.name) for f in dataclasses.fields(inputs)}
+        files = {name: path for name, path in paths.items() if isinstance(path, Path)}
+        places = {name: f"{name}/{path.name}" for name, path in files.items()}
+        archive = tasks.packed({places[name]: path for name, path in files.items()})
         variables = self._variables(inputs)
         task = Task(
             cbctl=__version__,
@@ -142,20 +147,14 @@ class InCluster(Step[Any, Any, Any]):
             facts=facts,
         )
         sent = msgspec.json.encode(task)
-        if len(sent) + len(archive) > tasks.LARGEST:
-            raise CbctlError(
-                f"its files are too large to be sent into the cluster: {len(archive)} bytes packed,"
-                f" at most {tasks.LARGEST}",
-                exit=Exit.REFUSED,
-                where=ctx.step,
-            )
+        tasks.require_size(len(sent) + len(archive), ctx.step)
         wanted = job.Wanted(
             name=name or new_name(self._name),
             image=self._place.image,
             service_account=self._place.service_account,
             seconds=self._place.seconds if phase == "apply" else LOOK_SECONDS,
             about={"run": ctx.run, "step": ctx.step, "phase": phase},
-            files={"task.json": sent, "files.tar.xz": archive},
+            files={"task.json": sent, tasks.FILES: archive},
             secrets=dict(variables.values()),
         )
         with self._connected(ctx, working=phase == "apply") as api:
@@ -210,7 +209,6 @@ def new_name(step: str) -> str:
 
 def _answer(ctx: Context, lines: Iterator[str]) -> dict[str, Any]:
     """The pod's answer; what it says before is passed on. Raises what it failed with."""
-    said: list[str] = []
     for text in lines:
         match tasks.line(text):
             case Said(message, done, total):
@@ -220,14 +218,11 @@ def _answer(ctx: Context, lines: Iterator[str]) -> dict[str, Any]:
                 return found
             case Failure() as failure:
                 raise _raised(ctx, failure)
-            case None:
-                said = [*said[-19:], text]
     raise CbctlError(
         "the pod ended without an answer",
         where=ctx.step,
         exit=Exit.NOT_UNDONE,
         fix="cbctl resume looks at what was done and goes on",
-        evidence={"log": said},
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import tarfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
@@ -125,38 +125,43 @@ def references(value: Any) -> Iterator[Reference]:
             yield from references(item)
 
 
-def packed(inputs: Any) -> tuple[dict[str, str], bytes]:
-    """The files and folders that the inputs name: by input their place in the archive, and that.
+FILES = "files.zip"
 
-    The same files give the same bytes. Raises CbctlError (64) for one that is not there."""
-    places: dict[str, str] = {}
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w:xz") as tar:
-        for field in dataclasses.fields(inputs):
-            path = getattr(inputs, field.name)
-            if not isinstance(path, Path):
-                continue
+
+def packed(named: Mapping[str, Path]) -> bytes:
+    """Files and folders, by the place they are to have. The same files give the same bytes.
+
+    Raises CbctlError (64) for one that is not there."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for place, path in sorted(named.items()):
             if not path.exists():
                 what = "there is no such file or folder"
                 raise CbctlError(what, exit=Exit.USAGE, where=str(path))
-            places[field.name] = f"{field.name}/{path.name}"
-            tar.add(path, places[field.name], filter=anonymous)
-    return places, archive.getvalue()
+            if path.is_dir():
+                archive.writestr(zipfile.ZipInfo(f"{place}/"), b"")
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                if file.is_file() and file.suffix != ".pyc":
+                    name = f"{place}/{file.relative_to(path)}" if file != path else place
+                    entry = zipfile.ZipInfo(name)  # without times and owners
+                    archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
+    return made.getvalue()
 
 
 def unpacked(archive: bytes, folder: Path) -> None:
-    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:xz") as tar:
-        tar.extractall(folder, filter="data")
+    """Into the folder and nowhere else, whatever the names in it."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as packed_files:
+        packed_files.extractall(folder)
 
 
-def anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Without owners and times, which are of no use there."""
-    if not (entry.isfile() or entry.isdir()) or entry.name.endswith(".pyc"):
-        return None
-    entry.uid = entry.gid = entry.mtime = 0
-    entry.uname = entry.gname = ""
-    entry.mode = 0o755 if entry.isdir() else 0o644
-    return entry
+def require_size(sent: int, where: str) -> None:
+    if sent > LARGEST:
+        raise CbctlError(
+            f"its files are too large to be sent into the cluster: {sent} bytes packed, at most"
+            f" {LARGEST}",
+            exit=Exit.REFUSED,
+            where=where,
+        )
 
 
 def facts_of(step: Step[Any, Any, Any]) -> Any:
