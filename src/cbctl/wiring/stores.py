@@ -33,10 +33,12 @@ def opened(env: Environment, folder: Path) -> tuple[Store, Callable[[], Owner]]:
     """The store, and who is at work. Nothing is asked of a cluster before one of them is used."""
     if not is_shared(env):
         return FileStore(folder, owner_state), owner
+    from cbctl.stores.cluster.objects import Objects
     from cbctl.stores.cluster.store import ClusterStore
 
     connect = functools.cache(lambda: _connected(env))
-    return ClusterStore(connect, owner_state), functools.cache(lambda: _person(connect()))
+    identify = functools.cache(lambda: _person(connect()))
+    return ClusterStore(Objects(connect), owner_state), identify
 
 
 def _connected(env: Environment) -> Api:

@@ -10,6 +10,7 @@ from tests.testbed.kubenode.cluster import Cluster
 from tests.unit.stores.contract import LOCK, Contract
 
 from cbctl.clients.kubernetes.api import Api
+from cbctl.stores.cluster.objects import Objects
 from cbctl.stores.cluster.store import ClusterStore
 
 
@@ -21,7 +22,7 @@ def api(cluster: Cluster) -> Iterator[Api]:
 
 @pytest.fixture
 def again(api: Api) -> Callable[[], ClusterStore]:
-    return lambda: ClusterStore(lambda: api, lambda owner: "alive")
+    return lambda: ClusterStore(Objects(lambda: api), lambda owner: "alive")
 
 
 @pytest.fixture

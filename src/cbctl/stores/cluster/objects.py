@@ -30,8 +30,11 @@ class Changed(Exception):
 
 
 class Objects:
-    """holding: whoever holds the lock waits longer for a server that restarts, rather than leave
-    its work half done"""
+    """
+    connect  called when something is read or written for the first time
+    holding  whoever holds the lock waits longer for a server that restarts, rather than leave its
+             work half done
+    """
 
     def __init__(self, connect: Callable[[], Api]) -> None:
         self._connect = connect

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from cbctl.clients.kubernetes.api import Api
 from cbctl.engine.store import Conflict, Fenced, LockRecord, Owner
 from cbctl.errors import CbctlError, Exit
 from cbctl.stores.cluster import blobs, log, streams
@@ -23,12 +22,12 @@ _SHA256: Final = re.compile("[0-9a-f]{64}")
 class ClusterStore:
     """A Store. Safe between threads, processes and machines."""
 
-    def __init__(self, connect: Callable[[], Api], owner_state: Callable[[Owner], str]) -> None:
+    def __init__(self, objects: Objects, owner_state: Callable[[Owner], str]) -> None:
         """
-        connect      called when something is read or written for the first time
+        objects      of the environment's namespace
         owner_state  "dead" | "alive" | "unknown"
         """
-        self._objects = Objects(connect)
+        self._objects = objects
         self._lease = Lease(self._objects)
         self._owner_state = owner_state
         self._adding, self._locking = threading.RLock(), threading.Lock()
@@ -94,7 +93,7 @@ class ClusterStore:
             self._lease.swap(expected, new)
             if taken:
                 self._holder = log.holder(new.owner)
-                self._open(new.token, by_hand=expected is None)
+                self._open(new)
             self._objects.holding = new.held
 
     def owner_state(self, owner: Owner) -> str:
@@ -102,18 +101,18 @@ class ClusterStore:
 
     # -- the log ----------------------------------------------------------------------------
 
-    def _open(self, token: int, *, by_hand: bool) -> None:
-        """Makes the log ours alone, before anything is done under the new token.
-
-        by_hand  the lock's record was removed: its token says nothing about that of the log"""
+    def _open(self, ours: LockRecord) -> None:
+        """Makes the log ours alone, before anything is done under the new token."""
         with self._adding:
             self._log = None
             while True:
                 now = log.read(self._objects)
-                if now and now.token > token and not by_hand:
-                    return  # taken from us meanwhile, as the first fence will find
+                # after the log: who took the lock in between hands over another version of it
+                lock = self._lease.read()
+                if lock is None or (lock.token, lock.owner) != (ours.token, ours.owner):
+                    raise Conflict("the lock was taken from us at once")
                 self._move(now)
-                if log.hand_over(self._objects, now, token, self._holder):
+                if log.hand_over(self._objects, now, ours.token, self._holder):
                     return
 
     def _close(self, token: int, holder: str) -> None:
