@@ -33,7 +33,7 @@ environments:
       health: /health
       ready: /ready
       environment: {{}}
-    clusters: {{ main: {{ context: none, namespace: none }} }}
+    clusters: {{ other: {{ context: none, namespace: none }} }} # no main one: journals stay here
 """
 
 

@@ -32,6 +32,7 @@ _PLURALS: Final[dict[tuple[str, str], tuple[str, bool]]] = {
     ("apps/v1", "ReplicaSet"): ("replicasets", True),
     ("batch/v1", "Job"): ("jobs", True),
     ("autoscaling/v2", "HorizontalPodAutoscaler"): ("horizontalpodautoscalers", True),
+    ("coordination.k8s.io/v1", "Lease"): ("leases", True),
     ("discovery.k8s.io/v1", "EndpointSlice"): ("endpointslices", True),
     ("networking.k8s.io/v1", "Ingress"): ("ingresses", True),
     ("networking.k8s.io/v1", "NetworkPolicy"): ("networkpolicies", True),
