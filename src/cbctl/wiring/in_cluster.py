@@ -10,7 +10,7 @@ from cbctl.engine.step import Step
 from cbctl.errors import CbctlError, Exit
 from cbctl.runbook import catalogue
 from cbctl.steps.in_cluster.step import InCluster, Place
-from cbctl.wiring.api import MAIN
+from cbctl.wiring.stores import MAIN
 from cbctl.wiring.workplace import Workplace
 
 

@@ -6,6 +6,7 @@ is compared with the lock before each change.
 
 from __future__ import annotations
 
+import functools
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -23,7 +24,7 @@ from cbctl.engine.step import Change, Step, Verified, Waiting
 from cbctl.engine.store import Fenced, Store
 from cbctl.engine.world import Situation, Stop, Stopped, World, guarded
 from cbctl.errors import CbctlError, Exit
-from cbctl.machine import SystemClock, SystemRandom, Threads, owner
+from cbctl.machine import SystemClock, SystemRandom, Threads, owner, owner_state
 from cbctl.runbook import catalogue
 from cbctl.runbook.inputs import BadInput, bind
 from cbctl.secrets.scrub import Scrubber
@@ -97,7 +98,7 @@ def _world(
         random=SystemRandom(),
         executor=Threads(1),
         sink=sink,
-        owner=owner(),
+        identify=owner,
         reveal=reveal,
         scrub=scrubber.scrub,
         stop=stop,
@@ -159,6 +160,7 @@ def _made(
 def own_store() -> Store:
     """Where the lock of the pod's own namespace is."""
     from cbctl.clients.kubernetes.api import Api
-    from cbctl.stores.cluster import ClusterStore
+    from cbctl.stores.cluster.objects import Objects
+    from cbctl.stores.cluster.store import ClusterStore
 
-    return ClusterStore(Api.of_pod())
+    return ClusterStore(Objects(functools.cache(Api.of_pod)), owner_state)
