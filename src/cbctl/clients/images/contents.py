@@ -1,7 +1,7 @@
 """What software is in an image: read out of its layers, as the registry has them.
 
-Source: OCI Image Specification 1.1 (layers, whiteouts); deb-control(5) for dpkg's status file;
-Python's core metadata for installed distributions.
+Source: OCI Image Specification 1.1 (index, layers, whiteouts) and BuildKit's annotations of an
+index; deb-control(5) for dpkg's status file; Python's core metadata for installed distributions.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _STATUS = re.compile(r"var/lib/dpkg/status(\.d/[^/]+)?")
 _METADATA = re.compile(r".*\.dist-info/METADATA")
 _GONE = ".wh."
 _EMPTIED = ".wh..wh..opq"
+_NO_IMAGE = "vnd.docker.reference.type"  # annotation in an index
 
 
 @dataclass(frozen=True, order=True)
@@ -37,23 +38,40 @@ class Package:
 
 
 def packages(registry: Registry, manifest: dict[str, Any]) -> tuple[Package, ...]:
-    """Of an image for one platform."""
-    files: dict[str, bytes] = {}
-    for layer in manifest.get("layers") or ():
-        with tempfile.TemporaryFile() as file:
-            registry.save(layer["digest"], file, LARGEST_LAYER)
-            file.seek(0)
-            _lay(files, file, str(layer.get("mediaType", "")))
-    return tuple(sorted({p for name, data in files.items() for p in _read(name, data)}))
+    """Of an image, on every platform that it is for."""
+    found: set[Package] = set()
+    for one in _platforms(registry, manifest):
+        files: dict[str, bytes] = {}
+        for layer in one.get("layers") or ():
+            with tempfile.TemporaryFile() as file:
+                registry.save(layer["digest"], file, LARGEST_LAYER)
+                file.seek(0)
+                _lay(files, file, str(layer.get("mediaType", "")))
+        found.update(p for name, data in files.items() for p in _read(name, data))
+    return tuple(sorted(found))
+
+
+def _platforms(registry: Registry, manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """An index names an image for each of them, and what BuildKit says of how it built them."""
+    if "manifests" not in manifest:
+        yield manifest
+        return
+    for one in manifest["manifests"]:
+        if _NO_IMAGE not in (one.get("annotations") or {}):
+            image = registry.manifest(one["digest"])
+            if image is None:
+                raise CbctlError(f"the image names {one['digest']}, which the registry has not")
+            yield image
 
 
 def _lay(files: dict[str, bytes], layer: IO[bytes], kind: str) -> None:
-    """One layer over those below it."""
+    """One layer over those below it: what it removes is theirs, wherever it says so."""
+    import zstandard
+
+    own: dict[str, bytes] = {}
     source: Any = layer
     mode = "r|*"
     if kind.endswith("zstd"):
-        import zstandard
-
         source, mode = zstandard.ZstdDecompressor().stream_reader(layer), "r|"
     try:
         with tarfile.open(fileobj=source, mode=mode) as tar:  # type: ignore[call-overload]
@@ -66,9 +84,10 @@ def _lay(files: dict[str, bytes], layer: IO[bytes], kind: str) -> None:
                     _remove(files, f"{folder}/{last.removeprefix(_GONE)}".lstrip("/"))
                 elif entry.isfile() and (_STATUS.fullmatch(name) or _METADATA.fullmatch(name)):
                     content = tar.extractfile(entry)
-                    files[name] = content.read(_LARGEST_FILE) if content else b""
-    except tarfile.TarError as error:
+                    own[name] = content.read(_LARGEST_FILE) if content else b""
+    except (tarfile.TarError, zstandard.ZstdError) as error:
         raise CbctlError(f"a layer of the image cannot be read: {error}") from None
+    files.update(own)
 
 
 def _remove(files: dict[str, bytes], path: str) -> None:
@@ -85,7 +104,7 @@ def _read(name: str, data: bytes) -> Iterator[Package]:
         return
     for paragraph in text.split("\n\n"):
         found = email.parser.HeaderParser().parsestr(paragraph.lstrip("\n"))
-        installed = str(found["Status"] or "installed").endswith("installed")
+        installed = str(found["Status"] or " installed").endswith(" installed")
         if found["Package"] and found["Version"] and installed:
             architecture = str(found["Architecture"] or "")
             yield Package("deb", found["Package"], found["Version"], architecture)
