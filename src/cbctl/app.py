@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "local": ("local", "Logs, restart, stop and reset of the local platform"),
     "localnet": ("localnet", "A Solana network on this machine, of its own or under `local`"),
     "program": ("program", "Everything about the on-chain program: deploy, upgrade, look, pause"),
-    "api": ("api", "The service on Kubernetes: roll out, look, go back, scale, restart"),
+    "api": ("api", "The service on Kubernetes: build, push, roll out, look, go back, scale"),
     "db": ("db", "The database's schema: look, write a migration, migrate, go back"),
     "config": ("config", "Check, show and describe cbctl.yaml"),
     "completion": ("completion", "Print the script that completes commands in a shell"),

@@ -90,6 +90,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "program idl publish": ("--env local",),
     "program idl fetch": ("--env local",),
     "program idl diff": ("--env local",),
+    "api build": ("--env local", "--env production --yes"),
+    "api push": ("--env local", "--env production --yes"),
     "api rollout": ("--image x@sha256:0 --env local", "--image x@sha256:0 --env production --yes"),
     "api undo": ("--env local", "--env production --yes"),
     "api finish": ("--env production --yes",),

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from cbctl.config.images import Image, Signed
 from cbctl.config.jobs import Jobs
 from cbctl.config.kubernetes import Cluster, Kubernetes
 from cbctl.config.program import Backup, Source, Toolchain
@@ -300,6 +301,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     digests_only: Annotated[
         bool, Meta(description="images are named by digest (name@sha256:…), never by tag alone")
     ] = False
+    signed: Signed | None = None
 
 
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -318,6 +320,10 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         dict[DnsLabel, Cluster], Meta(description="Kubernetes clusters by a name of your own")
     ] = {}
     jobs: Jobs = Jobs()
+    images: Annotated[
+        dict[DnsLabel, Image],
+        Meta(description="images by a name of your own; the service runs from `api`"),
+    ] = {}
     notify: tuple[Webhook, ...] = ()
     identity: Identity = Identity()
     policy: Policy = Policy()
