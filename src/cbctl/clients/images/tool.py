@@ -134,6 +134,9 @@ def _signed_in(
         file = Path(folder) / "config.json"
         if kind == "docker":
             entry = _of_user() | entry
+            # The context that it names, for example the daemon of Docker Desktop, is beside it.
+            if (contexts := _own_folder() / "contexts").is_dir():
+                (Path(folder) / "contexts").symlink_to(contexts)
         file.touch(mode=0o600)
         file.write_text(json.dumps(entry))
         if kind == "docker":
@@ -142,11 +145,14 @@ def _signed_in(
             yield [], [f"--authfile={file}"]
 
 
+def _own_folder() -> Path:
+    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker").absolute()
+
+
 def _of_user() -> dict[str, dict[str, dict[str, str]]]:
     """The rest of what docker is configured with, for example which daemon it talks to."""
-    own = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "config.json"
     try:
-        found = json.loads(own.read_bytes())
+        found = json.loads((_own_folder() / "config.json").read_bytes())
     except (OSError, ValueError):
         return {}
     return {k: v for k, v in found.items() if k not in ("auths", "credsStore", "credHelpers")}
