@@ -146,7 +146,13 @@ class _Tokens:
     def _signed(self, access: list[dict[str, Any]]) -> str:
         head = {"typ": "JWT", "alg": "ES256", "x5c": [base64.b64encode(self._der).decode()]}
         now = int(time.time())
-        body = {"iss": ISSUER, "sub": USER, "aud": SERVICE, "jti": str(now), "access": access}
+        body: dict[str, Any] = {
+            "iss": ISSUER,
+            "sub": USER,
+            "aud": SERVICE,
+            "jti": str(now),
+            "access": access,
+        }
         body |= {"iat": now, "nbf": now - 10, "exp": now + 300}
         parts = ".".join(_encoded(json.dumps(part).encode()) for part in (head, body))
         r, s = decode_dss_signature(self._key.sign(parts.encode(), ec.ECDSA(hashes.SHA256())))

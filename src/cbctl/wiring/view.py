@@ -50,7 +50,8 @@ def view_of(work: Workplace) -> dict[str, Any]:
 
 
 def image_of(work: Workplace, image: Image) -> dict[str, Any]:
-    """With the values of its references, which are no secrets; None for one that has none."""
+    """With the values of its references, which are no secrets; None for one that has none: an
+    argument that may be absent is left out then."""
 
     def value(setting: str | Reference) -> str | None:
         if isinstance(setting, str):
@@ -58,11 +59,15 @@ def image_of(work: Workplace, image: Image) -> dict[str, Any]:
         found = work.values.find(replace(setting, optional=True))
         return found.reveal().strip() if found else None
 
-    arguments = {name: value(one) for name, one in image.arguments.items()}
+    arguments = {name: (value(one), one) for name, one in image.arguments.items()}
     return {
         **_fields(image),
         "repository": value(image.repository),
-        "arguments": {name: found for name, found in arguments.items() if found is not None},
+        "arguments": {
+            name: found
+            for name, (found, one) in arguments.items()
+            if found is not None or not (isinstance(one, Reference) and one.optional)
+        },
     }
 
 

@@ -38,7 +38,7 @@ class Inputs:
     repository     name without a tag
     containerfile  with `context`, the folder that it copies from
     sources        files and folders that it is made of
-    arguments      of the build; anybody who has the image may read them
+    arguments      of the build; anybody who has the image may read them; None: has no value
     registry       host:port by which the registry is reached, where that is another
     tool           docker, podman, buildah; "": the first that is here
     """
@@ -47,7 +47,7 @@ class Inputs:
     context: Path
     sources: tuple[Path, ...]
     repository: str = ""
-    arguments: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, str | None] = field(default_factory=dict)
     registry: str = ""
     tool: str = ""
     name: str = "api"
@@ -88,16 +88,20 @@ class Push(Step[Inputs, Facts, Outcome]):
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
         from cbctl.clients.aws.ecr import Ecr
+        from cbctl.clients.images.tool import Tool
 
         name = _image.name_of(inputs)
         ecr = Ecr.of(name.registry)
         if ecr is not None:
             ecr.require_account()
             if not ecr.has(name.path):
+                Tool.found(inputs.tool)
                 return Observation(Facts(str(name), False, "", ""))
         with _image.registry_of(name, inputs.registry) as registry:
             digest = registry.digest(name.tag) or ""
             bill = _bill(registry, digest) if digest else ""
+        if not digest:
+            Tool.found(inputs.tool)  # before anything is changed
         return Observation(Facts(str(name), True, digest, bill))
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
