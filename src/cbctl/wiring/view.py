@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from cbctl.config.images import API
 from cbctl.config.rules import leaves
 from cbctl.config.types import Call, Environment, Image, Reference
 from cbctl.secrets.keys import KEYPAIR
@@ -44,6 +45,7 @@ def view_of(work: Workplace) -> dict[str, Any]:
         and {**_fields(env.chain.mint), "keypair": keypair_of(env.chain.mint.keypair)},
     }
     view["images"] = {name: image_of(work, image) for name, image in env.images.items()}
+    view["api_image"] = view["images"].get(API)
     view["keypairs"] = sorted({r.name for r in references(env) if r.kind == "key"})
     view["is_local"] = env.is_local
     return view

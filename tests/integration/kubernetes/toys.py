@@ -31,6 +31,7 @@ class Toys:
         self.overlay.write()
         self.kubernetes: dict[str, Any] = {"manifests": "overlay", "seconds": 120}
         self.policy: dict[str, Any] = {}
+        self.images: dict[str, Any] = {}
         self.write()
 
     def write(self) -> None:
@@ -63,6 +64,7 @@ class Toys:
                     },
                     "clusters": {"main": {"context": CONTEXT, "namespace": self.own}},
                     "policy": self.policy,
+                    "images": self.images,
                 }
             },
         }
