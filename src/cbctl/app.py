@@ -36,6 +36,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("completion", "Print the script that completes commands in a shell"),
 }
 
+INNER: dict[str, tuple[str, str]] = {
+    "in-cluster": ("in_cluster", "Carry out one call of a step, in a Job"),
+}
+"""Commands that only cbctl itself runs; no help lists them."""
+
 
 class Lazy(TyperGroup):
     """Knows every command by name and imports only the one that is run."""
@@ -46,9 +51,9 @@ class Lazy(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMANDS and cmd_name not in INNER:
             return None
-        module, summary = COMMANDS[cmd_name]
+        module, summary = COMMANDS.get(cmd_name) or INNER[cmd_name]
         # a group's help and the completion of its first word ask for every command
         if self._listing or (ctx.resilient_parsing and not _completes_below(ctx, cmd_name)):
             return TyperCommand(cmd_name, help=summary, short_help=summary)
@@ -70,7 +75,7 @@ class Lazy(TyperGroup):
             self._listing = False
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+        if args and not args[0].startswith("-") and args[0] not in {*COMMANDS, *INNER}:
             near = difflib.get_close_matches(args[0], COMMANDS, 1)
             hint = f"Did you mean '{near[0]}'?" if near else "There are: " + ", ".join(COMMANDS)
             ctx.fail(f"No such command '{args[0]}'. {hint}")

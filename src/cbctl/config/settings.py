@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from cbctl.config.images import Image, Signed
+from cbctl.config.jobs import Jobs
 from cbctl.config.kubernetes import Cluster, Kubernetes
 from cbctl.config.program import Backup, Source, Toolchain
 from cbctl.config.reference import Reference
@@ -318,6 +319,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     clusters: Annotated[
         dict[DnsLabel, Cluster], Meta(description="Kubernetes clusters by a name of your own")
     ] = {}
+    jobs: Jobs = Jobs()
     images: Annotated[
         dict[DnsLabel, Image],
         Meta(description="images by a name of your own; the service runs from `api`"),

@@ -22,9 +22,9 @@ from cbctl.engine.plan import Node, Outcomes, Plan
 from cbctl.engine.step import After, Json
 from cbctl.engine.world import World
 from cbctl.errors import CbctlError, Exit
-from cbctl.runbook import catalogue, expression
+from cbctl.runbook import expression
 from cbctl.runbook.inputs import BadInput, bind
-from cbctl.wiring.database import require_reachable
+from cbctl.wiring.in_cluster import step_for
 from cbctl.wiring.jobs import addresses, rules
 from cbctl.wiring.view import program_address, view_of
 from cbctl.wiring.workplace import Workplace
@@ -123,9 +123,7 @@ def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
 
     given  inputs from the command line, plain data; references as their text
     """
-    loaded = catalogue.step(step)
-    if step.startswith("db."):
-        require_reachable(work.env)
+    loaded = step_for(work, step)
     if not work.env.chain.rpc and "rpc" in {f.name for f in dataclasses.fields(loaded.inputs)}:
         raise CbctlError(
             "the URL of this cluster is not kept: it may hold a key",
@@ -230,7 +228,7 @@ def values_of(
     if "program_id" in names:  # reads a keypair where there is no id, so only for who asks
         view["program"] = {**view["program"], "address": program_address(work)}
     if step in _OF_IMAGES:
-        view["image"] = _image(view["images"], str(given["name"]))
+        view["image"] = _image(work, view["images"], str(given["name"]))
     roots = {"env": view}
     found = {
         name: expression.resolve(value, roots)
@@ -238,14 +236,14 @@ def values_of(
         if name in names and name not in given and _is_set(value, roots)
     }
     for name, value in given.items():
-        found[name] = _revived(value)
+        found[name] = revived(value)
     if "wallet" in names and found.get("wallet") is None:
         found["wallet"] = parse(wallet_reference(SOLANA_CLI))
     resolved: dict[str, Any] = addresses(work, found)
     return resolved
 
 
-def _image(images: Mapping[str, Any], name: str) -> Any:
+def _image(work: Workplace, images: Mapping[str, Any], name: str) -> Any:
     if name not in images:
         raise CbctlError(
             f"cbctl.yaml has no image `{name}`",
@@ -253,6 +251,15 @@ def _image(images: Mapping[str, Any], name: str) -> Any:
             where="images",
             fix=f"it has: {', '.join(images)}" if images else "cbctl config schema describes them",
         )
+    for argument, value in images[name]["arguments"].items():
+        if value is None:
+            setting = work.env.images[name].arguments[argument]
+            raise CbctlError(
+                f"images.{name}.arguments.{argument} has no value: {setting}",
+                exit=Exit.USAGE,
+                where=work.env.name,
+                fix=f"set it in {work.values.env_file.name}",
+            )
     return images[name]
 
 
@@ -268,7 +275,7 @@ def _is_set(value: Any, roots: Mapping[str, Any]) -> bool:
     return True
 
 
-def _revived(value: Any) -> Any:
+def revived(value: Any) -> Any:
     """A reference that was written down as its text."""
     if isinstance(value, str):
         found: Reference | None = parse(value, setting="command line")

@@ -26,7 +26,7 @@ def test_an_argument_without_a_value(shop: Shop) -> None:
     shop.write()
     for command in ("api build --yes", "api push --yes"):
         said = shop.run(command, exit=64)
-        assert "the build argument BASE has no value" in said
+        assert "BASE has no value: ${env:OUR_BASE}" in said
     assert not runs(shop)
 
     shop.image["arguments"] = {"BASE": "${env:OUR_BASE?}"}  # then it is the Containerfile's own

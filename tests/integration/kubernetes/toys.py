@@ -32,6 +32,8 @@ class Toys:
         self.kubernetes: dict[str, Any] = {"manifests": "overlay", "seconds": 120}
         self.policy: dict[str, Any] = {}
         self.images: dict[str, Any] = {}
+        self.database: dict[str, Any] = {"on": "external", "url": "postgresql://db.example/toys"}
+        self.jobs: dict[str, Any] = {}
         self.write()
 
     def write(self) -> None:
@@ -50,7 +52,8 @@ class Toys:
                         "wallet": "${file:wallet.json}",
                     },
                     "migrations": {"folder": "migrations", "schema": "schema.json"},
-                    "database": {"on": "external", "url": "postgresql://db.example/toys"},
+                    "database": self.database,
+                    "jobs": self.jobs,
                     "cache": {"on": "external", "url": "redis://cache.example/0"},
                     "api": {
                         "on": "kubernetes",

@@ -22,7 +22,7 @@ class Made(Protocol):
     repository     name without a tag
     containerfile  with `context`, the folder that it copies from
     sources        files and folders that it is made of
-    arguments      of the build; anybody who has the image may read them; None: has no value
+    arguments      of the build; anybody who has the image may read them
     tool           docker, podman, buildah; "": the first that is here
     """
 
@@ -39,7 +39,7 @@ class Made(Protocol):
     def sources(self) -> tuple[Path, ...]: ...
 
     @property
-    def arguments(self) -> Mapping[str, str | None]: ...
+    def arguments(self) -> Mapping[str, str]: ...
 
     @property
     def tool(self) -> str: ...
@@ -71,7 +71,7 @@ def name_of(inputs: Made) -> Name:
         except FileNotFoundError:
             raise CbctlError("there is no such file", exit=Exit.USAGE, where=str(path)) from None
         total.update(f"{path.name} {found}\n".encode())
-    for name, value in sorted(_arguments(inputs).items()):
+    for name, value in sorted(inputs.arguments.items()):
         total.update(f"{name}={value}\n".encode())
     return replace(named, tag=total.hexdigest()[:20])
 
@@ -84,20 +84,8 @@ def build(ctx: Context, inputs: Made) -> Name:
     if not tool.has(name):
         ctx.fence()
         said = teller(ctx)
-        tool.build(name, inputs.context, inputs.containerfile, _arguments(inputs), said)
+        tool.build(name, inputs.context, inputs.containerfile, inputs.arguments, said)
     return name
-
-
-def _arguments(inputs: Made) -> dict[str, str]:
-    given = {name: value for name, value in inputs.arguments.items() if value}
-    if missing := sorted(inputs.arguments.keys() - given.keys()):
-        raise CbctlError(
-            f"the build argument {missing[0]} has no value",
-            exit=Exit.USAGE,
-            where=str(inputs.containerfile),
-            fix="set the variable that `images` in cbctl.yaml names for it",
-        )
-    return given
 
 
 def teller(ctx: Context) -> Callable[[str], None]:

@@ -31,7 +31,7 @@ class Inputs:
     repository     name without a tag
     containerfile  with `context`, the folder that it copies from
     sources        files and folders that it is made of
-    arguments      of the build; anybody who has the image may read them; None: has no value
+    arguments      of the build; anybody who has the image may read them
     tool           docker, podman, buildah; "": the first that is here
     """
 
@@ -39,7 +39,7 @@ class Inputs:
     context: Path
     sources: tuple[Path, ...]
     repository: str = ""
-    arguments: Mapping[str, str | None] = field(default_factory=dict)
+    arguments: Mapping[str, str] = field(default_factory=dict)
     tool: str = ""
     name: str = "api"
 

@@ -38,7 +38,7 @@ class Inputs:
     repository     name without a tag
     containerfile  with `context`, the folder that it copies from
     sources        files and folders that it is made of
-    arguments      of the build; anybody who has the image may read them; None: has no value
+    arguments      of the build; anybody who has the image may read them
     registry       host:port by which the registry is reached, where that is another
     tool           docker, podman, buildah; "": the first that is here
     """
@@ -47,7 +47,7 @@ class Inputs:
     context: Path
     sources: tuple[Path, ...]
     repository: str = ""
-    arguments: Mapping[str, str | None] = field(default_factory=dict)
+    arguments: Mapping[str, str] = field(default_factory=dict)
     registry: str = ""
     tool: str = ""
     name: str = "api"
