@@ -8,10 +8,13 @@ import shlex
 from pathlib import Path
 
 import pytest
+from psutil import Process, pid_exists
+from tests.testbed.waiting import wait_for
 
 from cbctl.clients.images.name import parse
 from cbctl.clients.images.tool import Tool
 from cbctl.config.types import Secret
+from cbctl.errors import CbctlError
 
 PASSWORD = "canary-of-a-registry"
 LOGIN = ("operator", Secret(PASSWORD))
@@ -63,3 +66,41 @@ def test_where_docker_keeps_no_contexts(
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "absent"))
     Tool.found("docker").push(IMAGE, IMAGE, LOGIN, lambda _: None)
     assert [path.name for path in (seen / "config").iterdir()] == ["config.json"]
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_a_tool_that_says_nothing_can_be_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what it started, which keeps its output open."""
+    program = tmp_path / "buildah"
+    program.write_text(f"#!/bin/sh\necho one\nsleep 600 &\necho $! > {tmp_path}/pid\nwait\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        if not text:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        Tool("buildah").build(IMAGE, tmp_path, tmp_path / "Containerfile", {}, say)
+    assert said == ["one", ""]
+    child = int((tmp_path / "pid").read_text())
+    wait_for(lambda: not pid_exists(child) or Process(child).status() == "zombie", 10, "its end")
+
+
+def test_what_it_said_last_explains_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "buildah"
+    program.write_text("#!/bin/sh\nseq 100\nprintf 'no \\377 such file' >&2\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(CbctlError, match="ended with 3: no \ufffd such file") as raised:
+        Tool("buildah").build(IMAGE, tmp_path, tmp_path / "Containerfile", {}, lambda _: None)
+    assert raised.value.evidence["log"][-2:] == ["100", "no \ufffd such file"]
