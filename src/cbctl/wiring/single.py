@@ -60,10 +60,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "api.push": _IMAGE,
     "api.rollout": {
         "manifests": "${env.api.kubernetes.manifests}",
-        "repository": "${env.images.api.repository}",
-        "registry": "${env.images.api.registry}",
+        "repository": "${env.api_image.repository}",
+        "registry": "${env.api_image.registry}",
         "signed_by": "${env.policy.signed.key}",
         "provenance": "${env.policy.signed.provenance}",
+    },
+    "api.undo": {
+        "repository": "${env.api_image.repository}",
+        "registry": "${env.api_image.registry}",
     },
     "db": {
         "url": "${env.database.connection}",

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.images.shop import Shop
 from tests.testbed.kubenode import images as bed
 from tests.testbed.registry import Registry
 
 from cbctl.clients.images import bill
 from cbctl.clients.images.name import parse
 from cbctl.clients.images.registry import Registry as Client
+from cbctl.config.load import load
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.nightly
@@ -48,24 +50,33 @@ def base(store: dict[str, str], tmp_path: Path) -> str:
     return "localhost/base"
 
 
+def with_kubectl(store: Mapping[str, str], folder: Path) -> str:
+    """An image of a single program."""
+    folder.mkdir()
+    (folder / "kubectl").write_text("#!/bin/sh\necho 'a kubectl'\n")
+    (folder / "kubectl").chmod(0o755)
+    (folder / "Containerfile").write_text("FROM scratch\nCOPY kubectl /bin/kubectl\n")
+    buildah(store, "build", "-q", "-t", "localhost/kubectl", str(folder))
+    return "localhost/kubectl"
+
+
 @pytest.mark.parametrize(("name", "program"), [("api", "cbapi"), ("cbctl", "cbctl")])
 def test_built_pushed_and_listed(
     name: str, program: str, base: str, store: dict[str, str], registry: Registry, tmp_path: Path
 ) -> None:
-    variable = {"api": "API_REPOSITORY", "cbctl": "CBCTL_REPOSITORY"}[name]
-    own = {
-        **os.environ,
-        **store,
-        variable: f"{registry.address}/{program}",
-        "BASE_IMAGE": base,
-        "CBCTL_STATE_DIR": str(tmp_path / "state"),
+    shop = Shop(tmp_path, f"{registry.address}/{program}", store)
+    shipped = load(ROOT / "cbctl.yaml").environments["staging"].images[name]
+    arguments = {"BASE": base}
+    if "KUBECTL" in shipped.arguments:
+        arguments["KUBECTL"] = with_kubectl(store, tmp_path / "kubectl")
+    shop.image |= {
+        "containerfile": str(shipped.containerfile),
+        "context": str(shipped.context),
+        "sources": [str(path) for path in shipped.sources],
+        "arguments": arguments,
     }
-    words = ["api", "push", "--name", name, "--env", "staging", "--yes", "--output", "json"]
-    done = subprocess.run(
-        [ROOT / ".venv/bin/cbctl", *words], cwd=ROOT, env=own, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    made = json.loads(done.stdout)["outcome"]
+    shop.write()
+    made = shop.json("api push --yes")["outcome"]
 
     config = json.loads(buildah(store, "inspect", "--type=image", _tagged(made)))["Docker"][
         "config"
@@ -84,6 +95,8 @@ def test_built_pushed_and_listed(
     assert not list(root.glob("**/.env*")), "no environment file"
     said = buildah(store, "run", container, "--", *_version(program))
     assert said.strip()
+    if "KUBECTL" in shipped.arguments:
+        assert "a kubectl" in buildah(store, "run", container, "--", "kubectl")
     buildah(store, "rm", container)
 
 

@@ -140,6 +140,8 @@ def test_signed_or_not(image: str, signer: Signer, tmp_path: Path) -> None:
     other = image[:-1] + ("0" if image[-1] != "0" else "1")
     sign(image, signer, about=other)
     assert "by the key that policy names" in refused(image, signer.public), "of another image"
+    sign(image, signer, about=image.replace("@", "-other@"))
+    assert "for this repository" in refused(image, signer.public), "of another repository"
     sign(image, signer)
     found = require(image, parse(image).repository, "", signer.public, provenance=False)
     assert found == "in its registry, signed"

@@ -31,6 +31,7 @@ class Toys:
         self.overlay.write()
         self.kubernetes: dict[str, Any] = {"manifests": "overlay", "seconds": 120}
         self.policy: dict[str, Any] = {}
+        self.images: dict[str, Any] = {}
         self.database: dict[str, Any] = {"on": "external", "url": "postgresql://db.example/toys"}
         self.jobs: dict[str, Any] = {}
         self.secrets: dict[str, Any] = {}
@@ -68,6 +69,7 @@ class Toys:
                     },
                     "clusters": {"main": {"context": CONTEXT, "namespace": self.own}},
                     "policy": self.policy,
+                    "images": self.images,
                 }
             },
         }

@@ -7,7 +7,13 @@ from typing import Any
 
 from cbctl.errors import CbctlError, Exit
 
-_DENIED = ("AccessDenied", "Unauthorized", "InvalidClientTokenId", "ExpiredToken", "Signature")
+_DENIED = (
+    "AccessDenied",
+    "UnauthorizedSSOToken",
+    "InvalidClientTokenId",
+    "ExpiredToken",
+    "Signature",
+)
 
 
 def client(service: str, region: str | None = None) -> Any:

@@ -61,6 +61,7 @@ def parse(image: str) -> Name:
     host, slash, path = rest.partition("/")
     if not slash or not (set(".:") & set(host) or host == "localhost"):
         host, path = _HUB, rest if slash else f"library/{rest}"
+    host = _HUB if host == f"index.{_HUB}" else host  # as cosign names it
     path, _, tag = path.partition(":")
     if not _PATH.fullmatch(path) or (tag and not _TAG.fullmatch(tag)):
         raise _wrong(image)

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from cbctl.clients.images.name import Name
+from cbctl.clients.images.name import Name, parse
 from cbctl.clients.images.registry import Registry
 from cbctl.errors import CbctlError, Exit
 
@@ -58,10 +58,11 @@ class Key:
 
 
 def require_signature(registry: Registry, image: Name, key: Key) -> None:
-    """Raises CbctlError (7) unless the key signed this digest."""
+    """Raises CbctlError (7) unless the key signed this digest for this repository: what was signed
+    for development's is not signed for production's."""
     wrong = "it has no signature"
     for layer in _layers(registry, image, "sig"):
-        wrong = "none of its signatures is by the key that policy names"
+        wrong = "none of its signatures is by the key that policy names and for this repository"
         payload = registry.blob(str(layer.get("digest")), _LARGEST)
         signature = str((layer.get("annotations") or {}).get(_SIGNATURE, ""))
         if key.signed(signature, payload) and _is_of(payload, image):
@@ -90,7 +91,12 @@ def _layers(registry: Registry, image: Name, kind: str) -> Iterator[dict[str, An
 def _is_of(payload: bytes, image: Name) -> bool:
     critical = _object(payload).get("critical") or {}
     digest = (critical.get("image") or {}).get("docker-manifest-digest")
-    return critical.get("type") == _SIMPLE and digest == image.digest
+    reference = (critical.get("identity") or {}).get("docker-reference")
+    try:
+        same = parse(str(reference)).repository == image.repository
+    except CbctlError:
+        same = False
+    return critical.get("type") == _SIMPLE and digest == image.digest and same
 
 
 def _statement(envelope: bytes, key: Key) -> dict[str, Any] | None:

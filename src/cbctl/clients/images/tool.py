@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import os
+import selectors
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal, get_args
+from typing import IO, Literal, get_args
 
 from cbctl.clients.images.credentials import Login
 from cbctl.clients.images.name import Name
@@ -20,6 +22,8 @@ from cbctl.errors import CbctlError, Exit
 Kind = Literal["docker", "podman", "buildah"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _TAIL = 30  # lines of its output that explain a failure
+_LOOK_SECONDS = 60.0  # that it may take to tell what it has
+_SILENCE = 0.5  # seconds
 
 Say = Callable[[str], None]
 
@@ -83,32 +87,36 @@ class Tool:
                 self._followed("push", words, say)
 
     def _run(self, *words: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [self.kind, *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
+        command = [self.kind, *words]
+        try:
+            return subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_LOOK_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:  # a daemon somewhere that does not answer
+            return subprocess.CompletedProcess(command, 1)
 
     def _followed(self, what: str, words: list[str], say: Say) -> None:
-        """Each line that it prints is told; the last ones explain a failure."""
+        """Each line that it prints is told, and an empty one while it prints none; the last ones
+        explain a failure. Whatever `say` raises ends it."""
         last: list[str] = []
         with subprocess.Popen(
             [self.kind, *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
             start_new_session=True,  # a Ctrl-C is ours: it ends at the next safe point
         ) as process:
+            assert process.stdout is not None
             try:
-                for line in process.stdout or ():
-                    if text := line.strip():
-                        last = [*last[-_TAIL:], text]
-                        say(text)
+                for text in _lines(process.stdout):
+                    last = [*last[-_TAIL:], text] if text else last
+                    say(text)
             except BaseException:
-                process.terminate()
+                _end(process)
                 raise
         if process.returncode:
             raise CbctlError(
@@ -116,6 +124,34 @@ class Tool:
                 exit=Exit.FAILED,
                 evidence={"log": last},
             )
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+    """As they come, without blanks around them; "" whenever none has come for a while."""
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        while True:
+            if not selector.select(_SILENCE):
+                yield ""
+                continue
+            part = os.read(stream.fileno(), 1 << 16)
+            *whole, rest = (rest + part).split(b"\n")
+            yield from (text for line in whole if (text := line.decode(errors="replace").strip()))
+            if not part:
+                break
+    if text := rest.decode(errors="replace").strip():
+        yield text
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """With all that it started."""
+    for signal_, seconds in ((signal.SIGTERM, 10.0), (signal.SIGKILL, None)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal_)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+            return
 
 
 @contextmanager
@@ -134,6 +170,9 @@ def _signed_in(
         file = Path(folder) / "config.json"
         if kind == "docker":
             entry = _of_user() | entry
+            # The context that it names, for example the daemon of Docker Desktop, is beside it.
+            if (contexts := _own_folder() / "contexts").is_dir():
+                (Path(folder) / "contexts").symlink_to(contexts)
         file.touch(mode=0o600)
         file.write_text(json.dumps(entry))
         if kind == "docker":
@@ -142,11 +181,14 @@ def _signed_in(
             yield [], [f"--authfile={file}"]
 
 
+def _own_folder() -> Path:
+    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker").absolute()
+
+
 def _of_user() -> dict[str, dict[str, dict[str, str]]]:
     """The rest of what docker is configured with, for example which daemon it talks to."""
-    own = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "config.json"
     try:
-        found = json.loads(own.read_bytes())
+        found = json.loads((_own_folder() / "config.json").read_bytes())
     except (OSError, ValueError):
         return {}
     return {k: v for k, v in found.items() if k not in ("auths", "credsStore", "credHelpers")}

@@ -89,13 +89,14 @@ def build(ctx: Context, inputs: Made) -> Name:
 
 
 def teller(ctx: Context) -> Callable[[str], None]:
-    """Tells now and then what a tool prints. Raises when the run is to stop."""
+    """Tells now and then what a tool prints. Raises when the run is to stop, also while the tool
+    is silent and the text empty."""
     last = ctx.monotonic() - _TELL_EVERY
 
     def tell(text: str) -> None:
         nonlocal last
         ctx.sleep(0)
-        if ctx.monotonic() - last >= _TELL_EVERY:
+        if text and ctx.monotonic() - last >= _TELL_EVERY:
             last = ctx.monotonic()
             ctx.progress(text[:120])
 

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cbctl.errors import CbctlError, Exit
+
+if TYPE_CHECKING:
+    from cbctl.clients.images.name import Name
+    from cbctl.clients.images.registry import Registry
+
+
+_UNSET = "not looked up: cbctl.yaml does not say where `images.api` are"
 
 
 def require(image: str, repository: str, by: str, key: Path | None, provenance: bool) -> str:
@@ -15,22 +23,18 @@ def require(image: str, repository: str, by: str, key: Path | None, provenance: 
     by          host:port by which its registry is reached
     key         only what it signed may run; None: anything
     """
+    from cbctl.clients.images import signature
     from cbctl.clients.images.name import parse
+    from cbctl.clients.images.registry import NoAnswer
 
     name = parse(image)
-    known = repository and parse(repository)
-    here = by if known and known.registry == name.registry else ""
     if not name.digest:
-        raise _by_tag(image, here)
+        raise _by_tag(name, repository, by)
     if not repository and key is None:
-        return "not looked up: cbctl.yaml has no `images.api`"
-    from cbctl.clients.images import signature
-    from cbctl.clients.images.registry import NoAnswer
-    from cbctl.steps.api._image import registry_of
-
-    with registry_of(name, here) as registry:
+        return _UNSET
+    with _asked(name, repository, by) as registry:
         try:
-            there = registry.digest(name.digest)
+            _require_there(registry, name)
         except NoAnswer as error:
             raise CbctlError(
                 f"whether the image is there is not known: {error.what}",
@@ -38,13 +42,6 @@ def require(image: str, repository: str, by: str, key: Path | None, provenance: 
                 where=error.where,
                 fix=error.fix,
             ) from None
-        if there is None:
-            raise CbctlError(
-                "is not in the registry",
-                exit=Exit.REFUSED,
-                where=image,
-                fix="push it first: cbctl api push prints the digest",
-            )
         if key is None:
             return "in its registry"
         try:
@@ -60,22 +57,55 @@ def require(image: str, repository: str, by: str, key: Path | None, provenance: 
     return "in its registry, signed"
 
 
-def _by_tag(image: str, by: str) -> CbctlError:
-    """With what the tag means now, where that can be told."""
+def look(image: str, repository: str, by: str) -> str:
+    """For the way back, which no registry holds up that does not answer, or not us. Raises
+    CbctlError (7) only for an image that is not there."""
+    from cbctl.clients.images.name import parse
+
+    if not repository:
+        return _UNSET
+    name = parse(image)
+    try:
+        with _asked(name, repository, by) as registry:
+            _require_there(registry, name)
+    except CbctlError as error:
+        if error.exit is Exit.REFUSED:
+            raise
+        return f"not looked up: {error}"
+    return "in its registry"
+
+
+def _asked(name: Name, repository: str, by: str) -> Registry:
+    """The registry of the image, by its own way where that is the service's."""
     from cbctl.clients.images.name import parse
     from cbctl.steps.api._image import registry_of
 
-    name = parse(image)
+    same = bool(repository) and parse(repository).registry == name.registry
+    return registry_of(name, by if same else "")
+
+
+def _require_there(registry: Registry, name: Name) -> None:
+    if registry.digest(name.reference) is None:
+        raise CbctlError(
+            "is not in the registry",
+            exit=Exit.REFUSED,
+            where=str(name),
+            fix="push it first: cbctl api push prints the digest",
+        )
+
+
+def _by_tag(name: Name, repository: str, by: str) -> CbctlError:
+    """With what the tag means now, where that can be told."""
     fix = "name it name@sha256:…; cbctl api push prints the digest"
     try:
-        with registry_of(name, by) as registry:
+        with _asked(name, repository, by) as registry:
             digest = registry.digest(name.reference)
     except CbctlError:
         digest = None
     if digest:
         fix = f"what it means now: {name.by(digest)}"
     return CbctlError(
-        f"the image {image} is not named by its digest, and a tag may mean another one tomorrow",
+        f"the image {name} is not named by its digest, and a tag may mean another one tomorrow",
         exit=Exit.USAGE,
         fix=fix,
     )

@@ -88,16 +88,20 @@ class Push(Step[Inputs, Facts, Outcome]):
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
         from cbctl.clients.aws.ecr import Ecr
+        from cbctl.clients.images.tool import Tool
 
         name = _image.name_of(inputs)
         ecr = Ecr.of(name.registry)
         if ecr is not None:
             ecr.require_account()
             if not ecr.has(name.path):
+                Tool.found(inputs.tool)
                 return Observation(Facts(str(name), False, "", ""))
         with _image.registry_of(name, inputs.registry) as registry:
             digest = registry.digest(name.tag) or ""
             bill = _bill(registry, digest) if digest else ""
+        if not digest:
+            Tool.found(inputs.tool)  # before anything is changed
         return Observation(Facts(str(name), True, digest, bill))
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:

@@ -75,6 +75,7 @@ class Rollout(Step[Inputs, Facts, Outcome]):
         found = _registry.require(
             inputs.image, inputs.repository, inputs.registry, inputs.signed_by, inputs.provenance
         )
+        ctx.progress(f"the image is {found}")
         seen = _change.observe(ctx, inputs, _wanted(inputs))
         return replace(seen, evidence={**seen.evidence, "image": found})
 
