@@ -18,6 +18,7 @@ from cbctl.config.jobs import Jobs
 from cbctl.config.kubernetes import Cluster, Kubernetes
 from cbctl.config.program import Backup, Source, Toolchain
 from cbctl.config.reference import Reference
+from cbctl.config.secrets import Secrets
 from cbctl.config.texts import (
     Address,
     DnsLabel,
@@ -324,6 +325,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         dict[DnsLabel, Image],
         Meta(description="images by a name of your own; the service runs from `api`"),
     ] = {}
+    secrets: Secrets = {}
     notify: tuple[Webhook, ...] = ()
     identity: Identity = Identity()
     policy: Policy = Policy()

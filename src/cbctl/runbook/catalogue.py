@@ -43,6 +43,8 @@ STEPS: dict[str, str] = {
     "program.rollback": "Bring the program back to the one before",
     "program.unpause": "Let a paused program go on",
     "program.upgrade": "Upgrade the on-chain program",
+    "secrets.handover": "Hand Secrets over to External Secrets",
+    "secrets.write": "Write Secrets that no operator keeps",
 }
 
 

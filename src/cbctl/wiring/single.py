@@ -78,6 +78,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "create_marker": "${env.is_local}",
         "database_step": "",  # no other step of this run starts the database
     },
+    "secrets": {
+        "context": "${env.clusters.main.context}",
+        "namespace": "${env.clusters.main.namespace}",
+        "namespace_uid": "${env.identity.namespace_uid}",
+        "values": "${env.secrets}",
+    },
     "program": {
         "rpc": "${env.chain.rpc}",
         "genesis_hash": "${env.chain.genesis_hash}",

@@ -34,6 +34,7 @@ class Toys:
         self.images: dict[str, Any] = {}
         self.database: dict[str, Any] = {"on": "external", "url": "postgresql://db.example/toys"}
         self.jobs: dict[str, Any] = {}
+        self.secrets: dict[str, Any] = {}
         self.write()
 
     def write(self) -> None:
@@ -54,6 +55,7 @@ class Toys:
                     "migrations": {"folder": "migrations", "schema": "schema.json"},
                     "database": self.database,
                     "jobs": self.jobs,
+                    "secrets": self.secrets,
                     "cache": {"on": "external", "url": "redis://cache.example/0"},
                     "api": {
                         "on": "kubernetes",
