@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
 from cbctl.clients.aws import eks
@@ -56,8 +57,31 @@ def test_repository() -> None:
     ecr.create("shop-api")
     assert ecr.has("shop-api")
     (found,) = boto3.client("ecr").describe_repositories()["repositories"]
-    assert found["imageTagMutability"] == "IMMUTABLE"
+    assert found["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
     assert found["imageScanningConfiguration"] == {"scanOnPush": True}
+
+
+def test_a_tag_is_for_ever_but_for_signatures() -> None:
+    ecr = Ecr.of(HOST)
+    assert ecr is not None
+    ecr.create("shop-tags")
+    raw = boto3.client("ecr")
+
+    def put(tag: str, size: int) -> None:
+        layer = {"digest": f"sha256:{size:064x}", "size": size}
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": layer,
+            "layers": [layer],
+        }
+        raw.put_image(repositoryName="shop-tags", imageTag=tag, imageManifest=json.dumps(manifest))
+
+    for tag in ("v1", f"sha256-{'a' * 64}.sig"):
+        put(tag, 1)
+    with pytest.raises(ClientError, match="already exists"):
+        put("v1", 2)
+    put(f"sha256-{'a' * 64}.sig", 2)
 
 
 def test_another_account() -> None:

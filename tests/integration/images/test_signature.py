@@ -176,6 +176,17 @@ def test_as_cosign_itself_signs(image: str, tmp_path: Path) -> None:
     subprocess.run(["cosign", *words], cwd=tmp_path, env=own, check=True)
     key = tmp_path / "cosign.pub"
     assert "signed" in require(image, parse(image).repository, "", key, provenance=False)
+    assert "nothing says how" in refused(image, key, provenance=True)
+
+    made = {
+        "buildDefinition": {"buildType": "https://shop.example/build", "externalParameters": {}},
+        "runDetails": {"builder": {"id": "https://shop.example/builder"}},
+    }
+    (tmp_path / "made.json").write_text(json.dumps(made))
+    words = ["attest", "--yes", "--tlog-upload=false", "--key=cosign.key", "--predicate=made.json"]
+    words += ["--type=slsaprovenance1", image]
+    subprocess.run(["cosign", *words], cwd=tmp_path, env=own, check=True)
+    assert "signed" in require(image, parse(image).repository, "", key, provenance=True)
 
 
 def test_looked_up(image: str, registry: Registry) -> None:

@@ -14,6 +14,8 @@ from cbctl.config.types import Secret
 from cbctl.errors import CbctlError, Exit
 
 _HOST = re.compile(r"(\d{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
+_BESIDE = {"filterType": "WILDCARD", "filter": "sha256-*"}
+"""Tags of what belongs to an image: a second signature is added under the same one."""
 
 
 class Ecr:
@@ -46,14 +48,15 @@ class Ecr:
         return asked("ecr", look) is not None
 
     def create(self, repository: str) -> None:
-        """Tags in it never change what they mean, and what is pushed is looked through."""
+        """Tags of images in it never change, and what is pushed is looked through."""
 
         def make() -> Any:
             try:
                 return self._ecr.create_repository(
                     registryId=self._account,
                     repositoryName=repository,
-                    imageTagMutability="IMMUTABLE",
+                    imageTagMutability="IMMUTABLE_WITH_EXCLUSION",
+                    imageTagMutabilityExclusionFilters=[_BESIDE],
                     imageScanningConfiguration={"scanOnPush": True},
                     encryptionConfiguration={"encryptionType": "AES256"},
                 )
