@@ -22,7 +22,9 @@ def approve(
     plan_file: Annotated[
         Path | None,
         typer.Option(
-            "--plan-file", metavar="FILE", help="The saved plan, where --only, --skip or --image was used."
+            "--plan-file",
+            metavar="FILE",
+            help="The saved plan, where --only, --skip or --image was used.",
         ),
     ] = None,
     yes: YesOption = False,
