@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cbctl.clients.kubernetes.failures import Unreachable
-from cbctl.config.types import Reference, Secret
 from cbctl.engine import release
 from cbctl.engine.canonical import plain
 from cbctl.engine.event import Event
 from cbctl.engine.job import Ended
 from cbctl.engine.plan import Plan
-from cbctl.engine.step import Changes
+from cbctl.engine.step import After, Changes
 from cbctl.engine.store import Store
 from cbctl.errors import CbctlError, Exit
 from cbctl.machine import owner
@@ -64,18 +63,12 @@ def _schema(work: Workplace, current: release.Release) -> LiveSchema:
     if work.env.database.access == "in-cluster":
         return live_schema(None, current, "the database is reached only inside its cluster")
     try:
-        return live_schema(_database(work), current)
+        url = work.values.find(view_of(work)["database"]["connection"])
+        return live_schema(url, current)
     except CbctlError as error:
         if error.exit is Exit.DIFFERS:
             raise
         return live_schema(None, current, f"the database cannot be asked ({error.what})")
-
-
-def _database(work: Workplace) -> Secret | None:
-    url = view_of(work)["database"]["connection"]
-    if isinstance(url, Reference):
-        return work.values.find(dataclasses.replace(url, optional=True))
-    return Secret(url) if url else None
 
 
 def headline(work: Workplace, choice: Choice) -> str:
@@ -113,10 +106,10 @@ def emergency(
     _take_over(work, reason)
     _freeze(work, reason)
     parts = [_pause(work)] if pause else []
-    watched = _Watched()
+    watched = Watched()
     ended = carry_out(watched.by(work), _job(work, choice), watched.agree)
     parts += watched.parts(ended)
-    ended.exit = _exit(ended, parts)
+    ended.exit = exit_of(ended, parts)
     work.world.sink(watched.last(ended, parts))
     return ended, parts
 
@@ -167,7 +160,7 @@ def _pause(work: Workplace) -> Part:
     return Part(PAUSE, "left", f"not paused: {ended.error or ended.result}")
 
 
-def _exit(ended: Ended, parts: Iterable[Part]) -> Exit:
+def exit_of(ended: Ended, parts: Iterable[Part]) -> Exit:
     """0 only if everything is back and was seen."""
     states = {part.state for part in parts}
     if ended.result in ("refused", "cancelled") or ended.exit is Exit.LOCKED:
@@ -178,30 +171,35 @@ def _exit(ended: Ended, parts: Iterable[Part]) -> Exit:
 
 
 @dataclass
-class _Watched:
-    """Hears what becomes of each step, and keeps back the end until its exit code is known."""
+class Watched:
+    """Hears what becomes of each step, and keeps back the end until its exit code is known.
 
-    planned: Plan | None = None
+    steps  of the plan, and whether each was to change something"""
+
+    steps: dict[str, bool] = field(default_factory=dict)
     done: dict[str, Any] = field(default_factory=dict)
     failed: dict[str, tuple[str, str]] = field(default_factory=dict)
     end: Event | None = None
 
     def by(self, work: Workplace) -> Workplace:
-        def hear(event: Event) -> None:
-            data, step = event.data, str(event.data.get("step"))
-            if event.type == "step.done":
-                self.done[step] = data.get("outcome")
-            elif event.type == "step.failed":
-                self.failed[step] = (str(data.get("phase")), str(data.get("error")))
-            elif event.type == "run.ended":
-                self.end = event
-                return
-            work.world.sink(event)
+        def sink(event: Event) -> None:
+            self.hear(event)
+            if event.type != "run.ended":
+                work.world.sink(event)
 
-        return dataclasses.replace(work, world=dataclasses.replace(work.world, sink=hear))
+        return dataclasses.replace(work, world=dataclasses.replace(work.world, sink=sink))
+
+    def hear(self, event: Event) -> None:
+        data, step = event.data, str(event.data.get("step"))
+        if event.type == "step.done":
+            self.done[step] = data.get("outcome")
+        elif event.type == "step.failed":
+            self.failed[step] = (str(data.get("phase")), str(data.get("error")))
+        elif event.type == "run.ended":
+            self.end = event
 
     def agree(self, plan: Plan) -> None:
-        self.planned = plan
+        self.steps = {one.id: isinstance(one.verdict, Changes | After) for one in plan.steps}
 
     def last(self, ended: Ended, parts: Iterable[Part]) -> Event:
         assert self.end is not None
@@ -209,9 +207,8 @@ class _Watched:
         return dataclasses.replace(self.end, data={**self.end.data, **told})
 
     def parts(self, ended: Ended) -> list[Part]:
-        """Of the steps that were planned; of none when nothing was to be done."""
-        steps = self.planned.steps if self.planned else ()
-        return [self._part(one.id, isinstance(one.verdict, Changes), ended) for one in steps]
+        """None when nothing was to be done."""
+        return [self._part(id, changes, ended) for id, changes in self.steps.items()]
 
     def _part(self, id: str, changes: bool, ended: Ended) -> Part:
         if id in self.failed:
