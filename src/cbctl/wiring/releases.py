@@ -16,14 +16,23 @@ from cbctl.local.files import write_atomic
 from cbctl.machine import owner_state
 from cbctl.stores.files import FileStore
 from cbctl.wiring.lock import locked
-from cbctl.wiring.stores import is_shared
+from cbctl.wiring.stores import is_shared, tidy
 from cbctl.wiring.workplace import Workplace
 
 
-def keep_copy(work: Workplace) -> None:
-    """After a run. That it could not be kept is told, never fatal: the run is over."""
+def after_run(work: Workplace) -> None:
+    """What is kept here and packed there. That it could not be is told, never fatal: the run is
+    over."""
     if not is_shared(work.env):
         return
+    keep_copy(work)
+    try:
+        tidy(work.store)
+    except CbctlError as error:
+        work.say(f"old runs were not packed: {work.world.scrub(str(error))}")
+
+
+def keep_copy(work: Workplace) -> None:
     try:
         lines = work.store.read(HISTORY)
         path = work.state.path / f"{HISTORY}.ndjson"
@@ -62,5 +71,6 @@ def mark_release(work: Workplace, id: str, state: State, reason: str) -> bool:
         was = release.find(release.history(work.store), id).state
         world = work.world
         release.mark(world.store, world.clock, held.token, id, state, world.owner.who, reason)
-    keep_copy(work)
+    if is_shared(work.env):
+        keep_copy(work)
     return was != state

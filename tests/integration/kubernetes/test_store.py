@@ -177,3 +177,42 @@ def test_a_namespace_that_is_not_there_is_said(cluster: Cluster) -> None:
         with pytest.raises(CbctlError, match="namespace is not there") as caught:
             store.swap_lock(None, LOCK)
         assert caught.value.exit is Exit.REFUSED
+
+
+def test_old_runs_are_packed_and_read_as_before(
+    cluster: Cluster, api: Api, store: ClusterStore, tmp_path: Path
+) -> None:
+    """By who may remove what was packed; whoever only restarts and scales writes all the same."""
+    names = [f"runs/20261122T{n:06}-9f3a1c" for n in range(110)]
+    for name in names[:-1]:
+        store.append(name, 0, 1, f"first of {name}".encode())
+        store.append(name, 1, 1, f"second of {name}".encode())
+    store.swap_lock(LOCK, replace(LOCK, held=False))
+    loose = {one["metadata"]["name"] for one in named(api, "cbctl-runs-")}
+
+    environ = {"KUBECONFIG": str(ci_kubeconfig(cluster, api.namespace, tmp_path))}
+    deployer = ("rolebinding", "crypto-bet-deployer", "-n", api.namespace)
+    cluster.kubectl("delete", *deployer)
+    with closing(Api.connect(CONTEXT, api.namespace, environ=environ)) as operator:
+        theirs = ClusterStore(Objects(lambda: operator), lambda owner: "alive")
+        theirs.swap_lock(replace(LOCK, held=False), replace(LOCK, token=2))
+        theirs.append(names[-1], 0, 2, f"first of {names[-1]}".encode())
+        theirs.append(names[-1], 1, 2, f"second of {names[-1]}".encode())
+        theirs.swap_lock(replace(LOCK, token=2), replace(LOCK, token=2, held=False))
+        theirs.tidy()
+        assert loose < {one["metadata"]["name"] for one in named(api, "cbctl-")}
+        assert not named(api, "cbctl-archive-")
+        theirs_too = theirs.streams("runs/")
+
+    store.tidy()
+    assert len(named(api, "cbctl-runs-")) == 50 and len(named(api, "cbctl-archive-")) == 2
+    for reader in (store, ClusterStore(Objects(lambda: api), lambda owner: "alive")):
+        assert reader.streams("runs/") == names == theirs_too
+        for name in names:
+            assert reader.read(name) == [f"first of {name}".encode(), f"second of {name}".encode()]
+    # A run that was packed goes on: its number follows.
+    store.swap_lock(replace(LOCK, token=2, held=False), replace(LOCK, token=3))
+    store.append(names[0], 2, 3, b"third")
+    assert store.read(names[0])[-1] == b"third"
+    store.swap_lock(replace(LOCK, token=3), replace(LOCK, token=3, held=False))
+    assert len(store.read(names[0])) == 3
