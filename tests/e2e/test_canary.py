@@ -127,6 +127,7 @@ ELSEWHERE = (
     *("config validate production", "config show production", "config show staging -o json"),
     *("status production -o json", "deploy production --plan", "rollback --confirm production"),
     "deploy production --confirm production --events ndjson",
+    *("rollback --emergency --confirm production", "rollback production --print"),
 )
 """For an environment that is not local the process environment counts too."""
 

@@ -92,6 +92,7 @@ def test_another_machine_goes_on_with_a_run_that_was_killed(toys: Toys) -> None:
     toys.run("audit verify")
 
 
+@pytest.mark.nightly
 def test_a_lock_that_is_broken_from_another_machine_stops_its_holder(toys: Toys) -> None:
     toys.overlay.app["command"] = ["no-such-program"]
     toys.overlay.write()
@@ -164,6 +165,13 @@ def test_the_commands_that_are_printed_lead_back(
     assert toys.get("deployment", "app")["spec"]["template"]["spec"] == spec
 
 
+def cut_off(toys: Toys) -> None:
+    config = json.loads(toys.kubeconfig.read_text())
+    for one in config["clusters"]:
+        one["cluster"]["server"] = "https://127.0.0.1:1"
+    toys.kubeconfig.write_text(json.dumps(config))
+
+
 def test_releases_without_the_cluster(toys: Toys, store: ClusterStore) -> None:
     first = outcome(toys)
     record(toys, store, n=1, image="a", manifests=first["manifests"])
@@ -176,10 +184,7 @@ def test_releases_without_the_cluster(toys: Toys, store: ClusterStore) -> None:
     listed = toys.json(f"releases {ENV}")
     assert [(one["id"], one["state"]) for one in listed] == [("r1", "healthy"), ("r2", "healthy")]
 
-    config = json.loads(toys.kubeconfig.read_text())
-    for one in config["clusters"]:
-        one["cluster"]["server"] = "https://127.0.0.1:1"
-    toys.kubeconfig.write_text(json.dumps(config))
+    cut_off(toys)
     gone = toys.process(f"releases {ENV} --output json")
     assert (gone.returncode, json.loads(gone.stdout)) == (1, listed)
     assert "nobody listens at the API server" in gone.stderr
@@ -190,7 +195,17 @@ def test_releases_without_the_cluster(toys: Toys, store: ClusterStore) -> None:
     assert first_line in back.stderr and "to release r1" in back.stderr
     assert "because the database cannot be asked" in back.stderr or "does not answer" in back.stderr
     assert "service: NOT back" in back.stderr and "--print" in back.stderr
-    assert "kubectl --context" in toys.run(f"rollback {ENV} --print")
+
+
+@pytest.mark.nightly
+def test_what_is_printed_without_the_cluster(toys: Toys, store: ClusterStore) -> None:
+    first = outcome(toys)
+    record(toys, store, n=1, image="a", manifests=first["manifests"])
+    record(toys, store, n=2, image="b", manifests=first["manifests"])
+    toys.run(f"releases mark {ENV} r2 bad --reason wrong")
+    before = toys.run(f"rollback {ENV} --print")
+    cut_off(toys)
+    assert toys.run(f"rollback {ENV} --print") == before
     elsewhere(toys)
     assert "no release was copied to this machine" in toys.run(
         f"rollback {ENV} --emergency --confirm {ENV}", exit=1

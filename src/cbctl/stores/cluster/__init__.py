@@ -6,7 +6,7 @@
     ConfigMap cbctl-archive-HASH     runs that are older than the newest ones, gzipped
     ConfigMap cbctl-blob-SHA256-NNN  anything large, gzipped
 
-The log holds at most 512 KiB, so does each of the others; only the log is ever changed.
+Another one is begun after 64 KiB; blobs and archives may have more. Only the log is ever changed.
 
 A record is added in the log and nowhere else, by one conditional change of an object that also
 names the holder. Who takes the lock first moves the records of the log to their streams and then

@@ -14,8 +14,9 @@ from cbctl.errors import CbctlError, Exit
 CONFIG_MAP: Final = ("v1", "ConfigMap")
 LEASE: Final = ("coordination.k8s.io/v1", "Lease")
 Kind = tuple[str, str]
-FULL: Final = 512 << 10
-"""Bytes of records after which another object is begun: the server takes 1 MiB."""
+FULL: Final = 64 << 10
+"""Bytes of records after which another object is begun. The server would take 1 MiB, but writes all
+of it again with each record that is added."""
 LABELS: Final = {"app.kubernetes.io/managed-by": "cbctl"}
 KIND: Final = "cbctl/records"
 STREAM: Final = "cbctl/stream"
