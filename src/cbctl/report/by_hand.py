@@ -53,8 +53,8 @@ def commands(
         if one["metadata"]["name"] == served:
             yield from _asked(there, namespace, one, f"{port}/proxy{health}")
     low, high = release.parts.get("schema_min"), release.parts.get("schema_max")
-    yield f"# it works with schemas {low} to {high}; which is the live one (DATABASE_URL: yours):"
-    yield """[ -z "${DATABASE_URL-}" ] || psql "$DATABASE_URL" -Atc \\"""
+    yield f"# it works with schemas {low} to {high}; which is the live one (OWNER_URL: yours):"
+    yield """[ -z "${OWNER_URL-}" ] || psql "$OWNER_URL" -Atc \\"""
     yield "  'select max(version) from schema_migrations'"
     if program := release.parts.get("program_hash"):
         yield f"# the program on the chain was {program}: cbctl program verify says what it is now"
