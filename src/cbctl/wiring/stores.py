@@ -41,6 +41,14 @@ def opened(env: Environment, folder: Path) -> tuple[Store, Callable[[], Owner]]:
     return ClusterStore(Objects(connect), owner_state), identify
 
 
+def tidy(store: Store) -> None:
+    """Makes room in a shared store, where there are many old runs and this user may."""
+    from cbctl.stores.cluster.store import ClusterStore
+
+    if isinstance(store, ClusterStore):
+        store.tidy()
+
+
 def _connected(env: Environment) -> Api:
     from cbctl.clients.kubernetes.api import Api
 
