@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +86,10 @@ def run_step(
     def afterwards(place: Workplace) -> None:
         from cbctl.cli.results import print_fields
 
-        print_fields({name: value for name, value in outcome.items() if name not in unsaid})
+        if show is not None:
+            show(outcome)
+        else:
+            print_fields({name: value for name, value in outcome.items() if name not in unsaid})
 
     run(
         asked.config,
