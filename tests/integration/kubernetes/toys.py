@@ -35,6 +35,7 @@ class Toys:
         self.database: dict[str, Any] = {"on": "external", "url": "postgresql://db.example/toys"}
         self.jobs: dict[str, Any] = {}
         self.secrets: dict[str, Any] = {}
+        self.variables: dict[str, str] = {}
         self.write()
 
     def write(self) -> None:
@@ -130,6 +131,7 @@ class Toys:
             "CBCTL_ENV": ENV,
             "CBCTL_CONFIG": str(self.folder / "cbctl.yaml"),
             "KUBECONFIG": str(self.kubeconfig),
+            **self.variables,
         }
 
     def get(self, *words: str) -> Any:
