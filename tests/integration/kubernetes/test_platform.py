@@ -163,9 +163,7 @@ def overlay(toys: Toys, version: str) -> None:
 def foundation(toys: Toys) -> None:
     """What an administrator gives the environment: roles as the manifests have them."""
     rendered = toys.kubectl("kustomize", str(toys.folder / "overlay"))
-    wanted = [
-        one for one in yaml.safe_load_all(rendered) if one["kind"] in ("Role", "RoleBinding")
-    ]
+    wanted = [one for one in yaml.safe_load_all(rendered) if one["kind"] in ("Role", "RoleBinding")]
     toys.cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(wanted))
 
 
