@@ -55,7 +55,12 @@ def view_of(work: Workplace) -> dict[str, Any]:
         and {**_fields(env.chain.mint), "keypair": keypair_of(env.chain.mint.keypair)},
     }
     view["images"] = {name: image_of(work, image) for name, image in env.images.items()}
-    view["api_image"] = view["images"].get(API)
+    view["api_image"] = view["images"].get(API) or {"repository": None, "registry": None}
+    signed = env.policy.signed
+    view["policy"] = {
+        **_fields(env.policy),
+        "signed": _fields(signed) if signed else {"key": None, "provenance": None},
+    }
     view["keypairs"] = sorted({r.name for r in references(env) if r.kind == "key"})
     view["is_local"] = env.is_local
     return view
