@@ -50,7 +50,8 @@ def test_from_nothing_wrong_and_back(shop: Shop) -> None:
     assert first["release"]
     (release,) = shop.releases()
     assert (release["id"], release["state"]) == (first["release"], "healthy")
-    assert shop.parts.postgres.connect(shop.name).execute("select count(*) from users").fetchone()
+    with shop.parts.postgres.connect(shop.name) as connection:
+        assert connection.execute("select count(*) from users").fetchone() == (0,)
     again = shop.deploy()
     assert again["result"] == "unchanged"
 
@@ -74,9 +75,10 @@ def test_from_nothing_wrong_and_back(shop: Shop) -> None:
     assert [one["data"] for one in maps] == [{"greeting": "hello"}]
     states = {one["id"]: one["state"] for one in shop.releases()}
     assert states[second["release"]] == "bad"
-    status = shop.run("status")
-    assert "app" in status
-    everything = status + shop.run("audit list") + json.dumps(shop.get("configmaps"))
+    parts = {one["name"]: one["state"] for one in shop.json("status")["parts"]}
+    running = dict.fromkeys(("postgres", "redis", "chain", "api"), "running")
+    assert parts == running | {"program": "deployed"}
+    everything = shop.run("status") + shop.run("audit list") + json.dumps(shop.get("configmaps"))
     assert PASSWORD not in everything
 
 
