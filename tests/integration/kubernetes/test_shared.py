@@ -212,3 +212,17 @@ def test_what_is_printed_without_the_cluster(toys: Toys, store: ClusterStore) ->
     assert "no release was copied to this machine" in toys.run(
         f"rollback {ENV} --emergency --confirm {ENV}", exit=1
     )
+
+
+def test_another_namespace_and_no_rights_are_told_before_anything_is_changed(toys: Toys) -> None:
+    path = toys.folder / "cbctl.yaml"
+    settings = json.loads(path.read_text())
+    settings["environments"][ENV]["identity"] = {"namespace_uid": "of-another-one"}
+    path.write_text(json.dumps(settings))
+    said = toys.run("freeze --reason x", exit=7)
+    assert "another cluster or namespace than the one that was recorded" in said
+    toys.write()
+    toys.kubectl("delete", "rolebinding", "--all")
+    said = toys.run("freeze --reason x", exit=3)
+    assert 'cannot get resource "leases"' in said and "ask for the role" in said
+    assert toys.get("leases")["items"] == []
