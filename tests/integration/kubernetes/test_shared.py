@@ -140,9 +140,14 @@ def outcome(toys: Toys) -> dict[str, Any]:
     return {**told, **full}
 
 
+@pytest.mark.parametrize(
+    "strategy", ["rolling", pytest.param("blue-green", marks=pytest.mark.nightly)]
+)
 def test_the_commands_that_are_printed_lead_back(
-    toys: Toys, store: ClusterStore, tmp_path: Path
+    toys: Toys, store: ClusterStore, strategy: str
 ) -> None:
+    toys.kubernetes["strategy"] = strategy
+    toys.write()
     first = outcome(toys)
     spec = toys.get("deployment", "app")["spec"]["template"]["spec"]
     known = {"image": first["image"], "manifests": first["manifests"], "schema_version": 1}
@@ -165,6 +170,8 @@ def test_the_commands_that_are_printed_lead_back(
     assert done.returncode == 0, script + done.stdout + done.stderr
     assert "successfully rolled out" in done.stdout
     assert toys.get("deployment", "app")["spec"]["template"]["spec"] == spec
+    if strategy == "blue-green":
+        assert toys.get("service", "app")["spec"]["selector"]["cbctl/side"] == "blue"
 
 
 def cut_off(toys: Toys) -> None:
