@@ -65,6 +65,32 @@ def test_what_must_be_said_beforehand(shared: Platform) -> None:
 
 
 @pytest.mark.nightly
+def test_what_cannot_go_back_does_not_hold_up_the_rest(deployed: Platform) -> None:
+    kept = deployed.state / "artifacts" / deployed.releases()[0]["parts"]["elf"]
+    change_api(deployed, "7.7.7")
+    deployed.deploy()
+    deployed.run("local", "down").ended(0)
+    kept.rename(deployed.folder / "kept")
+    assert deployed.run("rollback", "local").exit != 0, "without it nothing is done"
+    assert deployed.run("health", "local").exit == 10
+    back = deployed.run("rollback", "local", *NAMED, "-o", "json").ended(5)
+    states = {one["name"]: one["state"] for one in back.json["parts"]}
+    assert {name for name, state in states.items() if state == "left"} == {
+        "elf",
+        "program",
+        "api",
+        "verify",
+    }
+    assert states["postgres"] == states["redis"] == states["localnet"] == "back"
+    assert "left out: elf" in back.err and "verify: NOT back (it needs api)" in back.err
+    assert [one["id"] for one in deployed.releases()] == ["r1", "r2"], "half a release"
+
+    (deployed.folder / "kept").rename(kept)
+    deployed.run("rollback", "local", *NAMED).ended(0)
+    assert [one["state"] for one in deployed.releases()] == ["healthy", "bad", "healthy"]
+
+
+@pytest.mark.nightly
 def test_the_result_for_scripts_names_each_part(deployed: Platform) -> None:
     change_api(deployed, "8.0.0")
     deployed.deploy()

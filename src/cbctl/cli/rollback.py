@@ -70,6 +70,7 @@ def rollback(
     from cbctl.cli.results import print_text
     from cbctl.cli.session import agreement, plan_only, run
     from cbctl.wiring import rollback as back
+    from cbctl.wiring.emergency import emergency as in_emergency
     from cbctl.wiring.jobs import rollback_job
     from cbctl.wiring.runs import carry_out, checked_plan
     from cbctl.wiring.workplace import open_workplace, protected_name
@@ -91,7 +92,7 @@ def rollback(
             back.say(place, choice)
             agree = agreement(place, "rollback of", yes, confirm)
             return carry_out(place, rollback_job(place, choice), agree)
-        ended, found = back.emergency(
+        ended, found = in_emergency(
             place,
             to,
             lambda: confirm_name(f"rollback of {name}", name, confirm),

@@ -1,48 +1,16 @@
-"""The way back: to which release, past whoever is at work, and what became of each part."""
+"""The way back: to which release, and why to that one."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
 from cbctl.clients.kubernetes.failures import Unreachable
 from cbctl.engine import release
-from cbctl.engine.canonical import plain
-from cbctl.engine.event import Event
-from cbctl.engine.job import Ended
-from cbctl.engine.plan import Plan
-from cbctl.engine.step import After, Changes
 from cbctl.engine.store import Store
 from cbctl.errors import CbctlError, Exit
-from cbctl.machine import owner
 from cbctl.report.rollback import Choice, LiveSchema, choose, live_schema
-from cbctl.wiring.jobs import rollback_job
-from cbctl.wiring.lock import break_lock
-from cbctl.wiring.policy import freeze
 from cbctl.wiring.releases import kept_copy
-from cbctl.wiring.runs import carry_out
-from cbctl.wiring.single import carry_out_step
 from cbctl.wiring.stores import MAIN, is_shared
 from cbctl.wiring.view import view_of
 from cbctl.wiring.workplace import Workplace
-
-PAUSE = "program"
-"""The part that --pause-program is about."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """
-    state   back: it is as the release has it, and that was seen · unseen: the same, but a check
-            failed or could not be made · left: it is not
-    detail  why
-    """
-
-    name: str
-    state: Literal["back", "unseen", "left"]
-    detail: str = ""
 
 
 def chosen(work: Workplace, to: str | None, store: Store | None = None) -> Choice:
@@ -84,179 +52,11 @@ def headline(work: Workplace, choice: Choice) -> str:
     return f"rollback of {env.name} ({', '.join(places)}) to release {choice.release.id}"
 
 
-# -- in an emergency ------------------------------------------------------------------------
-
-
-def emergency(
-    work: Workplace, to: str | None, agree: Callable[[], None], *, pause: bool
-) -> tuple[Ended, list[Part]]:
-    """Goes back past whoever is at work, and holds back deploys until somebody lifts that.
-
-    agree  asks for the environment's name, and raises to stop
-    pause  the program is paused first"""
-    try:
-        choice = chosen(work, to)
-    except Unreachable as gone:
-        if not is_shared(work.env):
-            raise
-        return _without_cluster(work, to, agree, gone, pause=pause)
-    say(work, choice)
-    agree()
-    reason = f"emergency rollback of {work.env.name} to {choice.release.id}"
-    _take_over(work, reason)
-    _freeze(work, reason)
-    parts = [_pause(work)] if pause else []
-    watched = Watched()
-    ended = carry_out(watched.by(work), _job(work, choice), watched.agree)
-    parts += watched.parts(ended)
-    ended.exit = exit_of(ended, parts)
-    work.world.sink(watched.last(ended, parts))
-    return ended, parts
-
-
 def say(work: Workplace, choice: Choice) -> None:
     work.say(headline(work, choice))
     work.say(choice.why)
     for line in choice.passed_over:
         work.say(f"passed over {line}")
-
-
-def _job(work: Workplace, choice: Choice) -> Any:
-    # what went back stays back: the way forward again leads to what is bad
-    return dataclasses.replace(rollback_job(work, choice), undo=False)
-
-
-def _take_over(work: Workplace, reason: str) -> None:
-    holder = work.store.read_lock()
-    if holder is None or not holder.held or work.store.owner_state(holder.owner) == "dead":
-        return
-    who = f"{holder.owner.who} on {holder.owner.host} ({holder.reason})"
-    try:
-        id = break_lock(work, reason)
-    except CbctlError as error:
-        if error.exit is not Exit.USAGE:  # else it was let go meanwhile
-            raise
-        return
-    work.say(f"took the lock from {who}; recorded as {id}")
-
-
-def _freeze(work: Workplace, reason: str) -> None:
-    """Before anything else: what comes after may be cut off. That it fails must not stop it."""
-    try:
-        freeze(work, reason, "")
-    except CbctlError as error:
-        work.say(f"deploys could not be frozen: {error}")
-        return
-    work.say(f"deploys are frozen; afterwards: cbctl unfreeze {work.env.name} --reason WHY")
-
-
-def _pause(work: Workplace) -> Part:
-    try:
-        ended, _ = carry_out_step(work, "program.pause", {}, lambda plan: None)
-    except CbctlError as error:
-        return Part(PAUSE, "left", f"not paused: {error}")
-    if ended.exit is Exit.DONE:
-        return Part(PAUSE, "back", "paused")
-    return Part(PAUSE, "left", f"not paused: {ended.error or ended.result}")
-
-
-def exit_of(ended: Ended, parts: Iterable[Part]) -> Exit:
-    """0 only if everything is back and was seen."""
-    states = {part.state for part in parts}
-    if ended.result in ("refused", "cancelled") or ended.exit is Exit.LOCKED:
-        return ended.exit
-    if "left" in states:
-        return Exit.NOT_UNDONE
-    return Exit.DIFFERS if "unseen" in states else ended.exit
-
-
-@dataclass
-class Watched:
-    """Hears what becomes of each step, and keeps back the end until its exit code is known.
-
-    steps  of the plan, and whether each was to change something"""
-
-    steps: dict[str, bool] = field(default_factory=dict)
-    done: dict[str, Any] = field(default_factory=dict)
-    failed: dict[str, tuple[str, str]] = field(default_factory=dict)
-    end: Event | None = None
-
-    def by(self, work: Workplace) -> Workplace:
-        def sink(event: Event) -> None:
-            self.hear(event)
-            if event.type != "run.ended":
-                work.world.sink(event)
-
-        return dataclasses.replace(work, world=dataclasses.replace(work.world, sink=sink))
-
-    def hear(self, event: Event) -> None:
-        data, step = event.data, str(event.data.get("step"))
-        if event.type == "step.done":
-            self.done[step] = data.get("outcome")
-        elif event.type == "step.failed":
-            self.failed[step] = (str(data.get("phase")), str(data.get("error")))
-        elif event.type == "run.ended":
-            self.end = event
-
-    def agree(self, plan: Plan) -> None:
-        self.steps = {one.id: isinstance(one.verdict, Changes | After) for one in plan.steps}
-
-    def last(self, ended: Ended, parts: Iterable[Part]) -> Event:
-        assert self.end is not None
-        told = {"exit": int(ended.exit), "parts": plain(list(parts))}
-        return dataclasses.replace(self.end, data={**self.end.data, **told})
-
-    def parts(self, ended: Ended) -> list[Part]:
-        """None when nothing was to be done."""
-        return [self._part(id, changes, ended) for id, changes in self.steps.items()]
-
-    def _part(self, id: str, changes: bool, ended: Ended) -> Part:
-        if id in self.failed:
-            phase, error = self.failed[id]
-            return Part(id, "unseen" if phase == "verify" else "left", error)
-        if id in self.done:
-            outcome = self.done[id]
-            unchecked = outcome.get("unchecked") if isinstance(outcome, dict) else None
-            if unchecked:
-                return Part(id, "unseen", f"unchecked: {'; '.join(map(str, unchecked))}")
-            return Part(id, "back")
-        why = f"not reached: the run ended before ({ended.result})"
-        return Part(id, "left" if changes else "unseen", why)
-
-
-# -- without the cluster --------------------------------------------------------------------
-
-
-def _without_cluster(
-    work: Workplace, to: str | None, agree: Callable[[], None], gone: Unreachable, *, pause: bool
-) -> tuple[Ended, list[Part]]:
-    """From the copy on this machine: what can be done without the cluster is done, and what is
-    left to do is listed."""
-    work.say(f"the cluster does not answer: {gone.what}")
-    kept = kept_copy(work)
-    if kept is None:
-        gone.fix = f"no release was copied to this machine; {gone.fix}"
-        raise gone
-    store, at = kept
-    choice = chosen(work, to, store)
-    work.say(f"by the copy of {at} on this machine:")
-    say(work, choice)
-    parts = []
-    if pause:
-        agree()
-        # its journal is kept here, for there is nowhere else
-        world = dataclasses.replace(work.world, store=store, identify=owner)
-        parts.append(_pause(dataclasses.replace(work, world=world)))
-    name = work.env.name
-    by_hand = f"cbctl rollback {name} --to {choice.release.id} --print shows the commands"
-    parts.append(Part("service", "left", f"the cluster does not answer; once it does: {by_hand}"))
-    error = CbctlError(
-        "the cluster does not answer, so the service was not brought back",
-        exit=Exit.NOT_UNDONE,
-        where=gone.where,
-        fix=f"{gone.fix}; then again: cbctl rollback {name} --emergency",
-    )
-    return Ended("", "not undone", Exit.NOT_UNDONE, error=error), parts
 
 
 def by_hand(work: Workplace, to: str | None) -> list[str]:

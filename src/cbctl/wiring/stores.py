@@ -29,6 +29,14 @@ def is_shared(env: Environment) -> bool:
     return env.api.on == "kubernetes" and MAIN in env.clusters
 
 
+def place_of(env: Environment, folder: Path) -> str:
+    """As a person reads it."""
+    if not is_shared(env):
+        return str(folder)
+    cluster = env.clusters[MAIN]
+    return f"{cluster.context}/{cluster.namespace}"
+
+
 def opened(env: Environment, folder: Path) -> tuple[Store, Callable[[], Owner]]:
     """The store, and who is at work. Nothing is asked of a cluster before one of them is used."""
     if not is_shared(env):

@@ -65,6 +65,8 @@ def test_everything_is_the_same_from_another_machine(toys: Toys) -> None:
     assert toys.json("lock status")["held"] is False
     assert [one["state"] for one in toys.json("api history")] == ["healthy"]
     assert toys.run("why last").count(rolled["run"])
+    assert "finished" in toys.run("runs attach last")
+    assert f"{CONTEXT}/{toys.own}" in toys.run(f"status {ENV}")
     toys.run("audit verify")
     toys.run("freeze --reason tonight")
     toys.machine = "state"
@@ -138,9 +140,14 @@ def outcome(toys: Toys) -> dict[str, Any]:
     return {**told, **full}
 
 
+@pytest.mark.parametrize(
+    "strategy", ["rolling", pytest.param("blue-green", marks=pytest.mark.nightly)]
+)
 def test_the_commands_that_are_printed_lead_back(
-    toys: Toys, store: ClusterStore, tmp_path: Path
+    toys: Toys, store: ClusterStore, strategy: str
 ) -> None:
+    toys.kubernetes["strategy"] = strategy
+    toys.write()
     first = outcome(toys)
     spec = toys.get("deployment", "app")["spec"]["template"]["spec"]
     known = {"image": first["image"], "manifests": first["manifests"], "schema_version": 1}
@@ -163,6 +170,8 @@ def test_the_commands_that_are_printed_lead_back(
     assert done.returncode == 0, script + done.stdout + done.stderr
     assert "successfully rolled out" in done.stdout
     assert toys.get("deployment", "app")["spec"]["template"]["spec"] == spec
+    if strategy == "blue-green":
+        assert toys.get("service", "app")["spec"]["selector"]["cbctl/side"] == "blue"
 
 
 def cut_off(toys: Toys) -> None:
@@ -210,3 +219,17 @@ def test_what_is_printed_without_the_cluster(toys: Toys, store: ClusterStore) ->
     assert "no release was copied to this machine" in toys.run(
         f"rollback {ENV} --emergency --confirm {ENV}", exit=1
     )
+
+
+def test_another_namespace_and_no_rights_are_told_before_anything_is_changed(toys: Toys) -> None:
+    path = toys.folder / "cbctl.yaml"
+    settings = json.loads(path.read_text())
+    settings["environments"][ENV]["identity"] = {"namespace_uid": "of-another-one"}
+    path.write_text(json.dumps(settings))
+    said = toys.run("freeze --reason x", exit=7)
+    assert "another cluster or namespace than the one that was recorded" in said
+    toys.write()
+    toys.kubectl("delete", "rolebinding", "--all")
+    said = toys.run("freeze --reason x", exit=3)
+    assert 'cannot get resource "leases"' in said and "ask for the role" in said
+    assert toys.get("leases")["items"] == []

@@ -9,7 +9,7 @@ import pytest
 from cbctl.engine.event import Event
 from cbctl.engine.job import Ended
 from cbctl.errors import Exit
-from cbctl.wiring.rollback import Part, Watched, exit_of
+from cbctl.wiring.emergency import Part, Watched, exit_of
 
 FAILED = Ended("run", "not undone", Exit.NOT_UNDONE)
 GOOD = Ended("run", "succeeded", Exit.DONE)
