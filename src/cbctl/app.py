@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "localnet": ("localnet", "A Solana network on this machine, of its own or under `local`"),
     "program": ("program", "Everything about the on-chain program: deploy, upgrade, look, pause"),
     "api": ("api", "The service on Kubernetes: roll out, look, go back, scale, restart"),
-    "db": ("db", "The database's schema: look, write a migration, migrate, go back"),
+    "db": ("db", "The database: schema, migrations, backups"),
     "config": ("config", "Check, show and describe cbctl.yaml"),
     "completion": ("completion", "Print the script that completes commands in a shell"),
 }

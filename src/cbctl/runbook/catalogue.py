@@ -16,6 +16,7 @@ STEPS: dict[str, str] = {
     "api.rollout": "Roll the service out on Kubernetes",
     "api.scale": "Set how many pods the service has",
     "api.undo": "Bring back what was rolled out before",
+    "db.backup": "Takes a backup of the database",
     "db.migrate": "Runs the migrations of the database that are due",
     "db.rollback": "Takes migrations back by their down files",
     "local.api": "Run the API service on this machine",

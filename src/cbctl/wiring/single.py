@@ -54,6 +54,16 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "environment": "${env.name}",
         "create_marker": "${env.is_local}",
         "database_step": "",  # no other step of this run starts the database
+        "admin": "${env.database.admin}",
+        "superuser": "${env.database.superuser}",
+        "place": "${env.database.backups.place}",
+        "recipient": "${env.database.backups.recipient}",
+        "encryption": "${env.database.backups.encryption}",
+        "kms_key": "${env.database.backups.kms_key}",
+        "floor_days": "${env.database.backups.floor_days}",
+        "state": "${env.state}",
+        "who": "${env.who}",
+        "host": "${env.host}",
     },
     "program": {
         "rpc": "${env.chain.rpc}",
