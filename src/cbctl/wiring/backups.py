@@ -14,7 +14,7 @@ from cbctl.clients.backups.gather import gather
 from cbctl.clients.backups.manifest import Manifest, Proof
 from cbctl.clients.backups.place import Kept, Place, find, kept, open_place
 from cbctl.clients.backups.prove import drop_database, prove
-from cbctl.clients.postgres.address import parse
+from cbctl.clients.postgres.address import Address, parse
 from cbctl.clients.postgres.connect import connect
 from cbctl.clients.postgres.tools import Tools, Work, jobs_here, major_of, restoring
 from cbctl.config.reference import parse as parse_reference
@@ -24,7 +24,7 @@ from cbctl.engine.clock import stamp
 from cbctl.engine.journal import Journal
 from cbctl.errors import CbctlError, Exit
 from cbctl.local.binaries import Binary, postgres_binaries, postgres_tools
-from cbctl.local.scratch import scratch, throwaway_server
+from cbctl.local.scratch import Scratch, scratch, throwaway_server
 from cbctl.secrets.env_file import read_private
 from cbctl.wiring.lock import locked
 from cbctl.wiring.view import backups_of
@@ -35,7 +35,9 @@ Progress = Callable[..., None]
 
 @dataclass(frozen=True)
 class Verdict:
-    """problems  what is not as the manifest says, one line each; () when it was proved"""
+    """problems  what is not as the manifest says, one line each; () when it was proved
+    server    version of the one that it was restored into; "" when it came not so far
+    """
 
     manifest: Manifest
     problems: tuple[str, ...]
@@ -84,11 +86,10 @@ def verify(
             variables=made.variables,
         )
         if on is None:
-            server = server_for(manifest)
-            with throwaway_server(made, server) as url:
-                verdict = _proved(place, manifest, url, doing, secret)
+            verdict = _on_own_server(place, manifest, made, doing, secret)
         else:
-            verdict = _proved(place, manifest, work.world.reveal(on).reveal(), doing, secret)
+            url = work.world.reveal(on).reveal()
+            verdict = _on_server(place, manifest, parse(url, where="--on"), doing, secret)
     if not verdict.problems:
         _record(work, place, verdict)
     return verdict
@@ -138,10 +139,23 @@ def _tools(server: int, manifest: Manifest) -> Tools | None:
     return restoring(here, server, manifest.tools)
 
 
-def _proved(place: Place, manifest: Manifest, url: str, work: Work, secret: str) -> Verdict:
-    admin = parse(url, where="--on")
-    with connect(admin) as connection:
-        version = str(connection.info.parameter_status("server_version")).split()[0]
+def _on_own_server(
+    place: Place, manifest: Manifest, made: Scratch, work: Work, secret: str
+) -> Verdict:
+    server = server_for(manifest)
+    tools = _tools(server.major, manifest)
+    assert tools is not None
+    found = gather(place, manifest, tools, work, secret)
+    if found.archive is None or found.problems:  # no server is needed to know that
+        return Verdict(manifest, found.problems, "")
+    with throwaway_server(made, server) as url:
+        return _proved(found.archive, manifest, parse(url), tools, work)
+
+
+def _on_server(
+    place: Place, manifest: Manifest, admin: Address, work: Work, secret: str
+) -> Verdict:
+    version = server_version(admin)
     tools = _tools(major_of(version), manifest)
     if tools is None or major_of(version) < major_of(manifest.server):
         raise CbctlError(
@@ -153,14 +167,23 @@ def _proved(place: Place, manifest: Manifest, url: str, work: Work, secret: str)
         )
     found = gather(place, manifest, tools, work, secret)
     if found.archive is None or found.problems:
-        return Verdict(manifest, found.problems, version)
+        return Verdict(manifest, found.problems, "")
+    return _proved(found.archive, manifest, admin, tools, work)
+
+
+def _proved(archive: Path, manifest: Manifest, admin: Address, tools: Tools, work: Work) -> Verdict:
     name = f"cbctl_verify_{manifest.id.lower().replace('-', '_')}"
+    drop_database(admin, name)  # what an interrupted one left
     try:
-        drop_database(admin, name)  # what an interrupted one left
-        problems = prove(found.archive, manifest, admin, name, tools, work)
+        problems = prove(archive, manifest, admin, name, tools, work)
     finally:
         drop_database(admin, name)
-    return Verdict(manifest, tuple(problems), version)
+    return Verdict(manifest, tuple(problems), server_version(admin))
+
+
+def server_version(address: Address) -> str:
+    with connect(address) as connection:
+        return str(connection.info.parameter_status("server_version")).split()[0]
 
 
 def _record(work: Workplace, place: Place, verdict: Verdict) -> None:

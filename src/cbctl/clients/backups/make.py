@@ -14,7 +14,12 @@ from cbctl.clients.backups.files import hashed
 from cbctl.clients.backups.manifest import DUMP, SEALED, Manifest
 from cbctl.clients.postgres.address import Address
 from cbctl.clients.postgres.connect import failed
-from cbctl.clients.postgres.contents import Contents, read_contents, snapshot_session
+from cbctl.clients.postgres.contents import (
+    Contents,
+    read_contents,
+    read_sequences,
+    snapshot_session,
+)
 from cbctl.clients.postgres.ledger import reached, survey
 from cbctl.clients.postgres.queries import query
 from cbctl.clients.postgres.tools import Tools, Work, connection_words, run_tool
@@ -59,6 +64,8 @@ def make(
             about = _one(session.execute(query("backup_about")).fetchone())
             with snapshot_session(address, str(snapshot), as_is=True) as other:
                 version_reached = reached(survey(other, address).applied)
+            # Before the dump: it reads them later, and may find them further on, but never behind.
+            sequences = read_sequences(session)
             contents = _dumped(address, tools, work, dump, str(snapshot), checksums)
     except psycopg.Error as error:
         raise failed(error, address, "cannot take a snapshot") from None
@@ -90,7 +97,7 @@ def make(
         recipient=recipient,
         files=tuple(hashed(files, stage, work.jobs, work.pause)),
         tables=contents.tables,
-        sequences=contents.sequences,
+        sequences=sequences,
         objects=contents.objects,
     )
 

@@ -94,15 +94,20 @@ def read_contents(
                 stack.enter_context(snapshot_session(address, snapshot)) for _ in range(1, sessions)
             ]
             names = [str(row[0]) for row in first.execute(query("backup_tables"))]
-            places = first.execute(query("backup_sequences")).fetchall()
+            sequences = read_sequences(first)
             objects = {str(k): str(v) for k, v in first.execute(query("backup_objects"))}
             tables = _counted([first, *others], names, checksums)
             if (large := _large_objects(first, checksums)).rows:
                 tables[LARGE_OBJECTS] = large
     except psycopg.Error as error:
         raise failed(error, address, "cannot read what the database holds") from None
-    sequences = {str(name): Counter(int(at), int(by)) for name, at, by in places}
     return Contents(dict(sorted(tables.items())), sequences, objects)
+
+
+def read_sequences(session: Connection) -> dict[str, Counter]:
+    """Where they are now, whatever snapshot the session sees."""
+    rows = session.execute(query("backup_sequences"))
+    return {str(name): Counter(int(at), int(by)) for name, at, by in rows}
 
 
 def _counted(sessions: Sequence[Connection], names: list[str], checksums: bool) -> dict[str, Rows]:
