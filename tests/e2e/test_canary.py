@@ -101,6 +101,12 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "db create": ("Not-A-Name",),
     "db backup": ("--env local", "--env local --to kept --plan"),
     "db backups": ("--env local", "--env local --in kept"),
+    "db prune": ("--env local --plan",),
+    "db restore": (
+        "--env local",
+        "--env local --into beside --yes",
+        "--env local --undo --plan",
+    ),
     "db status": ("--env local",),
     "db verify-backup": ("--env local", "--env local --identity keys/wallet.json"),
     "db plan": ("--env local",),

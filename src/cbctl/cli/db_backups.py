@@ -20,7 +20,7 @@ from cbctl.cli.options import (
 )
 from cbctl.cli.results import print_data, print_table, print_text
 from cbctl.cli.step import Asked, run_step
-from cbctl.errors import Exit
+from cbctl.errors import CbctlError, Exit
 
 ToOption = Annotated[
     str | None,
@@ -41,7 +41,7 @@ IdentityOption = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (backup, backups, verify_backup):
+    for command in (backup, backups, restore, verify_backup, prune):
         app.command(command.__name__.replace("_", "-"))(command)
 
 
@@ -128,6 +128,83 @@ def backups(
         for row in rows
     ]
     print_table(shown)
+
+
+def restore(
+    backup: BackupArgument = "last",
+    replace: Annotated[
+        str,
+        typer.Option(
+            "--replace",
+            metavar="DATABASE",
+            help="The live database, by its name: it is put aside and the backup takes its place.",
+        ),
+    ] = "",
+    into: Annotated[
+        str,
+        typer.Option("--into", metavar="DATABASE", help="A new database; the live one stays."),
+    ] = "",
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Put back what the last restore replaced.")
+    ] = False,
+    identity: IdentityOption = None,
+    jobs: JobsOption = 0,
+    place: PlaceOption = None,
+    env: EnvOption = None,
+    plan: PlanOption = False,
+    yes: YesOption = False,
+    confirm: ConfirmOption = None,
+    output: OutputOption = Output.TEXT,
+    events: EventsOption = Events.NONE,
+    config: ConfigOption = None,
+) -> None:
+    """Restore a backup beside the live database, compare it, and exchange the two by their names.
+
+    Sessions on the live one are ended then. It is kept, and --undo brings it back, until
+    `cbctl db prune` removes it.
+
+    Example: cbctl db restore last --env staging --replace market
+    """
+    asked = Asked(env, None, config, plan, yes, confirm, output, events)
+    if undo:
+        if into:
+            raise CbctlError("--undo restores nothing: --into has no use", exit=Exit.USAGE)
+        run_step(asked, "db.restore_undo", {"replace": replace})
+    given = {
+        "backup": backup,
+        "replace": replace,
+        "into": into,
+        "identity": str(identity.absolute()) if identity else None,
+        "jobs": jobs,
+        "place": place_text(place),
+    }
+    run_step(asked, "db.restore", given)
+
+
+def prune(
+    older_than: Annotated[
+        int | None,
+        typer.Option("--older-than", metavar="DAYS", min=0, help="Without it, as cbctl.yaml says."),
+    ] = None,
+    place: PlaceOption = None,
+    env: EnvOption = None,
+    plan: PlanOption = False,
+    yes: YesOption = False,
+    confirm: ConfirmOption = None,
+    output: OutputOption = Output.TEXT,
+    events: EventsOption = Events.NONE,
+    config: ConfigOption = None,
+) -> None:
+    """Remove old backups, and databases that restores put aside.
+
+    Never the newest backup, nor the newest that was proved, nor anything younger than the floor
+    of cbctl.yaml.
+
+    Example: cbctl db prune --env local --plan
+    """
+    asked = Asked(env, None, config, plan, yes, confirm, output, events)
+    given = {"keep_days": older_than, "place": place_text(place)}
+    run_step(asked, "db.prune", given)
 
 
 def verify_backup(

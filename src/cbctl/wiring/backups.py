@@ -13,9 +13,10 @@ from cbctl.clients.backups import manifest as manifests
 from cbctl.clients.backups.gather import gather
 from cbctl.clients.backups.manifest import Manifest, Proof
 from cbctl.clients.backups.place import Kept, Place, find, kept, open_place
-from cbctl.clients.backups.prove import drop_database, prove
+from cbctl.clients.backups.prove import prove
 from cbctl.clients.postgres.address import Address, parse
 from cbctl.clients.postgres.connect import connect
+from cbctl.clients.postgres.databases import drop_database
 from cbctl.clients.postgres.tools import Tools, Work, jobs_here, major_of, restoring
 from cbctl.config.reference import parse as parse_reference
 from cbctl.config.types import Reference

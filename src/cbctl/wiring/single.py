@@ -60,6 +60,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "recipient": "${env.database.backups.recipient}",
         "encryption": "${env.database.backups.encryption}",
         "kms_key": "${env.database.backups.kms_key}",
+        "keep_days": "${env.database.backups.keep_days}",
         "floor_days": "${env.database.backups.floor_days}",
         "state": "${env.state}",
         "who": "${env.who}",

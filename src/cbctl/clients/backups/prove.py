@@ -7,8 +7,9 @@ from pathlib import Path
 
 from cbctl.clients.backups.manifest import Manifest
 from cbctl.clients.postgres.address import Address
-from cbctl.clients.postgres.connect import connect, failed
+from cbctl.clients.postgres.connect import connect
 from cbctl.clients.postgres.contents import differences, read_contents
+from cbctl.clients.postgres.databases import create_database
 from cbctl.clients.postgres.tools import (
     ToolFailed,
     Tools,
@@ -19,48 +20,16 @@ from cbctl.clients.postgres.tools import (
 )
 
 
-def create_database(admin: Address, name: str, manifest: Manifest, *, owner: str = "") -> None:
-    """An empty one with the backup's encoding; its locale where this server knows that.
-
-    owner  without it, the role of `admin`
-    """
-    import psycopg
-    from psycopg import sql
-
-    words = sql.SQL(
-        "create database {} template template0 encoding {} lc_collate {} lc_ctype {}"
-    ).format(
-        sql.Identifier(name),
-        sql.Literal(manifest.encoding),
-        sql.Literal(manifest.collate),
-        sql.Literal(manifest.ctype),
+def create_for(admin: Address, name: str, manifest: Manifest, *, owner: str = "") -> None:
+    """An empty database as the backup's was."""
+    create_database(
+        admin,
+        name,
+        encoding=manifest.encoding,
+        collate=manifest.collate,
+        ctype=manifest.ctype,
+        owner=owner,
     )
-    plain = sql.SQL("create database {} template template0 encoding {} locale 'C'").format(
-        sql.Identifier(name), sql.Literal(manifest.encoding)
-    )
-    ending = sql.SQL(" owner {}").format(sql.Identifier(owner)) if owner else sql.SQL("")
-    with connect(admin) as connection:
-        try:
-            try:
-                connection.execute(words + ending)
-            except psycopg.errors.WrongObjectType:  # "invalid locale name"
-                connection.execute(plain + ending)
-        except psycopg.Error as error:
-            raise failed(error, admin, f"cannot create the database {name}") from None
-
-
-def drop_database(admin: Address, name: str) -> None:
-    """With its sessions, where it is there."""
-    import psycopg
-    from psycopg import sql
-
-    with connect(admin) as connection:
-        try:
-            connection.execute(
-                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
-            )
-        except psycopg.Error as error:
-            raise failed(error, admin, f"cannot drop the database {name}") from None
 
 
 def restore(archive: Path, address: Address, tools: Tools, work: Work, *, grants: bool) -> None:
@@ -84,12 +53,12 @@ def prove(
     work: Work,
 ) -> list[str]:
     """Restores into a new database `name`; what is not as the manifest says, one line each."""
-    create_database(admin, name, manifest)
+    create_for(admin, name, manifest)
     address = replace(admin, database=name)
     try:
         restore(archive, address, tools, work, grants=False)
     except ToolFailed as error:
-        return [f"it cannot be restored: {_reason(error)}"]
+        return [f"it cannot be restored: {reason(error)}"]
     work.progress("comparing rows and schema")
     return compare(address, manifest, work)
 
@@ -102,7 +71,7 @@ def compare(address: Address, manifest: Manifest, work: Work) -> list[str]:
     return differences(manifest.contents, found, same_major=same_major)
 
 
-def _reason(error: ToolFailed) -> str:
+def reason(error: ToolFailed) -> str:
     """pg_restore names the entry of the archive before what the server said."""
     lines = [line.strip() for line in error.said.splitlines() if line.strip()]
     chosen = [line for line in lines if "error:" in line or line.startswith("pg_restore: from TOC")]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cbctl.clients.backups.place import Place, open_place
 from cbctl.clients.postgres.tools import Tools, Work, jobs_here
+from cbctl.config.reference import parse
 from cbctl.engine.step import Context
 from cbctl.local.binaries import postgres_tools
 from cbctl.local.scratch import Scratch
@@ -41,3 +42,9 @@ def work_in(made: Scratch, ctx: Context, jobs: int) -> Work:
         progress=ctx.progress,
         variables=made.variables,
     )
+
+
+def identity_in(ctx: Context, file: Path | None) -> str:
+    """The secret that opens encrypted backups; "" when no file is named."""
+    found = None if file is None else parse(f"${{file:{file}}}")
+    return "" if found is None else ctx.reveal(found).reveal()
