@@ -163,7 +163,7 @@ def restore(
     Sessions on the live one are ended then. It is kept, and --undo brings it back, until
     `cbctl db prune` removes it.
 
-    Example: cbctl db restore last --env staging --replace market
+    Example: cbctl db restore last --env staging --replace shop
     """
     asked = Asked(env, None, config, plan, yes, confirm, output, events)
     if undo:

@@ -102,7 +102,7 @@ def obstacle(live: Live, inputs: Whose, named: str) -> Blocked | None:
 
 
 def stamped(ctx: Context, name: str, word: str) -> str:
-    """`market_replaced_20261126t201500`"""
+    """`shop_replaced_20261126t201500`"""
     now = time.strftime("%Y%m%dt%H%M%S", time.gmtime(ctx.wall()))
     return name_with(name, f"_{word}_{now}")
 
