@@ -47,7 +47,7 @@ create table events_{n} (
 ROWS = """
 insert into events_{n} (account, kind, amount, at, note)
 select encode(sha256(i::text::bytea), 'hex'), (array['in', 'out', 'fee'])[1 + i % 3],
-    (i * 7919 % 1000003) / 100.0, timestamptz '2026-01-01' + i * interval '3 s',
+    (i::bigint * 7919 % 1000003) / 100.0, timestamptz '2026-01-01' + i * interval '3 s',
     repeat('what somebody wrote ', 1 + i % 3)
 from generate_series(1, {rows}) i
 """

@@ -101,6 +101,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "db create": ("Not-A-Name",),
     "db backup": ("--env local", "--env local --to kept --plan"),
     "db backups": ("--env local", "--env local --in kept"),
+    "db clone": ("--from last --anonymize --env local --plan",),
     "db prune": ("--env local --plan",),
     "db restore": (
         "--env local",

@@ -14,6 +14,7 @@ from cbctl.clients.backups.gather import gather
 from cbctl.clients.backups.manifest import Manifest, Proof
 from cbctl.clients.backups.place import Kept, Place, find, kept, open_place
 from cbctl.clients.backups.prove import prove
+from cbctl.clients.postgres import anonymize
 from cbctl.clients.postgres.address import Address, parse
 from cbctl.clients.postgres.connect import connect
 from cbctl.clients.postgres.databases import drop_database
@@ -29,7 +30,7 @@ from cbctl.local.scratch import Scratch, scratch, throwaway_server
 from cbctl.secrets.env_file import read_private
 from cbctl.wiring.lock import locked
 from cbctl.wiring.view import backups_of
-from cbctl.wiring.workplace import Workplace, open_workplace
+from cbctl.wiring.workplace import Workplace, environment_named, open_workplace
 
 Progress = Callable[..., None]
 
@@ -206,6 +207,17 @@ def age_of(backup: Kept, now: float) -> float:
     """Seconds."""
     made = datetime.fromisoformat(backup.made_at).replace(tzinfo=UTC)
     return max(0.0, now - made.timestamp())
+
+
+def source_of(config: str | None, env: str | None) -> tuple[str, str]:
+    """platform/environment, and where its backups are."""
+    work = opened(config, env)
+    return f"{work.env.platform}/{work.env.name}", backups_of(work)
+
+
+def classification(config: str | None, env: str | None) -> Path:
+    """The file beside the migrations that says what becomes of each column."""
+    return environment_named(config, env).migrations.folder / anonymize.FILE
 
 
 def reference_of(on: str) -> Reference:

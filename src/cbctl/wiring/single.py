@@ -63,6 +63,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "keep_days": "${env.database.backups.keep_days}",
         "floor_days": "${env.database.backups.floor_days}",
         "state": "${env.state}",
+        "protected": "${env.is_protected}",
         "who": "${env.who}",
         "host": "${env.host}",
     },

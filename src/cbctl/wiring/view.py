@@ -10,7 +10,7 @@ from cbctl.config.rules import leaves
 from cbctl.config.types import Call, Environment, Reference, expanded
 from cbctl.local.postgres import SUPERUSER_PASSWORD
 from cbctl.secrets.keys import KEYPAIR
-from cbctl.wiring.clusters import UNSET
+from cbctl.wiring.clusters import MAINNET, UNSET
 from cbctl.wiring.workplace import Workplace
 
 
@@ -48,6 +48,7 @@ def view_of(work: Workplace) -> dict[str, Any]:
     }
     view["keypairs"] = sorted({r.name for r in references(env) if r.kind == "key"})
     view["is_local"] = env.is_local
+    view["is_protected"] = env.protected or env.chain.cluster == MAINNET
     return view
 
 

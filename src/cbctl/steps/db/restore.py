@@ -11,6 +11,8 @@ from cbctl.clients.backups.manifest import Manifest
 from cbctl.clients.backups.place import find
 from cbctl.clients.backups.prove import compare, create_for, reason, restore
 from cbctl.clients.postgres.address import Address
+from cbctl.clients.postgres.anonymize import anonymize, gaps, give_to
+from cbctl.clients.postgres.anonymize import read as read_rules
 from cbctl.clients.postgres.databases import (
     copy_settings,
     drop_database,
@@ -54,6 +56,9 @@ class Inputs(Kept, Whose):
     """backup    its id, or `last`
     replace   name of the live database that it is to take the place of, typed
     into      name of a new database instead: the live one stays as it is
+    source    platform/environment whose backup it is; "" for this one
+    anonymize  file that classifies the columns: what it says is done before anybody connects
+    protected  nobody else's data comes into this environment
     identity  file of the age identity that opens an encrypted one
     jobs      how many tables side by side; 0: as many as this machine has processors, at most 4
     """
@@ -61,6 +66,9 @@ class Inputs(Kept, Whose):
     backup: str
     replace: str = ""
     into: str = ""
+    source: str = ""
+    anonymize: Path | None = None
+    protected: bool = False
     identity: Path | None = None
     jobs: int = 0
 
@@ -71,6 +79,7 @@ class Facts:
     digest    of its manifest
     server, tool  major versions: of the backup, and of a pg_restore that will do (0: none will)
     taken     there is a database of the name `into`
+    gaps      columns that the classification does not name, or names in vain
     """
 
     live: Live
@@ -81,6 +90,7 @@ class Facts:
     tool: int
     may_create: bool
     taken: bool
+    gaps: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -112,6 +122,7 @@ class Restore(Step[Inputs, Facts, Outcome]):
                 tool=tools.major if tools else 0,
                 may_create=may_create(admin),
                 taken=bool(inputs.into) and exists(admin, inputs.into),
+                gaps=_gaps(inputs, manifest),
             ),
             {"made": manifest.made_at, "rows": manifest.contents.rows},
         )
@@ -192,6 +203,10 @@ class Restore(Step[Inputs, Facts, Outcome]):
             restore(found.archive, address, tools, work, grants=True)
             if problems := compare(address, manifest, work):
                 raise _unreliable(manifest, problems)
+            if inputs.anonymize is not None:
+                ctx.progress("anonymizing")
+                anonymize(address, read_rules(inputs.anonymize))
+                give_to(address, inputs.marker)
         except ToolFailed as error:
             drop_database(admin, name)
             raise CbctlError(
@@ -218,11 +233,23 @@ class Restore(Step[Inputs, Facts, Outcome]):
         return CannotUndo("cbctl db restore --undo exchanges the databases again")
 
 
+def _gaps(inputs: Inputs, manifest: Manifest) -> tuple[str, ...]:
+    if inputs.anonymize is None:
+        return ()
+    return tuple(gaps(read_rules(inputs.anonymize), manifest.objects, manifest.tables))
+
+
 def _obstacle(inputs: Inputs, facts: Facts) -> Blocked | None:
-    if facts.of != str(inputs.marker):
-        return Blocked(
-            f"the backup {facts.backup} is of {facts.of}", "name one of this environment"
-        )
+    own = str(inputs.marker)
+    if facts.of != (inputs.source or own):
+        return Blocked(f"the backup {facts.backup} is of {facts.of}", "name one of the right place")
+    if facts.of != own and inputs.protected:
+        return Blocked("a protected environment takes no data of another", "")
+    if facts.of != own and inputs.anonymize is None:
+        return Blocked("the data of another environment comes only anonymized", "say --anonymize")
+    if facts.gaps:
+        more = f" (and {len(facts.gaps) - 3} more)" if len(facts.gaps) > 3 else ""
+        return Blocked("; ".join(facts.gaps[:3]) + more, f"correct {inputs.anonymize}")
     if inputs.into and inputs.replace:
         return Blocked("--into and --replace exclude each other", "use one of them")
     if inputs.into and facts.taken:
