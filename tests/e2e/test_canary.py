@@ -108,6 +108,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "--env local --into beside --yes",
         "--env local --undo --plan",
     ),
+    "db seed": ("local --profile synthetic",),
     "db status": ("--env local",),
     "db verify-backup": ("--env local", "--env local --identity keys/wallet.json"),
     "db plan": ("--env local",),

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cbctl.cli import db_backups
+from cbctl.cli import db_backups, db_data
 from cbctl.cli.options import (
     ConfigOption,
     ConfirmOption,
@@ -196,4 +196,5 @@ def rollback(
     run_step(asked, "db.rollback", {"to": to})
 
 
-db_backups.add_to(app)
+for part in (db_backups, db_data):
+    part.add_to(app)

@@ -41,7 +41,7 @@ IdentityOption = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (backup, backups, restore, clone, verify_backup, prune):
+    for command in (backup, backups, restore, verify_backup, prune):
         app.command(command.__name__.replace("_", "-"))(command)
 
 
@@ -177,61 +177,6 @@ def restore(
         "identity": str(identity.absolute()) if identity else None,
         "jobs": jobs,
         "place": place_text(place),
-    }
-    run_step(asked, "db.restore", given)
-
-
-def clone(
-    source: Annotated[
-        str, typer.Option("--from", metavar="BACKUP", help="Id of a backup, or `last`.")
-    ],
-    from_env: Annotated[
-        str | None,
-        typer.Option("--from-env", metavar="ENV", help="Whose backup; without it, the same one's."),
-    ] = None,
-    anonymize: Annotated[
-        bool,
-        typer.Option("--anonymize", help="As anonymize.toml beside the migrations says."),
-    ] = False,
-    replace: Annotated[
-        str,
-        typer.Option("--replace", metavar="DATABASE", help="The live database, by its name."),
-    ] = "",
-    into: Annotated[
-        str,
-        typer.Option("--into", metavar="DATABASE", help="A new database; the live one stays."),
-    ] = "",
-    identity: IdentityOption = None,
-    jobs: JobsOption = 0,
-    place: PlaceOption = None,
-    env: EnvOption = None,
-    plan: PlanOption = False,
-    yes: YesOption = False,
-    confirm: ConfirmOption = None,
-    output: OutputOption = Output.TEXT,
-    events: EventsOption = Events.NONE,
-    config: ConfigOption = None,
-) -> None:
-    """Restore another environment's backup here, its people made other people.
-
-    Every column has to be classified: keep, null or an expression. The copy is compared with the
-    backup first; only what is anonymized gets the database's name.
-
-    Example: cbctl db clone --from last --from-env production --anonymize --env staging
-    """
-    from cbctl.wiring.backups import classification, source_of
-
-    asked = Asked(env, None, config, plan, yes, confirm, output, events)
-    whose, where = source_of(config, from_env or env)
-    given = {
-        "backup": source,
-        "source": whose,
-        "place": place_text(place) or where,
-        "anonymize": str(classification(config, env)) if anonymize else None,
-        "replace": replace,
-        "into": into,
-        "identity": str(identity.absolute()) if identity else None,
-        "jobs": jobs,
     }
     run_step(asked, "db.restore", given)
 

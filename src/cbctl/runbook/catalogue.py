@@ -22,6 +22,7 @@ STEPS: dict[str, str] = {
     "db.restore": "Restores a backup of the database",
     "db.restore_undo": "Puts the database back that a restore replaced",
     "db.rollback": "Takes migrations back by their down files",
+    "db.seed": "Fills the database with invented data",
     "local.api": "Run the API service on this machine",
     "local.artifact": "Keep a file for this release",
     "local.keys": "Make the keypairs of this machine",
