@@ -29,8 +29,14 @@ Rule = Literal["freeze", "window", "approval", "backup", "digests"]
 RULES: tuple[Rule, ...] = ("freeze", "window", "approval", "backup", "digests")
 
 DEPLOY = "deploy"
-NEVER_HELD = frozenset({"rollback", "api undo", "program rollback", "program pause"})
-"""Kinds of runs that lead back to safety. A resume goes on with what was let through before."""
+NEVER_HELD = frozenset(
+    {
+        *("rollback", "api undo", "program rollback", "program pause"),
+        *("db backup", "db restore", "db restore undo", "db rollback"),
+    }
+)
+"""Kinds of runs that lead back to safety, or make it. A resume goes on with what was let through
+before."""
 
 APPROVED_FOR = timedelta(hours=2)
 """As long as a saved plan counts."""
@@ -261,7 +267,8 @@ def _unsaved(policy: Policy, found: Standing, case: Case, at: datetime) -> Objec
         return None
     known = f"the newest is of {minute(found.backup)}" if found.backup else "there is none"
     why = f"migrations want a verified backup of the last {policy.backup_hours} h; {known}"
-    return Objection("backup", why, "back the database up and verify the backup first")
+    fix = "cbctl db backup --env ENV, then cbctl db verify-backup --env ENV"
+    return Objection("backup", why, fix)
 
 
 def require_digests(inputs: Any, step: str) -> None:

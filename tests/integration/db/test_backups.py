@@ -219,6 +219,22 @@ def test_encrypted_it_opens_with_its_identity_alone(house: BackupHouse) -> None:
     nothing_left(house)
 
 
+# -- policy -----------------------------------------------------------------------------------
+
+
+def test_a_backup_is_taken_in_a_freeze_and_its_proof_is_audited(house: BackupHouse) -> None:
+    frozen = house.forked.run(
+        ("freeze", "dev", "--reason", "quiet"), cwd=house.folder, env=house.environment
+    )
+    assert frozen.exit in (0, 7), frozen
+    back_up(house)
+    house.db("verify-backup")
+    done = house.forked.run(
+        ("audit", "verify", "--env", "dev"), cwd=house.folder, env=house.environment
+    )
+    assert done.exit == 0, done
+
+
 # -- what it is taken from --------------------------------------------------------------------
 
 
