@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from cbctl.clients.backups.place import S3
+from cbctl.config.images import API
 from cbctl.config.rules import leaves
-from cbctl.config.types import Call, Environment, Reference, expanded
+from cbctl.config.types import Call, Environment, Image, Reference, expanded
 from cbctl.local.postgres import SUPERUSER_PASSWORD
 from cbctl.secrets.keys import KEYPAIR
 from cbctl.wiring.clusters import MAINNET, UNSET
@@ -46,10 +49,34 @@ def view_of(work: Workplace) -> dict[str, Any]:
         "mint": env.chain.mint
         and {**_fields(env.chain.mint), "keypair": keypair_of(env.chain.mint.keypair)},
     }
+    view["images"] = {name: image_of(work, image) for name, image in env.images.items()}
+    view["api_image"] = view["images"].get(API)
     view["keypairs"] = sorted({r.name for r in references(env) if r.kind == "key"})
     view["is_local"] = env.is_local
     view["is_protected"] = env.protected or env.chain.cluster == MAINNET
     return view
+
+
+def image_of(work: Workplace, image: Image) -> dict[str, Any]:
+    """With the values of its references, which are no secrets; None for one that has none: an
+    argument that may be absent is left out then."""
+
+    def value(setting: str | Reference) -> str | None:
+        if isinstance(setting, str):
+            return setting
+        found = work.values.find(replace(setting, optional=True))
+        return found.reveal().strip() if found else None
+
+    arguments = {name: (value(one), one) for name, one in image.arguments.items()}
+    return {
+        **_fields(image),
+        "repository": value(image.repository),
+        "arguments": {
+            name: found
+            for name, (found, one) in arguments.items()
+            if found is not None or not (isinstance(one, Reference) and one.optional)
+        },
+    }
 
 
 def named_file(path: Path) -> Path | None:

@@ -29,7 +29,7 @@ def find_way(work: Workplace, to: str | None) -> tuple[Release, WayBack]:
 
     Raises CbctlError: 7 when there is no way; as connecting does.
     """
-    require_reachable(work.env)
+    require_reachable(work)
     url = view_of(work)["database"]["connection"]
     found = work.world.reveal(url) if isinstance(url, Reference) else url
     address = parse(found)

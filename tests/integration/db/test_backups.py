@@ -264,6 +264,13 @@ def test_a_foreign_database_and_a_newer_server_are_refused(house: BackupHouse) -
     assert usable([Tools(Path("/x"), 14)], 15) is None
 
 
+def test_a_database_inside_a_cluster_is_refused(house: BackupHouse) -> None:
+    house.configure(access="in-cluster")
+    for words in (("backup",), ("restore",), ("restore", "--undo"), ("prune",)):
+        assert "only from inside its cluster" in house.db(*words, "--yes", exit=7).err
+    assert "no backup yet" in house.db("backups").out
+
+
 def test_one_that_is_proved_without_checksums_says_so(house: BackupHouse) -> None:
     back_up(house, "--no-checksums")
     assert "without checksums" in house.db("verify-backup").out
