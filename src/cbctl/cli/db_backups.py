@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -242,6 +243,7 @@ def verify_backup(
         identity=identity,
         on=None if on is None else reference_of(on),
         jobs=jobs,
+        progress=_teller(),
     )
     made = found.manifest
     if output is not Output.TEXT:
@@ -250,13 +252,25 @@ def verify_backup(
     elif found.problems:
         for problem in found.problems:
             print_text(f"! {problem}")
-        print_text(f"{made.id} cannot be relied on: take another backup")
+        print_text(f"{made.id} is not proved: correct what is named, or take another backup")
     else:
         rows = f"{made.contents.rows} rows in {len(made.tables)} tables"
         sums = "" if made.has_checksums else ", without checksums"
         print_text(f"{made.id}: restored into Postgres {found.server} and compared, {rows}{sums}")
     if found.problems:
         raise typer.Exit(Exit.DIFFERS)
+
+
+def _teller() -> Callable[..., None]:
+    """Says what goes on, each part of it once, beside the result."""
+    told = set()
+
+    def tell(text: str, *_: object) -> None:
+        if text not in told:
+            told.add(text)
+            typer.echo(text, err=True)
+
+    return tell
 
 
 def _age(seconds: float) -> str:

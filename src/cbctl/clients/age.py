@@ -53,6 +53,11 @@ def decrypt_file(source: Path, target: Path, identity: str) -> None:
             raise _wrong_identity() from None
 
 
+def require_recipient(text: str) -> None:
+    """Raises CbctlError (64) for what nothing can be encrypted for."""
+    _recipient(text)
+
+
 def recipient_of(identity: str) -> str:
     """The recipient that an identity belongs to."""
     return str(_identities(identity)[0].to_public())

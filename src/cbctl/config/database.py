@@ -23,8 +23,8 @@ class Backups(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     recipient: Annotated[
         str | None,
         Meta(
-            pattern=r"^(age1|ssh-)\S.*$",
-            title="an age recipient (age1…) or an SSH public key",
+            pattern=r"^age1\S+$",
+            title="an age recipient (age1…)",
             description="whom they are encrypted for; public, the identity that opens them is not",
         ),
     ] = None

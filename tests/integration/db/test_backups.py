@@ -264,6 +264,22 @@ def test_a_foreign_database_and_a_newer_server_are_refused(house: BackupHouse) -
     assert usable([Tools(Path("/x"), 14)], 15) is None
 
 
+def test_it_can_be_proved_on_a_server_that_is_named(house: BackupHouse) -> None:
+    back_up(house)
+    house.more = {"SPARE_URL": house.database.server.url("postgres")}
+    assert "env:NAME" in house.db("verify-backup", "--on", house.database.url, exit=64).err
+    house.db("verify-backup", "--on", "env:SPARE_URL")
+    assert not house.database.rows(
+        "select from pg_database where datname like 'cbctl\\_verify\\_%'"
+    )
+
+
+def test_a_recipient_that_is_none_is_told_before_anything_is_done(house: BackupHouse) -> None:
+    house.settings("backups: { recipient: age1nobody }")
+    assert "no age recipient" in house.db("backup", "--yes", exit=64).err
+    assert not place(house).exists()
+
+
 def test_a_database_inside_a_cluster_is_refused(house: BackupHouse) -> None:
     house.configure(access="in-cluster")
     for words in (("backup",), ("restore",), ("restore", "--undo"), ("prune",)):

@@ -142,6 +142,9 @@ def test_a_role_without_the_right_is_told_and_an_administrator_helps(house: Back
     back_up(house)
     assert "database.admin" in house.db("restore", "--replace", name, exit=7).err
     house.settings('admin: "${env:ADMIN_URL}"')
+    house.more["ADMIN_URL"] = server.url("postgres").replace(f":{server.port}/", ":9/")
+    assert "another server" in house.db("restore", "--replace", name, exit=64).err
+    house.more["ADMIN_URL"] = server.url("postgres")
     house.db("restore", "--replace", name, "--yes")
     assert house.database.rows("select tableowner from pg_tables where tablename = 'people'") == [
         (f"own_{name}",)

@@ -40,7 +40,7 @@ def restore(archive: Path, address: Address, tools: Tools, work: Work, *, grants
     words = [tools.restore, "-Fd", "-j", str(work.jobs), "--exit-on-error", "--no-owner"]
     words += [] if grants else ["--no-privileges"]
     words += ["--no-password", f"--dbname={connection_words(address)}", str(archive)]
-    work.progress(f"restoring into {address.database}")
+    work.progress("restoring")
     run_tool(words, address, work)
 
 

@@ -12,6 +12,7 @@ from cbctl.clients.postgres.databases import name_with, noted
 from cbctl.clients.postgres.ledger import Marker, foreign, survey
 from cbctl.config.types import Reference
 from cbctl.engine.step import Blocked, Context
+from cbctl.errors import CbctlError, Exit
 from cbctl.steps.db._database import address_of
 
 MAINTENANCE: Final = "postgres"
@@ -48,9 +49,17 @@ class Whose:
         return address_of(ctx, self.url)
 
     def administrator(self, ctx: Context) -> Address:
-        if self.admin is not None:
-            return parse(ctx.reveal(self.admin), where="database.admin")
         live = replace(self.address(ctx), database=MAINTENANCE)
+        if self.admin is not None:
+            admin = parse(ctx.reveal(self.admin), where="database.admin")
+            if (admin.host, admin.port) != (live.host, live.port):
+                raise CbctlError(
+                    f"database.admin is of another server ({admin}) than database.url ({live})",
+                    exit=Exit.USAGE,
+                    where=self.environment,
+                    fix="name a role of the same server",
+                )
+            return admin
         if self.superuser is None:
             return live
         return replace(live, user="postgres", password=ctx.reveal(self.superuser))

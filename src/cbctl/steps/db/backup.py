@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cbctl import __version__
+from cbctl.clients import age
 from cbctl.clients.backups import manifest as manifests
 from cbctl.clients.backups.make import Told, make
 from cbctl.clients.backups.manifest import Manifest
@@ -62,10 +63,12 @@ class Inputs(Kept):
 
 @dataclass(frozen=True)
 class Facts:
-    """marker: whose database it is; server, tool: major versions, 0 where no tool will do"""
+    """marker: whose database it is; pooled: a pooler in transaction mode is in between;
+    server, tool: major versions, 0 where no tool will do"""
 
     database: str
     marker: Marker | None
+    pooled: bool
     server: int
     tool: int
 
@@ -88,13 +91,15 @@ class Backup(Step[Inputs, Facts, Outcome]):
     summary = "Takes a backup of the database"
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
+        if inputs.recipient:
+            age.require_recipient(inputs.recipient)
         address = address_of(ctx, inputs.url)
         with connect(address) as connection:
             found = survey(connection, address)
             server = connection.info.server_version // 10_000
         tools = usable(all_tools(), server)
         return Observation(
-            Facts(address.database, found.marker, server, tools.major if tools else 0)
+            Facts(address.database, found.marker, found.pooled, server, tools.major if tools else 0)
         )
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
@@ -102,6 +107,12 @@ class Backup(Step[Inputs, Facts, Outcome]):
         if facts.marker is not None and facts.marker != wanted:
             error = foreign(facts.marker, wanted)
             return Blocked(error.what, error.fix)
+        if facts.pooled:
+            return Blocked(
+                "a connection pooler in transaction mode is between cbctl and Postgres; a snapshot "
+                "cannot be shared through it",
+                "use the URL of the database itself",
+            )
         if not facts.tool:
             return Blocked(
                 f"the server is Postgres {facts.server}, and no pg_dump here is that new",
