@@ -20,7 +20,7 @@ from tests.integration.db.backup_house import (
     nothing_left,
     place,
 )
-from tests.integration.db.conftest import Database
+from tests.integration.db.conftest import Database, Server, new_database
 from tests.testbed.forked import Forked
 
 from cbctl.clients.backups import manifest as manifests
@@ -272,6 +272,23 @@ def test_it_can_be_proved_on_a_server_that_is_named(house: BackupHouse) -> None:
     assert not house.database.rows(
         "select from pg_database where datname like 'cbctl\\_verify\\_%'"
     )
+
+
+def test_between_versions_of_postgres(
+    tmp_path: Path, forked: Forked, servers: Callable[[str], Server]
+) -> None:
+    """An older one's is proved on a newer server; a newer one's on an older server is refused."""
+    old, new = servers("system"), servers("wheel")
+    for number, (server, other) in enumerate(((old, new), (new, old))):
+        (folder := tmp_path / str(number)).mkdir()
+        house = house_on(folder, forked, new_database(server))
+        back_up(house)
+        house.more = {"SPARE_URL": other.url("postgres")}
+        if server is old:
+            house.db("verify-backup", "--on", "env:SPARE_URL")
+        else:
+            told = house.db("verify-backup", "--on", "env:SPARE_URL", exit=7)
+            assert "cannot be restored into Postgres 15" in told.err
 
 
 def test_a_recipient_that_is_none_is_told_before_anything_is_done(house: BackupHouse) -> None:
