@@ -264,6 +264,7 @@ def test_a_foreign_database_and_a_newer_server_are_refused(house: BackupHouse) -
     assert usable([Tools(Path("/x"), 14)], 15) is None
 
 
+@pytest.mark.nightly
 def test_it_can_be_proved_on_a_server_that_is_named(house: BackupHouse) -> None:
     back_up(house)
     house.more = {"SPARE_URL": house.database.server.url("postgres")}
@@ -274,6 +275,7 @@ def test_it_can_be_proved_on_a_server_that_is_named(house: BackupHouse) -> None:
     )
 
 
+@pytest.mark.nightly
 def test_between_versions_of_postgres(
     tmp_path: Path, forked: Forked, servers: Callable[[str], Server]
 ) -> None:
@@ -304,6 +306,7 @@ def test_a_database_inside_a_cluster_is_refused(house: BackupHouse) -> None:
     assert "no backup yet" in house.db("backups").out
 
 
+@pytest.mark.nightly
 def test_one_that_is_proved_without_checksums_says_so(house: BackupHouse) -> None:
     back_up(house, "--no-checksums")
     assert "without checksums" in house.db("verify-backup").out

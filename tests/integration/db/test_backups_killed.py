@@ -52,6 +52,7 @@ def test_killed_while_dumping_the_next_run_cleans_up(house: BackupHouse) -> None
     assert not started_for(house)
 
 
+@pytest.mark.nightly
 def test_killed_while_dumping_a_resume_makes_it(house: BackupHouse) -> None:
     house.kill_when("database-backups/.making-*/dump/*.dat.gz", "backup", "--yes")
     (making,) = place(house).glob(".making-*")
