@@ -26,7 +26,7 @@ from cbctl.runbook import expression
 from cbctl.runbook.inputs import BadInput, bind
 from cbctl.wiring.in_cluster import step_for
 from cbctl.wiring.jobs import addresses, rules
-from cbctl.wiring.view import program_address, view_of
+from cbctl.wiring.view import program_address, superuser_of, view_of
 from cbctl.wiring.workplace import Workplace
 
 _IMAGE = {
@@ -245,6 +245,8 @@ def values_of(
     view = view_of(work)
     if "program_id" in names:  # reads a keypair where there is no id, so only for who asks
         view["program"] = {**view["program"], "address": program_address(work)}
+    if "superuser" in names:  # reads the variables, so likewise
+        view["database"] = {**view["database"], "superuser": superuser_of(work)}
     if step in _OF_IMAGES:
         view["image"] = _image(work, view["images"], str(given["name"]))
     roots = {"env": view}

@@ -37,7 +37,6 @@ def view_of(work: Workplace) -> dict[str, Any]:
     view["database"] = {
         **_fields(env.database),
         "connection": _connection(env.database.on, env.database.url, "database-url"),
-        "superuser": _superuser(work),
         "backups": {**_fields(env.database.backups), "place": backups_of(work)},
     }
     view["cache"] = {
@@ -122,7 +121,7 @@ def _connection(on: str, url: Any, secret: str) -> Any:
     return Reference("state", secret) if on == "local" else url
 
 
-def _superuser(work: Workplace) -> Reference | None:
+def superuser_of(work: Workplace) -> Reference | None:
     """The password of the superuser of a Postgres that cbctl itself runs."""
     ours = work.env.database.on == "local" and work.values.find(work.env.database.url) is None
     return Reference("state", SUPERUSER_PASSWORD) if ours else None

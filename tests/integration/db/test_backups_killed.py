@@ -75,3 +75,23 @@ def test_killed_while_proving_no_server_stays(house: BackupHouse) -> None:
     house.db("verify-backup")
     assert not started_for(house)
     nothing_left(house)
+
+
+def test_ctrl_c_breaks_off_the_dump_and_the_counting(house: BackupHouse) -> None:
+    """Both wait for a lock here, and would for a minute."""
+    with house.database.connect() as other:
+        other.execute("begin; lock table people in access exclusive mode")
+        ended = house.forked.run(
+            ("db", "backup", "--yes"),
+            cwd=house.folder,
+            env=house.environment,
+            interrupt=3.0,
+            limit=45,
+        )
+        assert not ended.hung and ended.exit == 8, ended
+        rows = other.execute(
+            "select count(*) from pg_stat_activity where datname = current_database()"
+        ).fetchone()
+        assert rows == (1,)
+    assert "no backup yet" in house.db("backups").out
+    nothing_left(house)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cbctl.clients import age
 from cbctl.clients.backups import manifest as manifests
+from cbctl.clients.backups.count import counted, counting
 from cbctl.clients.backups.files import hashed
 from cbctl.clients.backups.manifest import DUMP, SEALED, Manifest
 from cbctl.clients.postgres.address import Address
 from cbctl.clients.postgres.connect import failed
 from cbctl.clients.postgres.contents import (
     Contents,
-    read_contents,
     read_sequences,
     snapshot_session,
 )
@@ -110,20 +109,15 @@ def _dumped(
     words += ["--lock-wait-timeout=60000", "--no-password", f"--file={dump}"]
     words += [f"--dbname={connection_words(address)}"]
     work.progress(f"dumping {address.database}")
-    with ThreadPoolExecutor(1) as pool:
-        counting: Future[Contents] = pool.submit(
-            read_contents, address, snapshot=snapshot, checksums=checksums, sessions=work.jobs
-        )
+    with counting(address, snapshot=snapshot, checksums=checksums, sessions=work.jobs) as found:
 
         def pause(seconds: float) -> None:
             work.pause(seconds)
-            if counting.done():
-                counting.result()
+            if found.done():
+                found.result()
 
         run_tool(words, address, replace(work, pause=pause))
-        while not counting.done():
-            work.pause(0.05)
-        return counting.result()
+        return counted(found, work.pause)
 
 
 def _sealed(files: list[Path], folder: Path, recipient: str, work: Work) -> list[Path]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from cbctl.clients.backups.count import counted, counting
 from cbctl.clients.backups.manifest import Manifest
 from cbctl.clients.postgres.address import Address
 from cbctl.clients.postgres.connect import connect
-from cbctl.clients.postgres.contents import differences, read_contents
+from cbctl.clients.postgres.contents import differences
 from cbctl.clients.postgres.databases import create_database
 from cbctl.clients.postgres.tools import (
     ToolFailed,
@@ -64,7 +65,8 @@ def prove(
 
 
 def compare(address: Address, manifest: Manifest, work: Work) -> list[str]:
-    found = read_contents(address, checksums=manifest.has_checksums, sessions=work.jobs)
+    with counting(address, checksums=manifest.has_checksums, sessions=work.jobs) as begun:
+        found = counted(begun, work.pause)
     with connect(address) as connection:
         here = connection.info.server_version // 10_000
     same_major = here == major_of(manifest.server)

@@ -80,9 +80,17 @@ def snapshot_session(
 
 
 def read_contents(
-    address: Address, *, snapshot: str = "", checksums: bool = True, sessions: int = 1
+    address: Address,
+    *,
+    snapshot: str = "",
+    checksums: bool = True,
+    sessions: int = 1,
+    opened: list[Connection] | None = None,
 ) -> Contents:
-    """Counts every row. Raises CbctlError as connecting does, and when a table cannot be read."""
+    """Counts every row. Raises CbctlError as connecting does, and when a table cannot be read.
+
+    opened  gets the sessions, for who wants to cancel what runs in them
+    """
     import psycopg
 
     try:
@@ -90,13 +98,15 @@ def read_contents(
             first = stack.enter_context(snapshot_session(address, snapshot))
             if not snapshot:
                 (snapshot,) = _one(first, b"select pg_export_snapshot()")
-            others = [
-                stack.enter_context(snapshot_session(address, snapshot)) for _ in range(1, sessions)
-            ]
+            working = [first]
+            for _ in range(1, sessions):
+                working.append(stack.enter_context(snapshot_session(address, snapshot)))
+            if opened is not None:
+                opened += working
             names = [str(row[0]) for row in first.execute(query("backup_tables"))]
             sequences = read_sequences(first)
             objects = {str(k): str(v) for k, v in first.execute(query("backup_objects"))}
-            tables = _counted([first, *others], names, checksums)
+            tables = _counted(working, names, checksums)
             if (large := _large_objects(first, checksums)).rows:
                 tables[LARGE_OBJECTS] = large
     except psycopg.Error as error:

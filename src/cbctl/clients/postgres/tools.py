@@ -46,6 +46,7 @@ _KEPT_ALIVE: Final = (
 _NEW_SETTING: Final = 17
 """From this version on pg_restore sets transaction_timeout, which older servers refuse."""
 _LOOK: Final = 0.05
+_PATIENCE: Final = 5.0
 _TAIL: Final = 4000
 
 
@@ -171,11 +172,20 @@ def run_tool(words: Sequence[str], address: Address, work: Work) -> None:
                 work.pause(_LOOK)
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                _end(process)
         if process.returncode != 0:
             program = Path(words[0]).name
             raise ToolFailed(program, scrub(_tail(said), address), str(address))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """First asked to end: then it cancels what the server is doing for it, which would go on."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _tail(said: IO[bytes]) -> str:
