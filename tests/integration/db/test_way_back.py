@@ -78,6 +78,9 @@ def test_by_down_files_after_the_name_was_typed(
     with pytest.raises(CbctlError) as stopped:
         take_back(place, None, "other")
     assert stopped.value.exit is Exit.CANCELLED and columns(house) == [("id",)]
+    with pytest.raises(CbctlError) as unsaid:
+        take_back(place, None, None)
+    assert unsaid.value.fix.endswith(f"--database {house.database.name}")
     id, ended = take_back(place, None, house.database.name)
     assert id == "r1" and ended is not None and ended.exit is Exit.DONE
     assert "runs 0002_no.down.sql" in capsys.readouterr().out
