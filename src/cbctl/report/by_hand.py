@@ -49,7 +49,8 @@ def commands(
     yield "  printf '}'"
     yield f"}} | {there} apply --server-side --field-manager=cbctl -f -"
     for one in deployments:
-        yield f"{there} rollout status deployment/{one['metadata']['name']} --timeout={seconds}s"
+        name = shlex.quote(f"deployment/{one['metadata']['name']}")
+        yield f"{there} rollout status {name} --timeout={seconds}s"
         if one["metadata"]["name"] == served:
             yield from _asked(there, namespace, one, f":{port}/proxy{health}")
     low, high = release.parts.get("schema_min"), release.parts.get("schema_max")
