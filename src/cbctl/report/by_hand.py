@@ -30,7 +30,7 @@ def commands(
     sides         it has a blue and a green one: afterwards the blue one serves
     port, health  at which each pod of the service says whether it is well"""
     there = f"kubectl --context {shlex.quote(context)} -n {shlex.quote(namespace)}"
-    yield f"# back to release {release.id} of {release.at[:19]} by {release.who}"
+    yield _remark(f"back to release {release.id} of {release.at[:19]} by {release.who}")
     kept = release.parts.get("manifests")
     if not isinstance(kept, str) or not kept:
         yield "# this release has kept no manifests: nothing of it runs in Kubernetes"
@@ -41,7 +41,7 @@ def commands(
     if sides:
         objects = on(objects, served, BLUE)
     manifests = packed(objects)
-    yield f"# the service: {release.parts.get('image')}"
+    yield _remark(f"the service: {release.parts.get('image')}")
     yield '{ printf \'{"apiVersion":"v1","kind":"List","items":\''
     yield "  base64 -d <<'MANIFESTS' | gunzip"
     yield from (manifests[at : at + _WIDTH] for at in range(0, len(manifests), _WIDTH))
@@ -49,15 +49,16 @@ def commands(
     yield "  printf '}'"
     yield f"}} | {there} apply --server-side --field-manager=cbctl -f -"
     for one in deployments:
-        yield f"{there} rollout status deployment/{one['metadata']['name']} --timeout={seconds}s"
+        name = shlex.quote(f"deployment/{one['metadata']['name']}")
+        yield f"{there} rollout status {name} --timeout={seconds}s"
         if one["metadata"]["name"] == served:
-            yield from _asked(there, namespace, one, f"{port}/proxy{health}")
+            yield from _asked(there, namespace, one, f":{port}/proxy{health}")
     low, high = release.parts.get("schema_min"), release.parts.get("schema_max")
-    yield f"# it works with schemas {low} to {high}; which is the live one (OWNER_URL: yours):"
+    yield _remark(f"it works with schemas {low} to {high}; the live one (OWNER_URL: yours):")
     yield """[ -z "${OWNER_URL-}" ] || psql "$OWNER_URL" -Atc \\"""
     yield "  'select max(version) from schema_migrations'"
     if program := release.parts.get("program_hash"):
-        yield f"# the program on the chain was {program}: cbctl program verify says what it is now"
+        yield _remark(f"the program on the chain was {program}; cbctl program verify asks it")
 
 
 def _asked(there: str, namespace: str, deployment: Object, tail: str) -> Iterator[str]:
@@ -66,4 +67,10 @@ def _asked(there: str, namespace: str, deployment: Object, tail: str) -> Iterato
     chosen = shlex.quote(",".join(f"{name}={value}" for name, value in labels.items()))
     newest = "--sort-by=.metadata.creationTimestamp -o name | tail -1 | cut -d/ -f2"
     yield f"pod=$({there} get pods -l {chosen} {newest})"
-    yield f'{there} get --raw "/api/v1/namespaces/{namespace}/pods/$pod:{tail}"'
+    place = shlex.quote(f"/api/v1/namespaces/{namespace}/pods/")
+    yield f'{there} get --raw {place}"$pod"{shlex.quote(tail)}'
+
+
+def _remark(text: str) -> str:
+    """On one line, whatever stands in a history: what follows a remark is carried out."""
+    return "# " + " ".join(text.split())

@@ -74,7 +74,7 @@ def emergency(
 
 def _as_far_as_it_goes(work: Workplace, job: Job, watched: Watched) -> Ended:
     """Without the steps that cannot even be planned and all that needs them, where others are left
-    that change something."""
+    that change something; once more, where another run came between."""
     failure: CbctlError | None = None
     try:
         ended = carry_out(work, job, watched.agree)
@@ -86,6 +86,10 @@ def _as_far_as_it_goes(work: Workplace, job: Job, watched: Watched) -> Ended:
         failure = error
     made = plans.make(work.world, job.nodes, job.planned_from, tolerant=True)
     blocked = {p.id: p.verdict.why for p in made.steps if isinstance(p.verdict, Blocked)}
+    if not blocked:
+        if failure is not None:
+            raise failure
+        return carry_out(work, job, watched.agree)
     blocked = _with_what_needs_them(job.nodes, blocked)
     left = tuple(node for node in job.nodes if node.id not in blocked)
     if not any(p.verdict_is_change for p in made.steps if p.id not in blocked):

@@ -65,7 +65,7 @@ def test_everything_is_the_same_from_another_machine(toys: Toys) -> None:
     assert toys.json("lock status")["held"] is False
     assert [one["state"] for one in toys.json("api history")] == ["healthy"]
     assert toys.run("why last").count(rolled["run"])
-    assert "finished" in toys.run("runs attach last")
+    assert "api rollout succeeded" in toys.run("runs attach last")
     assert f"{CONTEXT}/{toys.own}" in toys.run(f"status {ENV}")
     toys.run("audit verify")
     toys.run("freeze --reason tonight")

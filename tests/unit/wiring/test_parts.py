@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from cbctl.engine import plan
 from cbctl.engine.event import Event
 from cbctl.engine.job import Ended
+from cbctl.engine.plan import Plan
 from cbctl.errors import Exit
+from cbctl.wiring import emergency
 from cbctl.wiring.emergency import Part, Watched, exit_of
 
 FAILED = Ended("run", "not undone", Exit.NOT_UNDONE)
@@ -77,6 +81,25 @@ def test_the_exit_code_says_what_was_seen(
 def test_a_pause_that_failed_is_a_part_that_is_not_back() -> None:
     parts = [Part("program", "left", "no wallet"), *heard(done("service")).parts(GOOD)]
     assert exit_of(GOOD, parts) is Exit.NOT_UNDONE
+
+
+def test_another_run_that_came_between_is_met_by_planning_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The whole job, so that its release is recorded."""
+    ends = [Ended("", "refused", Exit.REFUSED), GOOD]
+    carried: list[object] = []
+
+    def carry_out(work: Any, job: object, agree: Any) -> Ended:
+        carried.append(job)
+        return ends.pop(0)
+
+    work = SimpleNamespace(world=None)
+    monkeypatch.setattr(emergency, "carry_out", carry_out)
+    monkeypatch.setattr(plan, "make", lambda *_, **__: Plan("hash", ()))
+    job = SimpleNamespace(nodes=(), planned_from={})
+    assert emergency._as_far_as_it_goes(work, job, Watched()) is GOOD  # type: ignore[arg-type]
+    assert carried == [job, job]
 
 
 def test_nothing_to_do_is_done() -> None:
