@@ -20,6 +20,7 @@ def take_back(place: Workplace, to: str | None, named: str | None) -> tuple[str,
 
     release, way = find_way(place, to)
     if not way.needed:
+        place.say(f"the database stays as it is: release {release.id} works with its schema")
         return release.id, None
     for line in told(release.id, way.to, way.down, way.backup, way.lost):
         place.say(line)

@@ -69,7 +69,7 @@ def _redis(url: Secret) -> Part:
 
 def _chain(env: Environment, reveal: Reveal) -> Part:
     with _node(env, reveal) as (node, host):
-        return Part("chain", "running", env.chain.cluster or "", host, f"slot {node.slot()}")
+        return Part("chain", "running", env.chain.cluster, host, f"slot {node.slot()}")
 
 
 def _program(env: Environment, reveal: Reveal, current: Release | None) -> Part:

@@ -60,8 +60,10 @@ class Shop(Toys):
         )
         self.whole()
 
-    def migration(self, number: int, sql: str, phase: str = "pre") -> None:
+    def migration(self, number: int, sql: str, phase: str = "pre", down: str = "") -> None:
         folder = self.folder / "migrations"
+        if down:
+            (folder / f"{number:04d}_step.down.sql").write_text(down)
         header = "" if phase == "pre" else f"-- cbctl: phase={phase}\n"
         (folder / f"{number:04d}_step.up.sql").write_text(header + sql)
         (self.folder / "schema.json").write_text(json.dumps({"min": 0, "max": number}))

@@ -95,3 +95,65 @@ def test_another_target_is_refused_before_any_change(shop: Shop, wrong: str) -> 
     said = shop.run(f"deploy --image {shop.image} --yes", exit=7)
     assert "not the target that was recorded" in said or "another cluster" in said
     assert shop.get("deployments")["items"] == []
+
+
+@pytest.mark.nightly
+def test_the_database_goes_back_too(shop: Shop) -> None:
+    shop.record()
+    shop.deploy()
+    shop.overlay.settings["greeting"] = "good evening"
+    shop.overlay.write()
+    sql = "alter table users drop column id;"
+    shop.migration(2, sql, phase="post", down="alter table users add column id bigint;")
+    shop.deploy()
+    shop.run("db migrate --phase post --yes")
+    asked = shop.process("rollback --with-database --yes")
+    assert asked.returncode == 64, asked.stderr
+    assert "--name" in asked.stderr
+    told = shop.run(f"rollback --with-database --name {shop.name} --yes")
+    assert "runs 0002_step.down.sql" in told
+    with shop.parts.postgres.connect(shop.name) as connection:
+        assert connection.execute("select count(id) from users").fetchone() == (0,)
+
+
+@pytest.mark.nightly
+def test_killed_in_the_middle_and_resumed_elsewhere(shop: Shop) -> None:
+    """From a machine with no state of its own: all that counts is in the cluster."""
+    shop.record()
+    shop.overlay.app["env"] = [{"name": "START_SECONDS", "value": "6"}]
+    shop.overlay.write()
+    going = shop.started(f"deploy --image {shop.image} --yes --events ndjson")
+    assert going.stdout is not None
+    for line in going.stdout:
+        if "step.started" in line and "rollout" in line:
+            break
+    going.kill()
+    going.stdout.close()
+    going.wait()
+    shop.variables["CBCTL_STATE_DIR"] = str(shop.folder / "another-machine")
+    ended = shop.json("resume --yes")
+    assert ended["result"] == "succeeded", ended
+    (release,) = shop.releases()
+    assert release["state"] == "healthy"
+    assert shop.deploy()["result"] == "unchanged"
+
+
+@pytest.mark.nightly
+def test_in_an_emergency(shop: Shop) -> None:
+    """A bad release passed every check; the lock is held by nobody who answers; deploys are held
+    back afterwards until somebody lifts it."""
+    shop.record()
+    first = shop.deploy()["release"]
+    shop.overlay.settings["greeting"] = "a bad one"
+    shop.overlay.write()
+    second = shop.deploy()["release"]
+    told = shop.process("rollback --emergency --confirm testing")
+    assert told.returncode == 0, told.stderr
+    assert first in told.stderr.splitlines()[0]
+    maps = shop.get("configmaps", "-l", f"cbctl/owner=toys.{ENV}")["items"]
+    assert [one["data"] for one in maps] == [{"greeting": "hello"}]
+    assert {one["id"]: one["state"] for one in shop.releases()}[second] == "bad"
+    assert "frozen" in shop.run(f"deploy --image {shop.image} --yes", exit=7)
+    shop.run("unfreeze --reason tested --yes")
+    by_hand = shop.run("rollback --print --to " + first)
+    assert "kubectl" in by_hand
