@@ -70,6 +70,7 @@ def gathered(work: Workplace) -> dict[str, Any]:
 
 def print_status(work: Workplace, data: dict[str, Any]) -> None:
     from cbctl.cli.results import print_table
+    from cbctl.wiring.stores import place_of
 
     columns = ["name", "state", "version", "url"]
     if any(p["detail"] for p in data["parts"]):
@@ -77,12 +78,13 @@ def print_status(work: Workplace, data: dict[str, Any]) -> None:
     if work.env.is_local:
         print_table(data["parts"], columns)
     else:
+        name = work.env.name
         print_text(
-            f"nothing of {work.env.name} runs on this machine, and elsewhere this cbctl looks at "
-            f"the program only: cbctl program show --env {work.env.name}"
+            f"nothing of {name} runs on this machine; cbctl api status --env {name} shows the "
+            f"service, cbctl program show --env {name} the program"
         )
     release = data["release"] or "none yet"
-    print_text(f"\nrelease: {release}   state: {work.state.path}")
+    print_text(f"\nrelease: {release}   state: {place_of(work.env, work.state.path)}")
     if data["fault"]:
         print_text(f"whether it is frozen cannot be said: {data['fault']}")
     if freeze := data["frozen"]:

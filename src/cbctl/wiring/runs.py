@@ -19,6 +19,7 @@ from cbctl.local import artifacts
 from cbctl.wiring.jobs import job, require_ports
 from cbctl.wiring.lock import locked, refuse_while_locked
 from cbctl.wiring.policy import NOTHING_OVERRIDDEN, Override, let_through, resumed
+from cbctl.wiring.releases import after_run
 from cbctl.wiring.single import single_job
 from cbctl.wiring.workplace import Workplace
 
@@ -62,6 +63,7 @@ def carry_out(
             work.say(f"run {before} did not end; this one takes its place")
             work.say(f"what it had begun: cbctl why {before} --env {work.env.name}")
         ended = run.start(work.world, job, made, since)
+    after_run(work)
     notify(work, ended)
     if ended.release:
         _clean_up(work)
@@ -119,6 +121,7 @@ def resume(
         again = resumed(work, again, made)
         agree(made)
         ended = run.resume(work.world, again, made, id, since)
+    after_run(work)
     notify(work, ended)
     if ended.release:
         _clean_up(work)
