@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cbctl.cli.results import print_text
-
 if TYPE_CHECKING:
     from cbctl.engine.job import Ended
     from cbctl.wiring.workplace import Workplace
@@ -23,7 +21,8 @@ def take_back(place: Workplace, to: str | None, named: str | None) -> tuple[str,
     release, way = find_way(place, to)
     if not way.needed:
         return release.id, None
-    print_text("\n".join(told(release.id, way.to, way.down, way.backup, way.lost)))
+    for line in told(release.id, way.to, way.down, way.backup, way.lost):
+        place.say(line)
     name = database_name(place)
     confirm_name(f"the database {name}", name, named, flag="--database")
     return release.id, go_back(place, way, lambda plan: None)

@@ -35,7 +35,7 @@ def place(house: BackupHouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workp
     for name, value in house.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(house.folder)
-    yield open_workplace(None, "dev", create=True, chain=True)
+    yield open_workplace(None, "dev", say=print, create=True, chain=True)
 
 
 def record(place: Workplace, code: str, low: int, high: int) -> None:
