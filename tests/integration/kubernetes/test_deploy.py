@@ -109,8 +109,8 @@ def test_the_database_goes_back_too(shop: Shop) -> None:
     shop.run("db migrate --phase post --yes")
     asked = shop.process("rollback --with-database --yes")
     assert asked.returncode == 64, asked.stderr
-    assert "--name" in asked.stderr
-    told = shop.run(f"rollback --with-database --name {shop.name} --yes")
+    assert "--database" in asked.stderr
+    told = shop.run(f"rollback --with-database --database {shop.name} --yes")
     assert "runs 0002_step.down.sql" in told
     with shop.parts.postgres.connect(shop.name) as connection:
         assert connection.execute("select count(id) from users").fetchone() == (0,)
