@@ -45,8 +45,17 @@ def rollback(
         typer.Option("--pause-program", help="With --emergency: pause the program first."),
     ] = False,
     with_database: Annotated[
-        bool, typer.Option("--with-database", help="Not yet: the database stays as it is.")
+        bool,
+        typer.Option(
+            "--with-database",
+            help="The schema goes back too, by down files or the newest proved backup; what is "
+            "lost is shown, and the database's name asked for.",
+        ),
     ] = False,
+    database: Annotated[
+        str | None,
+        typer.Option("--database", metavar="NAME", help="Name of that database, typed."),
+    ] = None,
     by_hand: Annotated[
         bool,
         typer.Option("--print", help="Only print the commands for a shell that lead back."),
@@ -67,8 +76,10 @@ def rollback(
     Example: cbctl rollback production --emergency
     """
     from cbctl.cli.ask import confirm_name
+    from cbctl.cli.database_back import take_back
     from cbctl.cli.results import print_text
     from cbctl.cli.session import agreement, plan_only, run
+    from cbctl.errors import Exit
     from cbctl.wiring import rollback as back
     from cbctl.wiring.emergency import emergency as in_emergency
     from cbctl.wiring.jobs import rollback_job
@@ -88,7 +99,12 @@ def rollback(
 
     def work(place: Workplace) -> Ended:
         if not emergency:
-            choice = back.chosen(place, to)
+            wanted = to
+            if with_database:
+                wanted, taken = take_back(place, to, database)
+                if taken is not None and taken.exit is not Exit.DONE:
+                    return taken
+            choice = back.chosen(place, wanted)
             back.say(place, choice)
             agree = agreement(place, "rollback of", yes, confirm)
             return carry_out(place, rollback_job(place, choice), agree)
@@ -119,12 +135,12 @@ def _require_sensible(
 ) -> None:
     from cbctl.errors import CbctlError, Exit
 
-    if with_database:
+    if with_database and (emergency or plan or by_hand):
         raise CbctlError(
-            "this cbctl does not bring a database back; a rollback leaves it as it is",
+            "--with-database asks about the database alone",
             exit=Exit.USAGE,
             where="--with-database",
-            fix="leave it out: a release that does not fit the live schema is never chosen",
+            fix="leave out --emergency, --plan and --print",
         )
     if pause and not emergency:
         raise CbctlError(

@@ -7,20 +7,29 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from cbctl.clients.backups.place import S3
 from cbctl.config.images import API
 from cbctl.config.rules import leaves
-from cbctl.config.types import Call, Environment, Image, Reference
+from cbctl.config.types import Call, Environment, Image, Kubernetes, Reference, expanded
+from cbctl.local.postgres import SUPERUSER_PASSWORD
 from cbctl.secrets.keys import KEYPAIR
-from cbctl.wiring.clusters import UNSET
+from cbctl.wiring.clusters import MAINNET, UNSET
 from cbctl.wiring.workplace import Workplace
+
+LOCAL_AIRDROP = 100_000_000_000
+"""Lamports that a wallet is given on this machine, where they are worth nothing."""
 
 
 def view_of(work: Workplace) -> dict[str, Any]:
-    """By name: structs of the settings, and mappings where something is derived."""
+    """By name: structs of the settings, and mappings where something is derived.
+
+    database.step, chain.step  ids of the steps that bring them up, "" where none does
+    """
     env = work.env
     view = {name: getattr(env, name) for name in env.__struct_fields__}
     view["state"] = str(work.state.path)
     view["owner"] = owner_of(env)
+    view["who"], view["host"] = work.world.owner.who, work.world.owner.host
     view["program"] = {
         **_fields(env.program),
         "elf": named_file(env.program.elf),
@@ -34,20 +43,31 @@ def view_of(work: Workplace) -> dict[str, Any]:
     view["database"] = {
         **_fields(env.database),
         "connection": _connection(env.database.on, env.database.url, "database-url"),
+        "step": "postgres" if env.database.on == "local" else "",
+        "backups": {**_fields(env.database.backups), "place": backups_of(work)},
     }
     view["cache"] = {
         **_fields(env.cache),
         "connection": _connection(env.cache.on, env.cache.url, "redis-url"),
     }
+    view["api"] = {**_fields(env.api), "kubernetes": _kubernetes(env.api.kubernetes)}
     view["chain"] = {
         **_fields(env.chain),
+        "step": "localnet" if env.chain.on == "local" else "",
+        "airdrop": LOCAL_AIRDROP if env.chain.on == "local" else 0,
         "mint": env.chain.mint
         and {**_fields(env.chain.mint), "keypair": keypair_of(env.chain.mint.keypair)},
     }
     view["images"] = {name: image_of(work, image) for name, image in env.images.items()}
-    view["api_image"] = view["images"].get(API)
+    view["api_image"] = view["images"].get(API) or {"repository": None, "registry": None}
+    signed = env.policy.signed
+    view["policy"] = {
+        **_fields(env.policy),
+        "signed": _fields(signed) if signed else {"key": None, "provenance": None},
+    }
     view["keypairs"] = sorted({r.name for r in references(env) if r.kind == "key"})
     view["is_local"] = env.is_local
+    view["is_protected"] = env.protected or env.chain.cluster == MAINNET
     return view
 
 
@@ -83,6 +103,13 @@ def owner_of(env: Environment) -> str:
     return f"{env.platform}.{env.name}"
 
 
+def _kubernetes(settings: Kubernetes | None) -> dict[str, Any] | None:
+    if settings is None:
+        return None
+    bears = settings.connections and _fields(settings.connections)
+    return {**_fields(settings), "connections": bears or {"pool": None, "database": None}}
+
+
 def _call(call: Call | None) -> dict[str, Any] | None:
     return None if call is None else {**_fields(call), "wallet": keypair_of(call.wallet)}
 
@@ -114,6 +141,22 @@ def program_address(work: Workplace) -> str | None:
 def _connection(on: str, url: Any, secret: str) -> Any:
     """What steps connect with; a local part's URL is the one that its step wrote."""
     return Reference("state", secret) if on == "local" else url
+
+
+def superuser_of(work: Workplace) -> Reference | None:
+    """The password of the superuser of a Postgres that cbctl itself runs."""
+    ours = work.env.database.on == "local" and work.values.find(work.env.database.url) is None
+    return Reference("state", SUPERUSER_PASSWORD) if ours else None
+
+
+def backups_of(work: Workplace) -> str:
+    """Where the backups of the environment's database are kept."""
+    env, to = work.env, work.env.database.backups.to
+    if to is None:
+        return str(work.state.path / "database-backups")
+    if to.startswith(S3):
+        return f"{to.rstrip('/')}/{env.platform}/{env.name}"
+    return str(env.folder / expanded(to) / env.platform / env.name)
 
 
 def references(env: Environment) -> list[Reference]:
