@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cbctl.clients.postgres.address import Address
 from cbctl.clients.postgres.connect import connect, failed
@@ -13,6 +13,7 @@ from cbctl.errors import CbctlError, Exit
 if TYPE_CHECKING:
     from cbctl.clients.postgres.connect import Connection
 
+OUR_TABLES: Final = frozenset({"schema_migrations", "cbctl_marker", "cbctl_fence"})
 OURS = frozenset(
     "version description phase checksum applied_at applied_by execution_ms reversible".split()  # noqa: SIM905
 )

@@ -1,0 +1,114 @@
+"""The migrations of an environment, built or tried in a scratch database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from cbctl.clients.postgres.address import Address, parse
+from cbctl.clients.postgres.build import (
+    Like,
+    applied_ones,
+    build,
+    like,
+    schema_of,
+    scratch_database,
+)
+from cbctl.clients.postgres.connect import connect
+from cbctl.clients.postgres.ledger import Marker, Survey, obstacle, reached, survey
+from cbctl.clients.postgres.migrations import Migration, read_folder
+from cbctl.clients.postgres.schema import Difference, compare_schemas
+from cbctl.clients.postgres.waiting import Patience
+from cbctl.config.types import Reference, Secret
+from cbctl.errors import CbctlError, Exit
+from cbctl.local.scratch import throwaway_like
+from cbctl.wiring.backups import reference_of
+from cbctl.wiring.inside import is_inside
+from cbctl.wiring.view import view_of
+from cbctl.wiring.workplace import Workplace, open_workplace
+
+
+@dataclass(frozen=True)
+class Drift:
+    """
+    version      highest that is applied in the database
+    server, scratch  major versions: the database's, and of the server the migrations were run on
+    """
+
+    environment: str
+    version: int
+    server: int
+    scratch: int
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """An environment's database as it is, and its files."""
+
+    work: Workplace
+    address: Address
+    found: Survey
+    like: Like
+    migrations: tuple[Migration, ...]
+
+    @property
+    def applied(self) -> tuple[Migration, ...]:
+        return applied_ones(self.migrations, self.found.applied)
+
+
+def verify(config: str | None, env: str | None, on: str | None) -> Drift:
+    """Raises CbctlError: 7 where it cannot be known what the migrations build."""
+    looked = look(config, env)
+    with scratch_for(looked, on) as (place, major):
+        build(place, looked.applied, Patience())
+        built = schema_of(place)
+    live = schema_of(looked.address)
+    return Drift(
+        looked.work.env.name,
+        reached(looked.found.applied),
+        looked.like.major,
+        major,
+        tuple(compare_schemas(built, live, same_major=major == looked.like.major)),
+    )
+
+
+def look(config: str | None, env: str | None) -> Looked:
+    """Raises CbctlError (7) for a database that is another's, or out of reach of this machine."""
+    work = open_workplace(config, env, create=True, chain=True)
+    if work.env.database.access == "in-cluster" or is_inside():
+        raise CbctlError(
+            "this database is reached only from inside its cluster (access: in-cluster), where "
+            "there is no server for a scratch database",
+            exit=Exit.REFUSED,
+            where=work.env.name,
+            fix="run it where the database is reached directly, with `access: direct`",
+        )
+    url = view_of(work)["database"]["connection"]
+    text = work.world.reveal(url) if isinstance(url, Reference) else Secret(url)
+    address = parse(text, where=f"{work.env.name}: database.url")
+    with connect(address) as connection:
+        found = survey(connection, address)
+    marker = Marker(work.env.platform, work.env.name)
+    if reason := obstacle(found, marker, create_marker=work.env.is_local):
+        raise CbctlError(reason[0], exit=Exit.REFUSED, where=str(address), fix=reason[1])
+    return Looked(work, address, found, like(address), read_folder(work.env.migrations.folder))
+
+
+@contextmanager
+def scratch_for(looked: Looked, on: str | None) -> Iterator[tuple[Address, int]]:
+    """An empty database, and the major version of its server.
+
+    on  `env:NAME` of a server to make it on; None: on one of its own, thrown away
+    """
+    if on is None:
+        with (
+            throwaway_like(looked.work.state, "schema", looked.like.major) as (url, major),
+            scratch_database(parse(url), looked.like, thrown_away=True) as place,
+        ):
+            yield place, major
+        return
+    admin = parse(looked.work.world.reveal(reference_of(on)), where="--on")
+    with scratch_database(admin, looked.like, thrown_away=False) as place:
+        yield place, like(admin).major
