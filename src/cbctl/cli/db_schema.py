@@ -22,7 +22,7 @@ OnOption = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (verify,):
+    for command in (verify, trace):
         app.command(command.__name__)(command)
 
 
@@ -57,6 +57,40 @@ def verify(
             )
     if found.differences:
         raise typer.Exit(Exit.DIFFERS)
+
+
+def trace(
+    on: OnOption = None,
+    env: EnvOption = None,
+    output: OutputOption = Output.TEXT,
+    config: ConfigOption = None,
+) -> None:
+    """Run what is not applied yet in a scratch database: which locks, for how long, what rewrites.
+
+    The tables are empty there: locks and rewrites are as on the real ones, times are not.
+
+    Example: cbctl db trace --env local
+    """
+    from cbctl.wiring.scratch_schema import trace as traced
+
+    found = traced(config, env, on)
+    if output is not Output.TEXT:
+        print_data([asdict(one) for one in found], output)
+        return
+    for migration in found:
+        alone = "" if migration.transactional else ", without a transaction"
+        print_text(f"{migration.title} ({migration.phase}{alone})")
+        for statement in migration.statements:
+            print_text(f"  line {statement.line}: {statement.sql}  {statement.ms:g} ms")
+            for lock in statement.locks or ():
+                blocks = f"blocks {lock.blocks}" if lock.blocks else "blocks neither"
+                print_text(f"    {lock.mode} on {lock.relation}: {blocks}, {lock.held_ms:g} ms")
+            if statement.locks is None:
+                print_text("    its locks could not be seen")
+            for name in statement.rewrites:
+                print_text(f"    rewrites {name}")
+    if not found:
+        print_text("nothing to do: every migration is applied")
 
 
 def _counted(number: int, word: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from cbctl.clients.postgres import trace as tracing
 from cbctl.clients.postgres.address import Address, parse
 from cbctl.clients.postgres.build import (
     Like,
@@ -19,6 +20,7 @@ from cbctl.clients.postgres.connect import connect
 from cbctl.clients.postgres.ledger import Marker, Survey, obstacle, reached, survey
 from cbctl.clients.postgres.migrations import Migration, read_folder
 from cbctl.clients.postgres.schema import Difference, compare_schemas
+from cbctl.clients.postgres.trace import Trace
 from cbctl.clients.postgres.waiting import Patience
 from cbctl.config.types import Reference, Secret
 from cbctl.errors import CbctlError, Exit
@@ -72,6 +74,18 @@ def verify(config: str | None, env: str | None, on: str | None) -> Drift:
         major,
         tuple(compare_schemas(built, live, same_major=major == looked.like.major)),
     )
+
+
+def trace(config: str | None, env: str | None, on: str | None) -> list[Trace]:
+    """What is not applied yet, on top of what is. Raises CbctlError: 1 where one fails."""
+    looked = look(config, env)
+    applied = looked.applied
+    pending = [migration for migration in looked.migrations if migration not in applied]
+    if not pending:
+        return []
+    with scratch_for(looked, on) as (place, _):
+        build(place, applied, Patience())
+        return list(tracing.trace(place, pending))
 
 
 def look(config: str | None, env: str | None) -> Looked:
