@@ -115,6 +115,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "db seed": ("local --profile synthetic",),
     "db status": ("--env local",),
+    "db lint": ("",),
     "db trace": ("--env local",),
     "db verify": ("--env local",),
     "db verify-backup": ("--env local", "--env local --identity keys/wallet.json"),

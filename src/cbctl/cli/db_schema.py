@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cbctl.cli.options import ConfigOption, EnvOption, Output, OutputOption
+from cbctl.cli.options import ConfigOption, EnvOption, LocalEnvOption, Output, OutputOption
 from cbctl.cli.results import print_data, print_text
 from cbctl.errors import Exit
 
@@ -22,7 +22,7 @@ OnOption = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (verify, trace):
+    for command in (verify, trace, lint):
         app.command(command.__name__)(command)
 
 
@@ -91,6 +91,40 @@ def trace(
                 print_text(f"    rewrites {name}")
     if not found:
         print_text("nothing to do: every migration is applied")
+
+
+def lint(
+    after: Annotated[
+        int,
+        typer.Option("--after", metavar="VERSION", min=0, help="Only the migrations above it."),
+    ] = 0,
+    env: LocalEnvOption = None,
+    output: OutputOption = Output.TEXT,
+    config: ConfigOption = None,
+) -> None:
+    """Check the migrations by squawk's rules and cbctl's own (exit 10 with findings).
+
+    An exception stands before its statement: `-- cbctl-lint: allow RULE: why it is right here`.
+
+    Example: cbctl db lint
+    """
+    from cbctl.wiring.database import lint_migrations
+
+    found, without = lint_migrations(config, env, after)
+    if output is not Output.TEXT:
+        print_data([asdict(one) for one in found], output)
+    for one in found if output is Output.TEXT else ():
+        print_text(f"{one.file}:{one.line}: {one.rule}: {one.what}")
+        if one.fix:
+            print_text(f"  fix: {one.fix}")
+    if found:
+        if without:
+            typer.echo(f"note: {without.what}; {without.fix}", err=True)
+        raise typer.Exit(Exit.DIFFERS)
+    if without:
+        raise without
+    if output is Output.TEXT:
+        print_text("no findings")
 
 
 def _counted(number: int, word: str) -> str:
