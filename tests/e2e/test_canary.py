@@ -104,6 +104,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "api history": ("--env production",),
     "api logs": ("--env production",),
     "db create": ("Not-A-Name",),
+    "db baseline": ("--to 1 --env local --plan",),
     "db backup": ("--env local", "--env local --to kept --plan"),
     "db backups": ("--env local", "--env local --in kept"),
     "db clone": ("--from last --anonymize --env local --plan",),

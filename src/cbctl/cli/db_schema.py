@@ -7,8 +7,20 @@ from typing import Annotated
 
 import typer
 
-from cbctl.cli.options import ConfigOption, EnvOption, LocalEnvOption, Output, OutputOption
+from cbctl.cli.options import (
+    ConfigOption,
+    ConfirmOption,
+    EnvOption,
+    Events,
+    EventsOption,
+    LocalEnvOption,
+    Output,
+    OutputOption,
+    PlanOption,
+    YesOption,
+)
 from cbctl.cli.results import print_data, print_text
+from cbctl.cli.step import Asked, run_step
 from cbctl.errors import Exit
 
 OnOption = Annotated[
@@ -22,7 +34,7 @@ OnOption = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (verify, trace, lint):
+    for command in (verify, trace, lint, baseline):
         app.command(command.__name__)(command)
 
 
@@ -125,6 +137,33 @@ def lint(
         raise without
     if output is Output.TEXT:
         print_text("no findings")
+
+
+def baseline(
+    to: Annotated[
+        int,
+        typer.Option("--to", metavar="VERSION", min=1, help="The version that its schema is at."),
+    ],
+    on: OnOption = None,
+    env: EnvOption = None,
+    plan: PlanOption = False,
+    yes: YesOption = False,
+    confirm: ConfirmOption = None,
+    output: OutputOption = Output.TEXT,
+    events: EventsOption = Events.NONE,
+    config: ConfigOption = None,
+) -> None:
+    """Take over a database that something else has migrated: recorded up to VERSION, not run.
+
+    Refused unless its schema is what the migrations up to there build.
+
+    Example: cbctl db baseline --to 12 --env local
+    """
+    from cbctl.wiring.backups import reference_of
+
+    asked = Asked(env, None, config, plan, yes, confirm, output, events)
+    server = reference_of(on).text if on else None
+    run_step(asked, "db.baseline", {"to": to, "on": server})
 
 
 def _counted(number: int, word: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from cbctl.clients.postgres import trace as tracing
@@ -14,7 +13,6 @@ from cbctl.clients.postgres.build import (
     build,
     like,
     schema_of,
-    scratch_database,
 )
 from cbctl.clients.postgres.connect import connect
 from cbctl.clients.postgres.ledger import Marker, Survey, obstacle, reached, survey
@@ -24,7 +22,7 @@ from cbctl.clients.postgres.trace import Trace
 from cbctl.clients.postgres.waiting import Patience
 from cbctl.config.types import Reference, Secret
 from cbctl.errors import CbctlError, Exit
-from cbctl.local.scratch import throwaway_like
+from cbctl.steps.db._scratch import scratch_for
 from cbctl.wiring.backups import reference_of
 from cbctl.wiring.inside import is_inside
 from cbctl.wiring.view import view_of
@@ -63,7 +61,7 @@ class Looked:
 def verify(config: str | None, env: str | None, on: str | None) -> Drift:
     """Raises CbctlError: 7 where it cannot be known what the migrations build."""
     looked = look(config, env)
-    with scratch_for(looked, on) as (place, major):
+    with _scratch(looked, on) as (place, major):
         build(place, looked.applied, Patience())
         built = schema_of(place)
     live = schema_of(looked.address)
@@ -83,7 +81,7 @@ def trace(config: str | None, env: str | None, on: str | None) -> list[Trace]:
     pending = [migration for migration in looked.migrations if migration not in applied]
     if not pending:
         return []
-    with scratch_for(looked, on) as (place, _):
+    with _scratch(looked, on) as (place, _):
         build(place, applied, Patience())
         return list(tracing.trace(place, pending))
 
@@ -110,19 +108,7 @@ def look(config: str | None, env: str | None) -> Looked:
     return Looked(work, address, found, like(address), read_folder(work.env.migrations.folder))
 
 
-@contextmanager
-def scratch_for(looked: Looked, on: str | None) -> Iterator[tuple[Address, int]]:
-    """An empty database, and the major version of its server.
-
-    on  `env:NAME` of a server to make it on; None: on one of its own, thrown away
-    """
-    if on is None:
-        with (
-            throwaway_like(looked.work.state, "schema", looked.like.major) as (url, major),
-            scratch_database(parse(url), looked.like, thrown_away=True) as place,
-        ):
-            yield place, major
-        return
-    admin = parse(looked.work.world.reveal(reference_of(on)), where="--on")
-    with scratch_database(admin, looked.like, thrown_away=False) as place:
-        yield place, like(admin).major
+def _scratch(looked: Looked, on: str | None) -> AbstractContextManager[tuple[Address, int]]:
+    """on: `env:NAME` of a server to make it on; None: on one of its own, thrown away"""
+    server = parse(looked.work.world.reveal(reference_of(on)), where="--on") if on else None
+    return scratch_for(looked.work.state, looked.like, server)
