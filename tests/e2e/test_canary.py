@@ -109,6 +109,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "db backups": ("--env local", "--env local --in kept"),
     "db clone": ("--from last --anonymize --env local --plan",),
     "db prune": ("--env local --plan",),
+    "db repair": ("--env local --plan",),
     "db restore": (
         "--env local",
         "--env local --into beside --yes",

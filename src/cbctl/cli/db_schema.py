@@ -34,7 +34,7 @@ OnOption = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (verify, trace, lint, baseline):
+    for command in (verify, trace, lint, baseline, repair):
         app.command(command.__name__)(command)
 
 
@@ -164,6 +164,22 @@ def baseline(
     asked = Asked(env, None, config, plan, yes, confirm, output, events)
     server = reference_of(on).text if on else None
     run_step(asked, "db.baseline", {"to": to, "on": server})
+
+
+def repair(
+    env: EnvOption = None,
+    plan: PlanOption = False,
+    yes: YesOption = False,
+    confirm: ConfirmOption = None,
+    output: OutputOption = Output.TEXT,
+    events: EventsOption = Events.NONE,
+    config: ConfigOption = None,
+) -> None:
+    """Mend what keeps migrations from running: unfinished ones, invalid indexes, new comments.
+
+    Example: cbctl db repair --env local --plan
+    """
+    run_step(Asked(env, None, config, plan, yes, confirm, output, events), "db.repair", {})
 
 
 def _counted(number: int, word: str) -> str:
