@@ -33,7 +33,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "resume": ("--env local",),
     "status": ("local",),
     "health": ("local",),
-    "releases": ("local",),
+    "releases list": ("local",),
+    "releases mark": ("local r1 healthy --reason x",),
     "diff": ("r1 current --env local", "saved.plan saved.plan"),
     "freeze": ("local --reason why --until 1h",),
     "unfreeze": ("local --reason why",),
@@ -147,6 +148,7 @@ ELSEWHERE = (
     *("config validate production", "config show production", "config show staging -o json"),
     *("status production -o json", "deploy production --plan", "rollback --confirm production"),
     "deploy production --confirm production --events ndjson",
+    *("rollback --emergency --confirm production", "rollback production --print"),
 )
 """For an environment that is not local the process environment counts too."""
 

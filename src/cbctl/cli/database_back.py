@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cbctl.cli.results import print_text
-
 if TYPE_CHECKING:
     from cbctl.engine.job import Ended
     from cbctl.wiring.workplace import Workplace
@@ -15,17 +13,19 @@ def take_back(place: Workplace, to: str | None, named: str | None) -> tuple[str,
     """The release whose code has to follow, and how the database's run ended; None: the schema
     needs no change.
 
-    named  the database's name, as the command line has it; else it is asked for
+    named  the database's name, as --database has it; else it is asked for
     """
     from cbctl.cli.ask import confirm_name
     from cbctl.wiring.way_back import database_name, find_way, go_back
 
     release, way = find_way(place, to)
     if not way.needed:
+        place.say(f"the database stays as it is: release {release.id} works with its schema")
         return release.id, None
-    print_text("\n".join(told(release.id, way.to, way.down, way.backup, way.lost)))
+    for line in told(release.id, way.to, way.down, way.backup, way.lost):
+        place.say(line)
     name = database_name(place)
-    confirm_name(f"take the database {name} back", name, named, called="name")
+    confirm_name(f"the database {name}", name, named, flag="--database")
     return release.id, go_back(place, way, lambda plan: None)
 
 

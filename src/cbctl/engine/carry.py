@@ -61,6 +61,7 @@ class Carrying:
     """failure  the first one: nothing new is begun after it
     stopped  why the user's wish to stop was followed
     waits    for what somebody else has to do; nothing new is begun after it either
+    proving  the release is recorded: the steps that prove it may begin
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Carrying:
         self.failure: CbctlError | None = None
         self.stopped = ""
         self.waits: CbctlError | None = None
+        self.proving = False
 
     def steps(self) -> None:
         """Returns when nothing is going on any more: all is verified, or failure, stopped or waits
@@ -140,6 +142,8 @@ class Carrying:
         return any(p.state == "waiting" and self._ready(p) for p in self.nodes.values())
 
     def _ready(self, p: Progress) -> bool:
+        if p.node.proves and not self.proving:
+            return False
         needs = p.node.after - self.job.left_out
         return all(self.nodes[n].state == "verified" for n in needs)
 

@@ -34,8 +34,24 @@ def _run(carrying: Carrying, past: Past | None) -> Ended:
     if past and past.undoing:
         carrying.failure = past.undoing
         return _after_failure(carrying)
+    if (ended := _unfinished(carrying)) is not None:
+        return ended
+    release = _record_release(carrying, past.release if past else None)
+    carrying.proving = True
+    if (ended := _unfinished(carrying, release)) is not None:
+        return ended
+    _proved(carrying, release)
+    return _finish(carrying, "succeeded", Exit.DONE, release=release)
+
+
+def _unfinished(carrying: Carrying, release: str | None = None) -> Ended | None:
+    """Carries out what may begin by now; the end of the run, unless all of it was done.
+
+    release  the one that these steps are to prove"""
     carrying.steps()
     if carrying.failure is not None:
+        if release is not None:
+            _mark(carrying, release, "bad", f"{carrying.failure.what} (run {carrying.run})")
         return _after_failure(carrying)
     if carrying.stopped:
         error = CbctlError(
@@ -47,8 +63,7 @@ def _run(carrying: Carrying, past: Past | None) -> Ended:
     if carrying.waits is not None:
         carrying.waits.fix = _go_on(carrying.waits.fix, carrying)
         return _finish(carrying, "waiting", Exit.NOT_UNDONE, error=carrying.waits)
-    release = _record_release(carrying, past.release if past else None)
-    return _finish(carrying, "succeeded", Exit.DONE, release=release)
+    return None
 
 
 def _record_release(carrying: Carrying, recorded: str | None) -> str | None:
@@ -60,7 +75,7 @@ def _record_release(carrying: Carrying, recorded: str | None) -> str | None:
     known = releases.history(world.store)
     mine = next((r for r in known if r.run == carrying.run), None)
     current = releases.current(known)
-    if mine is None and current is not None and not releases.differs(world.store, parts):
+    if mine is None and current and current.state != "bad" and current.parts == parts:
         return current.id
     id = releases.record(
         world.store,
@@ -68,17 +83,31 @@ def _record_release(carrying: Carrying, recorded: str | None) -> str | None:
         token,
         run=carrying.run,
         who=world.owner.who,
-        state="healthy",
+        state="provisional" if any(n.proves for n in job.nodes) else "healthy",
         parts=parts,
         identity=dict(job.identity),
         head=carrying.log.head,
     )
     if recorded is None:
         carrying.log.write("release.recorded", id=id)
-    if job.replaces and job.replaces != id:
-        why = f"rolled back by run {carrying.run}"
-        releases.mark(world.store, world.clock, token, job.replaces, "bad", world.owner.who, why)
     return id
+
+
+def _proved(carrying: Carrying, release: str | None) -> None:
+    """All is done: the release is healthy, and the one that it is instead of is not."""
+    if release is None:
+        return
+    known = releases.history(carrying.world.store)
+    if releases.find(known, release).state == "provisional":
+        _mark(carrying, release, "healthy", f"proved by run {carrying.run}")
+    replaced = carrying.job.replaces
+    if replaced and replaced != release:
+        _mark(carrying, replaced, "bad", f"rolled back by run {carrying.run}")
+
+
+def _mark(carrying: Carrying, id: str, state: releases.State, why: str) -> None:
+    world = carrying.world
+    releases.mark(world.store, world.clock, carrying.held.token, id, state, world.owner.who, why)
 
 
 def _after_failure(carrying: Carrying) -> Ended:

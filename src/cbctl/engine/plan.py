@@ -42,6 +42,7 @@ class Node:
     needs   ids of the steps that must be done before it
     refers  ids of the steps whose outcomes its inputs need
     bind    makes the inputs once those outcomes are there
+    proves  it runs when the release is recorded, which is provisional until it is done
     """
 
     id: str
@@ -50,6 +51,7 @@ class Node:
     needs: tuple[str, ...]
     refers: tuple[str, ...]
     bind: Callable[[Outcomes], Any]
+    proves: bool = False
 
     @property
     def after(self) -> frozenset[str]:

@@ -64,9 +64,10 @@ def history(store: Store) -> list[Release]:
 
 
 def differs(store: Store, parts: dict[str, Json]) -> bool:
-    """Whether a release of these parts would be another one than the current."""
+    """Whether the history would say more after a run that ends with these parts: they are another
+    release than the current one, or that one is not known to be healthy."""
     now = current(history(store))
-    return now is None or now.state == "bad" or now.parts != parts
+    return now is None or now.state != "healthy" or now.parts != parts
 
 
 def current(releases: Iterable[Release]) -> Release | None:

@@ -13,6 +13,7 @@ steps:
     when: env.api.on == local  # left out unless it holds
     needs: [migrate]           # ids; those that were left out by `when` count as done
     with: {port: "${env.api.port}"}
+    proves: true               # runs when the release is recorded, provisional until it is done
 release:                       # what a release of this runbook consists of
   api: ${steps.api.artifact}
 """
@@ -33,6 +34,7 @@ from cbctl.runbook import expression
 from cbctl.runbook.catalogue import STEPS
 
 _ID = re.compile(r"[a-z][a-z0-9-]*")
+_PROVES = "only a step that proves it too may come after that"
 _INT = re.compile(r"-?(0|[1-9][0-9]*)")
 
 
@@ -51,6 +53,7 @@ class StepEntry:
     when: str = ""
     needs: tuple[str, ...] = ()
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    proves: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ class _Reader:
         )
 
     def step(self, node: yaml.Node, key: str) -> StepEntry | None:
-        entry = self.mapping(node, key, ("id", "step", "when", "needs", "with"))
+        entry = self.mapping(node, key, ("id", "step", "when", "needs", "with", "proves"))
         if entry is None:
             return None
         id, name = self.text(entry.get("id"), f"{key}.id"), self.text(entry.get("step"), key)
@@ -152,8 +155,12 @@ class _Reader:
         if not isinstance(inputs, dict):
             self.bad(entry["with"], f"{key}.with", "must be a mapping of inputs")
             inputs = {}
+        proves = self.value(entry.get("proves"), f"{key}.proves") or False
+        if not isinstance(proves, bool):
+            self.bad(entry["proves"], f"{key}.proves", "must be true or false")
+            proves = False
         when = self.condition(entry.get("when"), f"{key}.when")
-        return StepEntry(id, name, node.line, when, tuple(needs), inputs)
+        return StepEntry(id, name, node.line, when, tuple(needs), inputs, proves)
 
     def gate(self, node: yaml.Node, key: str) -> Gate | None:
         entry = self.mapping(node, key, ("that", "else"))
@@ -174,6 +181,7 @@ class _Reader:
     ) -> None:
         """Names that do not exist, references backwards, circles."""
         ids: list[str] = []
+        proving = {entry.id for entry in entries if entry.proves}
         for entry in entries:
             at = yaml.Scalar(entry.id, True, entry.line, 1)
             if entry.id in ids:
@@ -182,10 +190,14 @@ class _Reader:
                 if need not in ids:
                     hint = near(need, ids)
                     self.bad(at, f"{entry.id}.needs", f"no step {need!r} stands before it{hint}")
+                elif need in proving and not entry.proves:
+                    self.bad(at, f"{entry.id}.needs", f"{need} runs after the release: {_PROVES}")
             try:
                 for path in expression.references(entry.inputs):
                     if path.root == "steps" and path.parts[0] not in ids:
                         self.bad(at, entry.id, f"{path}: no such step stands before it")
+                    if path.root == "steps" and path.parts[0] in proving and not entry.proves:
+                        self.bad(at, entry.id, f"{path} is known after the release: {_PROVES}")
                     if path.root == "inputs" and path.parts[0] not in inputs:
                         self.bad(at, entry.id, f"{path}: the runbook has no such input")
             except expression.BadExpression as error:
@@ -195,6 +207,8 @@ class _Reader:
             for path in expression.references(release):
                 if path.root == "steps" and path.parts[0] not in ids:
                     self.bad(tree, "release", f"{path}: there is no such step")
+                if path.root == "steps" and path.parts[0] in proving:
+                    self.bad(tree, "release", f"{path} is known after the release only")
         except expression.BadExpression as error:
             self.bad(tree, "release", str(error))
 

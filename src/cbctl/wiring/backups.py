@@ -25,9 +25,10 @@ from cbctl.engine import policy
 from cbctl.engine.clock import stamp
 from cbctl.engine.journal import Journal
 from cbctl.errors import CbctlError, Exit
-from cbctl.local.binaries import Binary, postgres_binaries, postgres_tools
+from cbctl.local.binaries import Binary, postgres_binaries
 from cbctl.local.scratch import Scratch, scratch, throwaway_server
 from cbctl.secrets.env_file import read_private
+from cbctl.steps.db._backups import all_tools
 from cbctl.wiring.lock import locked
 from cbctl.wiring.view import backups_of
 from cbctl.wiring.workplace import Workplace, environment_named, open_workplace
@@ -137,8 +138,7 @@ def server_for(manifest: Manifest) -> Binary:
 
 
 def _tools(server: int, manifest: Manifest) -> Tools | None:
-    here = [Tools(one.path.parent, one.major) for one in postgres_tools()]
-    return restoring(here, server, manifest.tools)
+    return restoring(all_tools(), server, manifest.tools)
 
 
 def _on_own_server(

@@ -9,7 +9,7 @@ from typing import Any
 from cbctl import __version__
 from cbctl.config.load import load_document
 from cbctl.config.show import canonical
-from cbctl.config.types import Reference, Secret
+from cbctl.config.types import Reference
 from cbctl.config.validate import require
 from cbctl.engine import release
 from cbctl.engine.canonical import plain, sha256
@@ -18,11 +18,12 @@ from cbctl.engine.policy import require_digests
 from cbctl.engine.run import Job
 from cbctl.engine.step import Json
 from cbctl.errors import CbctlError, Exit
+from cbctl.report.rollback import Choice
 from cbctl.runbook import document, expression
 from cbctl.runbook.inputs import BadInput, bind
 from cbctl.secrets.keys import KEYPAIR
 from cbctl.wiring.in_cluster import step_for
-from cbctl.wiring.view import references, view_of
+from cbctl.wiring.view import program_address, references, view_of
 from cbctl.wiring.workplace import Workplace
 
 KEYS_STEP = "keys"
@@ -43,15 +44,19 @@ def job(
     """The steps of a runbook that this environment wants, bound to its settings.
 
     target     the release that the runbook's `${release.…}` means (a rollback's)
+    replaces   the one that it goes away from: `${release.replaces.…}`
     inputs     instead of the runbook's own values of its inputs
     by_digest  a step that names an image by its tag is refused
     """
     book = document.read(document.find(kind, work.settings.runbooks))
     view = view_of(work)
+    # on this machine it comes from a keypair that may still have to be made
+    address = None if work.env.chain.on == "local" else program_address(work)
+    view["program"] = {**view["program"], "address": address}
     roots: dict[str, Any] = {
         "env": view,
         "inputs": {**book.inputs, **(inputs or {})},
-        "release": target.parts if target else {},
+        "release": _parts_of(work, target, replaces) if target else {},
     }
     for gate in book.requires:
         if not _holds(gate.that, roots, book, gate.line):
@@ -72,6 +77,7 @@ def job(
         "only": list(only),
         "skip": list(skip),
         "release": target.id if target else None,
+        "inputs": dict(inputs or {}),
     }
     return Job(
         kind=kind,
@@ -89,6 +95,14 @@ def job(
     )
 
 
+def _parts_of(work: Workplace, target: release.Release, replaces: str | None) -> dict[str, Any]:
+    """A release as a runbook knows it. Without one that it replaces, it is what runs."""
+    before = target
+    if replaces is not None:
+        before = release.find(release.history(work.store), replaces)
+    return {**target.parts, "replaces": before.parts}
+
+
 def sources(work: Workplace) -> dict[str, str]:
     """sha256 of everything that a deploy takes from this machine, also of what its steps look at
     only later: who approved a plan has approved these bytes. "" for what is not there."""
@@ -100,8 +114,9 @@ def sources(work: Workplace) -> dict[str, str]:
         "program.idl": env.program.idl,
         "migrations.folder": env.migrations.folder,
         "migrations.schema": env.migrations.schema,
-        "api.source": env.api.source,
     }
+    if env.api.on == "local":  # elsewhere an image is what runs, and its digest says which
+        paths["api.source"] = env.api.source
     found = {}
     for name, path in paths.items():
         try:
@@ -118,20 +133,8 @@ def rules(work: Workplace) -> dict[str, Json]:
     return found
 
 
-def rollback_job(work: Workplace, to: str | None) -> Job:
-    """A rollback to the release `to`, or to the newest healthy one that fits. Raises CbctlError
-    (7) with the reason for each release when none does."""
-    from cbctl.report.rollback import choose, live_schema
-
-    known = release.history(work.store)
-    current = release.current(known)
-    if current is None:
-        raise CbctlError(
-            "there is no release to go back to: nothing was deployed yet", exit=Exit.REFUSED
-        )
-    url = work.values.find(Reference("state", "database-url", optional=True))
-    target = choose(known, to, live_schema(url or Secret(""), current))
-    return job(work, "rollback", target=target, replaces=current.id)
+def rollback_job(work: Workplace, choice: Choice) -> Job:
+    return job(work, "rollback", target=choice.release, replaces=choice.leaves.id)
 
 
 def require_valid(work: Workplace) -> None:
@@ -177,7 +180,7 @@ def _node(
         return bound
 
     needs = tuple(n for n in entry.needs if n in chosen)
-    return Node(entry.id, entry.step, step, needs, refers, make_inputs)
+    return Node(entry.id, entry.step, step, needs, refers, make_inputs, entry.proves)
 
 
 def addresses(work: Workplace, value: Any) -> Any:

@@ -17,8 +17,10 @@ from cbctl.engine.step import Json
 from cbctl.errors import CbctlError, Exit
 from cbctl.local import artifacts
 from cbctl.wiring.jobs import job, require_ports
+from cbctl.wiring.kept_program import bring, lend
 from cbctl.wiring.lock import locked, refuse_while_locked
 from cbctl.wiring.policy import NOTHING_OVERRIDDEN, Override, let_through, resumed
+from cbctl.wiring.releases import after_run
 from cbctl.wiring.single import single_job
 from cbctl.wiring.workplace import Workplace
 
@@ -31,6 +33,7 @@ def checked_plan(work: Workplace, job: Job) -> Plan:
     """The plan of a job that is to be carried out. Raises CbctlError (7) for what no step can see
     before others are done."""
     require_ports(work, job)
+    bring(work, job)
     return make_plan(work, job)
 
 
@@ -61,7 +64,9 @@ def carry_out(
         if before:
             work.say(f"run {before} did not end; this one takes its place")
             work.say(f"what it had begun: cbctl why {before} --env {work.env.name}")
+        lend(work, job)
         ended = run.start(work.world, job, made, since)
+    after_run(work)
     notify(work, ended)
     if ended.release:
         _clean_up(work)
@@ -112,13 +117,16 @@ def resume(
             skip=tuple(chosen.get("skip", ())),
             target=target,
             replaces=first["replaces"],
+            inputs=chosen.get("inputs"),
         )
     run.require_resumable(records, id, again.pinned)
     with _signals(work):
         made = checked_plan(work, again)
         again = resumed(work, again, made)
         agree(made)
+        lend(work, again)
         ended = run.resume(work.world, again, made, id, since)
+    after_run(work)
     notify(work, ended)
     if ended.release:
         _clean_up(work)

@@ -90,6 +90,18 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "who": "${env.who}",
         "host": "${env.host}",
     },
+    "env": {
+        "platform": "${env.platform}",
+        "environment": "${env.name}",
+        "context": "${env.clusters.main.context}",
+        "namespace": "${env.clusters.main.namespace}",
+        "rpc": "${env.chain.rpc}",
+        "genesis_hash": "${env.chain.genesis_hash}",
+        "database": "${env.database.connection}",
+        "database_access": "${env.database.access}",
+        "cache": "${env.cache.connection}",
+        "cache_access": "${env.cache.access}",
+    },
     "secrets": {
         "context": "${env.clusters.main.context}",
         "namespace": "${env.clusters.main.namespace}",

@@ -10,15 +10,21 @@ from msgspec.structs import replace
 from cbctl.clients.backups.place import S3
 from cbctl.config.images import API
 from cbctl.config.rules import leaves
-from cbctl.config.types import Call, Environment, Image, Reference, expanded
+from cbctl.config.types import Call, Environment, Image, Kubernetes, Reference, expanded
 from cbctl.local.postgres import SUPERUSER_PASSWORD
 from cbctl.secrets.keys import KEYPAIR
 from cbctl.wiring.clusters import MAINNET, UNSET
 from cbctl.wiring.workplace import Workplace
 
+LOCAL_AIRDROP = 100_000_000_000
+"""Lamports that a wallet is given on this machine, where they are worth nothing."""
+
 
 def view_of(work: Workplace) -> dict[str, Any]:
-    """By name: structs of the settings, and mappings where something is derived."""
+    """By name: structs of the settings, and mappings where something is derived.
+
+    database.step, chain.step  ids of the steps that bring them up, "" where none does
+    """
     env = work.env
     view = {name: getattr(env, name) for name in env.__struct_fields__}
     view["state"] = str(work.state.path)
@@ -37,19 +43,28 @@ def view_of(work: Workplace) -> dict[str, Any]:
     view["database"] = {
         **_fields(env.database),
         "connection": _connection(env.database.on, env.database.url, "database-url"),
+        "step": "postgres" if env.database.on == "local" else "",
         "backups": {**_fields(env.database.backups), "place": backups_of(work)},
     }
     view["cache"] = {
         **_fields(env.cache),
         "connection": _connection(env.cache.on, env.cache.url, "redis-url"),
     }
+    view["api"] = {**_fields(env.api), "kubernetes": _kubernetes(env.api.kubernetes)}
     view["chain"] = {
         **_fields(env.chain),
+        "step": "localnet" if env.chain.on == "local" else "",
+        "airdrop": LOCAL_AIRDROP if env.chain.on == "local" else 0,
         "mint": env.chain.mint
         and {**_fields(env.chain.mint), "keypair": keypair_of(env.chain.mint.keypair)},
     }
     view["images"] = {name: image_of(work, image) for name, image in env.images.items()}
-    view["api_image"] = view["images"].get(API)
+    view["api_image"] = view["images"].get(API) or {"repository": None, "registry": None}
+    signed = env.policy.signed
+    view["policy"] = {
+        **_fields(env.policy),
+        "signed": _fields(signed) if signed else {"key": None, "provenance": None},
+    }
     view["keypairs"] = sorted({r.name for r in references(env) if r.kind == "key"})
     view["is_local"] = env.is_local
     view["is_protected"] = env.protected or env.chain.cluster == MAINNET
@@ -86,6 +101,13 @@ def named_file(path: Path) -> Path | None:
 def owner_of(env: Environment) -> str:
     """The label of what is the environment's own on a cluster."""
     return f"{env.platform}.{env.name}"
+
+
+def _kubernetes(settings: Kubernetes | None) -> dict[str, Any] | None:
+    if settings is None:
+        return None
+    bears = settings.connections and _fields(settings.connections)
+    return {**_fields(settings), "connections": bears or {"pool": None, "database": None}}
 
 
 def _call(call: Call | None) -> dict[str, Any] | None:

@@ -39,7 +39,7 @@ def find_way(work: Workplace, to: str | None) -> tuple[Release, WayBack]:
     if not known:
         raise CbctlError("there is no release to go back to", exit=Exit.REFUSED)
     # what a post migration took away is no obstacle here: it comes back
-    target = choose(known, to, LiveSchema(reached(applied), 0, "the database"))
+    target = choose(known, to, LiveSchema(reached(applied), 0, "the database")).release
     newest = reached(applied)
     code = SchemaRange(
         int(target.parts.get("schema_min") or 0),

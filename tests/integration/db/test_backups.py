@@ -213,6 +213,9 @@ def test_encrypted_it_opens_with_its_identity_alone(house: BackupHouse) -> None:
     wrong = house.db("verify-backup", "--identity", str(house.folder / "wrong.txt"), exit=3)
     assert "does not open" in wrong.err
     house.db("verify-backup", "--identity", str(house.folder / "right.txt"))
+    into = ("restore", "--into", f"{house.database.name}_copy", "--yes")
+    assert "--identity" in house.db(*into, exit=7).err
+    house.db(*into, "--identity", str(house.folder / "right.txt"))
     flip(data := max((made / "dump").iterdir(), key=lambda path: path.stat().st_size))
     found = house.db("verify-backup", "--identity", str(house.folder / "right.txt"), exit=10)
     assert f"(dump/{data.name}) has another content" in found.out

@@ -3,6 +3,9 @@ made never counts."""
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -79,19 +82,23 @@ def test_killed_while_proving_no_server_stays(house: BackupHouse) -> None:
 
 def test_ctrl_c_breaks_off_the_dump_and_the_counting(house: BackupHouse) -> None:
     """Both wait for a lock here, and would for a minute."""
-    with house.database.connect() as other:
+    sessions = "select count(*) from pg_stat_activity where datname = current_database()"
+    with house.database.connect() as other, house.database.connect() as watcher:
         other.execute("begin; lock table people in access exclusive mode")
-        ended = house.forked.run(
-            ("db", "backup", "--yes"),
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cbctl", "db", "backup", "--yes"],
             cwd=house.folder,
             env=house.environment,
-            interrupt=3.0,
-            limit=45,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
-        assert not ended.hung and ended.exit == 8, ended
-        rows = other.execute(
-            "select count(*) from pg_stat_activity where datname = current_database()"
-        ).fetchone()
-        assert rows == (1,)
+        waiting = f"{sessions} and wait_event_type = 'Lock'".encode()
+        end = time.monotonic() + 60
+        while watcher.execute(waiting).fetchone() < (2,):
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(55) == 8
+        assert watcher.execute(sessions.encode()).fetchone() == (2,)
     assert "no backup yet" in house.db("backups").out
     nothing_left(house)

@@ -35,7 +35,7 @@ def place(house: BackupHouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workp
     for name, value in house.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(house.folder)
-    yield open_workplace(None, "dev", create=True, chain=True)
+    yield open_workplace(None, "dev", say=print, create=True, chain=True)
 
 
 def record(place: Workplace, code: str, low: int, high: int) -> None:
@@ -78,6 +78,9 @@ def test_by_down_files_after_the_name_was_typed(
     with pytest.raises(CbctlError) as stopped:
         take_back(place, None, "other")
     assert stopped.value.exit is Exit.CANCELLED and columns(house) == [("id",)]
+    with pytest.raises(CbctlError) as unsaid:
+        take_back(place, None, None)
+    assert unsaid.value.fix.endswith(f"--database {house.database.name}")
     id, ended = take_back(place, None, house.database.name)
     assert id == "r1" and ended is not None and ended.exit is Exit.DONE
     assert "runs 0002_no.down.sql" in capsys.readouterr().out

@@ -84,7 +84,7 @@ class Registry:
             return None
         if reference.startswith("sha256:") and _sha256(content) != reference:
             raise self._changed(reference)
-        return self._json(content)
+        return self._described(content)
 
     def blob(self, digest: str, most: int) -> bytes:
         """At most so many bytes of it, compared with the digest."""
@@ -110,8 +110,7 @@ class Registry:
         """What says it belongs to that image: descriptors with an `artifactType`."""
         answer = self._call("GET", f"referrers/{digest}", {"Accept": INDEX}, missing=True)
         content = answer[1] if answer else self._manifest(_fallback(digest))
-        found = self._json(content).get("manifests") if content else None
-        return found if isinstance(found, list) else []
+        return (self._described(content).get("manifests") or []) if content else []
 
     # -- what is added ------------------------------------------------------------------------
 
@@ -335,12 +334,32 @@ class Registry:
             raise CbctlError("the registry's answer is no JSON", where=self._name.repository)
         return found
 
+    def _described(self, content: bytes) -> dict[str, Any]:
+        """A manifest or an index, of which each part is a descriptor."""
+        found = self._json(content)
+        for parts in (found.get("layers"), found.get("manifests")):
+            if parts is not None and not (
+                isinstance(parts, list) and all(_is_descriptor(one) for one in parts)
+            ):
+                raise CbctlError(
+                    "the registry's answer describes no image", where=self._name.repository
+                )
+        return found
+
     def _changed(self, digest: str) -> CbctlError:
         return CbctlError(
             f"what the registry gives for {digest} is something else",
             exit=Exit.DIFFERS,
             where=self._name.repository,
         )
+
+
+def _is_descriptor(part: Any) -> bool:
+    return (
+        isinstance(part, dict)
+        and isinstance(part.get("digest"), str)
+        and isinstance(part.get("annotations") or {}, dict)
+    )
 
 
 def _host(registry: str) -> str:

@@ -83,9 +83,7 @@ def require_provenance(registry: Registry, image: Name, key: Key) -> None:
 
 def _layers(registry: Registry, image: Name, kind: str) -> Iterator[dict[str, Any]]:
     manifest = registry.manifest(f"{image.digest.replace(':', '-')}.{kind}") or {}
-    for layer in manifest.get("layers") or ():
-        if isinstance(layer, dict):
-            yield layer
+    yield from manifest.get("layers") or ()
 
 
 def _is_of(payload: bytes, image: Name) -> bool:

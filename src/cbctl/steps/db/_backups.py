@@ -14,7 +14,7 @@ from cbctl.local.scratch import Scratch
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
+class Where:
     """
     place       folder or s3://BUCKET/PREFIX that the backups are kept in
     encryption  S3: how the bucket encrypts them; kms_key: with which key

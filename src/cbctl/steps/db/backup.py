@@ -37,12 +37,12 @@ from cbctl.errors import CbctlError, Exit
 from cbctl.local.files import write_atomic
 from cbctl.local.scratch import scratch
 from cbctl.local.state import State
-from cbctl.steps.db._backups import Kept, all_tools, work_in
+from cbctl.steps.db._backups import Where, all_tools, work_in
 from cbctl.steps.db._database import address_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs(Kept):
+class Inputs(Where):
     """url        of the role that owns the schema
     platform, environment  whose database it must be
     who, host  who makes it, as the manifest says

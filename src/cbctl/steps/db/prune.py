@@ -7,8 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cbctl.clients.backups.place import Kept as Backup
-from cbctl.clients.backups.place import kept
+from cbctl.clients.backups.place import Kept, kept
 from cbctl.clients.postgres.connect import DatabaseDown
 from cbctl.clients.postgres.databases import drop_database
 from cbctl.engine.step import (
@@ -26,7 +25,7 @@ from cbctl.engine.step import (
     Verdict,
     Verified,
 )
-from cbctl.steps.db._backups import Kept
+from cbctl.steps.db._backups import Where
 from cbctl.steps.db._exchange import Whose, put_aside
 
 _DAY = 86_400
@@ -34,7 +33,7 @@ _BACKUP, _DATABASE = "backup ", "database "
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs(Kept, Whose):
+class Inputs(Where, Whose):
     """keep_days   what is older goes
     floor_days  nothing younger goes, whatever keep_days says
     """
@@ -114,14 +113,14 @@ class Prune(Step[Inputs, Facts, Outcome]):
         return CannotUndo("what was removed is gone")
 
 
-def due(found: Sequence[Backup], limit: float) -> list[str]:
+def due(found: Sequence[Kept], limit: float) -> list[str]:
     """Those older than `limit`, but neither the newest of all nor the newest that was proved."""
     spared = {one.id for one in found[-1:]}
     spared |= {one.id for one in [one for one in found if one.proof][-1:]}
     return [one.id for one in found if _made(one) < limit and one.id not in spared]
 
 
-def _made(one: Backup) -> float:
+def _made(one: Kept) -> float:
     return calendar.timegm(time.strptime(one.made_at[:19], "%Y-%m-%dT%H:%M:%S"))
 
 

@@ -40,7 +40,7 @@ from cbctl.engine.step import (
 from cbctl.errors import CbctlError, Exit
 from cbctl.local.scratch import scratch
 from cbctl.local.state import State
-from cbctl.steps.db._backups import Kept, all_tools, identity_in, work_in
+from cbctl.steps.db._backups import Where, all_tools, identity_in, work_in
 from cbctl.steps.db._exchange import (
     RESTORED,
     Live,
@@ -52,7 +52,7 @@ from cbctl.steps.db._exchange import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs(Kept, Whose):
+class Inputs(Where, Whose):
     """backup    its id, or `last`
     replace   name of the live database that it is to take the place of, typed
     into      name of a new database instead: the live one stays as it is
@@ -91,6 +91,7 @@ class Facts:
     may_create: bool
     taken: bool
     gaps: tuple[str, ...]
+    encrypted: bool
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ class Restore(Step[Inputs, Facts, Outcome]):
                 may_create=may_create(admin),
                 taken=bool(inputs.into) and exists(admin, inputs.into),
                 gaps=_gaps(inputs, manifest),
+                encrypted=bool(manifest.recipient),
             ),
             {"made": manifest.made_at, "rows": manifest.contents.rows},
         )
@@ -247,6 +249,8 @@ def _obstacle(inputs: Inputs, facts: Facts) -> Blocked | None:
         return Blocked("a protected environment takes no data of another", "")
     if facts.of != own and inputs.anonymize is None:
         return Blocked("the data of another environment comes only anonymized", "say --anonymize")
+    if facts.encrypted and inputs.identity is None:
+        return Blocked("the backup is encrypted", "--identity FILE opens it")
     if facts.gaps:
         more = f" (and {len(facts.gaps) - 3} more)" if len(facts.gaps) > 3 else ""
         return Blocked("; ".join(facts.gaps[:3]) + more, f"correct {inputs.anonymize}")

@@ -1,0 +1,159 @@
+"""`cbctl deploy` and `rollback` of an environment on the cluster, as an operator or CI does it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.integration.kubernetes.shop import PASSWORD, Parts, Shop
+from tests.integration.kubernetes.support import namespace
+from tests.integration.kubernetes.toys import ENV
+from tests.testbed.kubenode.cluster import Cluster
+from tests.testbed.localnet import Localnet
+from tests.testbed.postgres import ANY, PostgresServer
+from tests.testbed.redis import RedisServer
+from tests.testbed.waiting import free_port
+
+
+@pytest.fixture
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+    folder = tmp_path_factory.mktemp("parts")
+    for name in ("postgres", "redis", "localnet"):
+        (folder / name).mkdir()
+    postgres = PostgresServer(folder / "postgres", user="owner", password=PASSWORD, kind=ANY)
+    redis = RedisServer(folder / "redis", password=PASSWORD)
+    postgres.start()
+    redis.start()
+    localnet = Localnet(folder / "localnet", free_port(1), 100)
+    yield Parts(postgres, redis, localnet)
+    localnet.stop()
+    redis.stop()
+    postgres.stop()
+
+
+@pytest.fixture
+def shop(cluster: Cluster, parts: Parts, tmp_path: Path) -> Iterator[Shop]:
+    with namespace(cluster, "deploy") as own:
+        made = Shop(tmp_path, cluster, own)
+        made.prepare(parts)
+        yield made
+
+
+def test_from_nothing_wrong_and_back(shop: Shop) -> None:
+    """Recorded, deployed, deployed again, another version, a bad one, and the way back."""
+    assert "cbctl env record" in shop.run(f"deploy --image {shop.image} --yes", exit=7)
+    assert shop.get("deployments")["items"] == [], "refused before anything was changed"
+    shop.record()
+    first = shop.deploy()
+    assert first["release"]
+    (release,) = shop.releases()
+    assert (release["id"], release["state"]) == (first["release"], "healthy")
+    with shop.parts.postgres.connect(shop.name) as connection:
+        assert connection.execute("select count(*) from users").fetchone() == (0,)
+    again = shop.deploy()
+    assert again["result"] == "unchanged"
+
+    shop.overlay.settings["greeting"] = "good evening"
+    shop.overlay.write()
+    shop.migration(2, "create table bets (id bigint);")
+    second = shop.deploy()
+    assert second["release"] != first["release"]
+
+    shop.overlay.app["command"] = ["no-such-program"]
+    shop.overlay.write()
+    failed = shop.process(f"deploy --image {shop.image} --yes")
+    assert failed.returncode == 4, failed.stderr
+    assert "no-such-program" in failed.stderr
+    assert shop.get("deployment", "app")["status"]["availableReplicas"] == 1
+    assert [one["id"] for one in shop.releases()] == [first["release"], second["release"]]
+
+    told = shop.json("rollback --yes")
+    assert told["exit"] == 0
+    maps = shop.get("configmaps", "-l", f"cbctl/owner=toys.{ENV}")["items"]
+    assert [one["data"] for one in maps] == [{"greeting": "hello"}]
+    states = {one["id"]: one["state"] for one in shop.releases()}
+    assert states[second["release"]] == "bad"
+    parts = {one["name"]: one["state"] for one in shop.json("status")["parts"]}
+    running = dict.fromkeys(("postgres", "redis", "chain", "api"), "running")
+    assert parts == running | {"program": "deployed"}
+    everything = shop.run("status") + shop.run("audit list") + json.dumps(shop.get("configmaps"))
+    assert PASSWORD not in everything
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("wrong", ["chain", "namespace"])
+def test_another_target_is_refused_before_any_change(shop: Shop, wrong: str) -> None:
+    shop.record()
+    match wrong:
+        case "chain":
+            shop.genesis = "4uhcVJyU9pJkvQyS88uRDiswHXSCkY3zQawwpjk2NsNY"
+        case "namespace":
+            shop.identity["namespace_uid"] = "11111111-2222-3333-4444-555555555555"
+    shop.whole()
+    said = shop.run(f"deploy --image {shop.image} --yes", exit=7)
+    assert "not the target that was recorded" in said or "another cluster" in said
+    assert shop.get("deployments")["items"] == []
+
+
+@pytest.mark.nightly
+def test_the_database_goes_back_too(shop: Shop) -> None:
+    shop.record()
+    shop.deploy()
+    shop.overlay.settings["greeting"] = "good evening"
+    shop.overlay.write()
+    sql = "alter table users drop column id;"
+    shop.migration(2, sql, phase="post", down="alter table users add column id bigint;")
+    shop.deploy()
+    shop.run("db migrate --phase post --yes")
+    asked = shop.process("rollback --with-database --yes")
+    assert asked.returncode == 64, asked.stderr
+    assert "--database" in asked.stderr
+    told = shop.run(f"rollback --with-database --database {shop.name} --yes")
+    assert "runs 0002_step.down.sql" in told
+    with shop.parts.postgres.connect(shop.name) as connection:
+        assert connection.execute("select count(id) from users").fetchone() == (0,)
+
+
+@pytest.mark.nightly
+def test_killed_in_the_middle_and_resumed_elsewhere(shop: Shop) -> None:
+    """From a machine with no state of its own: all that counts is in the cluster."""
+    shop.record()
+    shop.overlay.app["env"] = [{"name": "START_SECONDS", "value": "6"}]
+    shop.overlay.write()
+    going = shop.started(f"deploy --image {shop.image} --yes --events ndjson")
+    assert going.stdout is not None
+    for line in going.stdout:
+        if "step.started" in line and "rollout" in line:
+            break
+    going.kill()
+    going.stdout.close()
+    going.wait()
+    shop.variables["CBCTL_STATE_DIR"] = str(shop.folder / "another-machine")
+    ended = shop.json("resume --yes")
+    assert ended["result"] == "succeeded", ended
+    (release,) = shop.releases()
+    assert release["state"] == "healthy"
+    assert shop.deploy()["result"] == "unchanged"
+
+
+@pytest.mark.nightly
+def test_in_an_emergency(shop: Shop) -> None:
+    """A bad release passed every check; the lock is held by nobody who answers; deploys are held
+    back afterwards until somebody lifts it."""
+    shop.record()
+    first = shop.deploy()["release"]
+    shop.overlay.settings["greeting"] = "a bad one"
+    shop.overlay.write()
+    second = shop.deploy()["release"]
+    told = shop.process("rollback --emergency --confirm testing")
+    assert told.returncode == 0, told.stderr
+    assert first in told.stderr.splitlines()[0]
+    maps = shop.get("configmaps", "-l", f"cbctl/owner=toys.{ENV}")["items"]
+    assert [one["data"] for one in maps] == [{"greeting": "hello"}]
+    assert {one["id"]: one["state"] for one in shop.releases()}[second] == "bad"
+    assert "frozen" in shop.run(f"deploy --image {shop.image} --yes", exit=7)
+    shop.run("unfreeze --reason tested")
+    by_hand = shop.run("rollback --print --to " + first)
+    assert "kubectl" in by_hand
