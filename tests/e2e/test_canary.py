@@ -94,6 +94,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "secrets status": ("--env local", "--env production"),
     "secrets write": ("--env local --yes", "--env production --yes"),
     "secrets handover": ("--env local --yes", "--env production --yes"),
+    "db sessions": ("--env local", "--all --env local --output json"),
+    "db kill": ("1 --env local --yes",),
     "api build": ("--env local", "--env production --yes"),
     "api push": ("--env local", "--env production --yes"),
     "api rollout": ("--image x@sha256:0 --env local", "--image x@sha256:0 --env production --yes"),

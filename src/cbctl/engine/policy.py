@@ -33,6 +33,7 @@ NEVER_HELD = frozenset(
     {
         *("rollback", "api undo", "program rollback", "program pause"),
         *("db backup", "db restore", "db restore undo", "db rollback"),
+        "db kill",
     }
 )
 """Kinds of runs that lead back to safety, or make it. A resume goes on with what was let through

@@ -22,6 +22,7 @@ STEPS: dict[str, str] = {
     "api.undo": "Bring back what was rolled out before",
     "db.backup": "Takes a backup of the database",
     "db.baseline": "Takes a database over whose schema is there already",
+    "db.kill": "Ends a session of the database",
     "db.migrate": "Runs the migrations of the database that are due",
     "db.prune": "Removes old backups of the database",
     "db.repair": "Mends what keeps migrations from running",

@@ -16,6 +16,7 @@ from cbctl.wiring.workplace import Workplace, existing_workplace, local_name, se
 if TYPE_CHECKING:
     from cbctl.clients.postgres.compare import Choice
     from cbctl.clients.postgres.lint import Finding
+    from cbctl.report.sessions import Session
 
 
 def require_reachable(work: Workplace) -> None:
@@ -29,6 +30,20 @@ def schema(
 ) -> Schema:
     """Errors: CbctlError: 7 where nothing was set up on this machine yet, or in-cluster; as those
     of connecting."""
+    work, url = _opened(config, env)
+    return look(work.env, url, phase, out_of_order=out_of_order)
+
+
+def sessions(config: str | None, env: str | None, *, everyone: bool) -> list[Session]:
+    """Errors as those of `schema`."""
+    from cbctl.report.sessions import sessions as look_at
+
+    work, url = _opened(config, env)
+    return look_at(url, f"{work.env.name}: database.url", everyone=everyone)
+
+
+def _opened(config: str | None, env: str | None) -> tuple[Workplace, Secret]:
+    """The environment, and the URL of its database."""
     work = existing_workplace(config, env, chain=True)
     if work is None:
         raise CbctlError(
@@ -39,8 +54,7 @@ def schema(
         )
     require_reachable(work)
     url = view_of(work)["database"]["connection"]
-    found = work.world.reveal(url) if isinstance(url, Reference) else Secret(url)
-    return look(work.env, found, phase, out_of_order=out_of_order)
+    return work, work.world.reveal(url) if isinstance(url, Reference) else Secret(url)
 
 
 def new_migration(
