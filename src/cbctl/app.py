@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "program": ("program", "Everything about the on-chain program: deploy, upgrade, look, pause"),
     "api": ("api", "The service on Kubernetes: roll out, look, go back, scale, restart"),
     "db": ("db", "The database's schema: look, write a migration, migrate, go back"),
+    "env": ("env", "Record who the target of an environment is"),
     "config": ("config", "Check, show and describe cbctl.yaml"),
     "completion": ("completion", "Print the script that completes commands in a shell"),
 }

@@ -22,7 +22,9 @@ def approve(
     plan_file: Annotated[
         Path | None,
         typer.Option(
-            "--plan-file", metavar="FILE", help="The saved plan, where --only or --skip was used."
+            "--plan-file",
+            metavar="FILE",
+            help="The saved plan, where --only, --skip or --image was used.",
         ),
     ] = None,
     yes: YesOption = False,
@@ -40,13 +42,16 @@ def approve(
     from cbctl.cli.plan_file import opened
     from cbctl.cli.results import print_data
     from cbctl.cli.session import show_plan
+    from cbctl.wiring.image import inputs_of
     from cbctl.wiring.policy import approve as lay_down
     from cbctl.wiring.policy import plan_to_approve
     from cbctl.wiring.workplace import open_workplace
 
     work = open_workplace(config, env, create=True)
-    only, skip = opened(work, plan_file).steps if plan_file else ((), ())
-    found = plan_to_approve(work, plan, only, skip)
+    saved = opened(work, plan_file) if plan_file else None
+    only, skip = saved.steps if saved else ((), ())
+    inputs = saved.inputs if saved else inputs_of(work, None, None)
+    found = plan_to_approve(work, plan, only, skip, inputs)
     show_plan(found)
     confirm(f"Approve this for {work.env.name}, as {work.world.owner.who}?", yes)
     lay_down(work, found.hash)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,7 @@ from cbctl.cli.options import (
     EnvArgument,
     Events,
     EventsOption,
+    ImageOption,
     OnlyOption,
     Output,
     OutputOption,
@@ -61,6 +63,11 @@ def deploy(
     reason: Annotated[
         str | None, typer.Option("--reason", help="Why a rule is overridden; kept in the journal.")
     ] = None,
+    image: ImageOption = None,
+    from_release: Annotated[
+        str | None,
+        typer.Option("--release", metavar="RELEASE", help="The image of this release."),
+    ] = None,
     yes: YesOption = False,
     confirm: ConfirmOption = None,
     output: OutputOption = Output.TEXT,
@@ -70,15 +77,17 @@ def deploy(
     """Bring an environment to what the configuration says.
 
     Everything is looked at first; only what differs is changed; every part is verified. Stopped or
-    killed anywhere, `cbctl resume` goes on. Run again, it says that there is nothing to do.
+    killed anywhere, `cbctl resume` goes on. Run again, it says that there is nothing to do. Where
+    the service is on Kubernetes and no image is named, the one that runs stays.
 
-    Example: cbctl deploy local
+    Example: cbctl deploy production --image registry.example/api@sha256:4f1c…
     """
     from cbctl.cli.plan_file import keep_plan, opened, require_alone
     from cbctl.cli.results import print_text
     from cbctl.cli.session import agreement, plan_only, run
     from cbctl.cli.status import gathered, print_status
     from cbctl.cli.times import said
+    from cbctl.wiring.image import inputs_of
     from cbctl.wiring.jobs import require_valid
     from cbctl.wiring.policy import objections
     from cbctl.wiring.policy import override as past
@@ -87,11 +96,11 @@ def deploy(
 
     chosen, left = tuple(only or ()), tuple(skip or ())
     passing = past(override, reason and said(reason))
-    require_alone(plan, plan_out, plan_file, bool(chosen or left))
+    require_alone(plan, plan_out, plan_file, bool(chosen or left or image or from_release))
     if plan or plan_out:
         place = open_workplace(config, env, create=True)
         require_valid(place)
-        made = _job(place, passing, chosen, left)
+        made = _job(place, passing, chosen, left, inputs_of(place, image, from_release))
         found = checked_plan(place, made)
         if plan_out:
             keep_plan(place, made, found, plan_out)
@@ -102,13 +111,18 @@ def deploy(
     def afterwards(place: Workplace) -> None:
         print_text("")
         print_status(place, gathered(place))
+        if not place.env.is_local:
+            print_text(f"next:    cbctl status {place.env.name}    cbctl rollback {place.env.name}")
+            return
         logs, down = place.state.command("logs --follow"), place.state.command("down")
         print_text(f"next:    cbctl health {place.env.name}    {logs}    {down}")
 
     def work(place: Workplace) -> Ended:
         saved = opened(place, plan_file) if plan_file else None
         require_valid(place)
-        made = _job(place, passing, *(saved.steps if saved else (chosen, left)))
+        steps = saved.steps if saved else (chosen, left)
+        given = saved.inputs if saved else inputs_of(place, image, from_release)
+        made = _job(place, passing, *steps, given)
 
         def require(found: Plan) -> None:
             if saved:
@@ -120,8 +134,15 @@ def deploy(
     run(config, env, output, events, work, afterwards)
 
 
-def _job(place: Workplace, passing: Override, only: tuple[str, ...], skip: tuple[str, ...]) -> Job:
+def _job(
+    place: Workplace,
+    passing: Override,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    inputs: Mapping[str, Any],
+) -> Job:
     from cbctl.wiring.jobs import job
     from cbctl.wiring.policy import by_digest
 
-    return job(place, "deploy", only=only, skip=skip, by_digest=by_digest(place, passing))
+    digests = by_digest(place, passing)
+    return job(place, "deploy", only=only, skip=skip, inputs=inputs, by_digest=digests)

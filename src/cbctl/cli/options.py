@@ -136,6 +136,10 @@ ProgramIdOption = Annotated[
     str | None,
     typer.Option("--program-id", metavar="ADDRESS", help="Without it, that of cbctl.yaml."),
 ]
+ImageOption = Annotated[
+    str | None,
+    typer.Option("--image", metavar="NAME@sha256:…", help="What is to run, by its digest."),
+]
 ElfOption = Annotated[
     Path | None, typer.Option("--elf", metavar="FILE", help="Without it, that of cbctl.yaml.")
 ]

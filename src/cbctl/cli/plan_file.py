@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cbctl.errors import CbctlError, Exit
 
@@ -27,6 +27,11 @@ class PlanFile:
         """What was chosen with --only and --skip."""
         selection = self.saved.selection
         return tuple(selection.get("only") or ()), tuple(selection.get("skip") or ())
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What its runbook was given."""
+        return dict(self.saved.selection.get("inputs") or {})
 
     def require_same(self, job: Job, plan: Plan) -> None:
         from cbctl.engine.saved_plan import require_same
@@ -79,8 +84,8 @@ def require_alone(plan: bool, out: Path | None, file: Path | None, chosen: bool)
         )
     if file and chosen:
         raise CbctlError(
-            "the saved plan says which steps it has",
+            "the saved plan says which steps and which image it has",
             exit=Exit.USAGE,
             where="--plan-file",
-            fix="leave out --only and --skip, or make a new plan with them",
+            fix="leave out --only, --skip, --image and --release, or make a new plan with them",
         )

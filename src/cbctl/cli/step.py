@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,12 +52,14 @@ def run_step(
     given: Mapping[str, Any],
     *,
     typed: str = "",
+    show: Callable[[Mapping[str, Any]], None] | None = None,
     unsaid: Collection[str] = (),
 ) -> None:
     """Runs a step alone and leaves with its exit code.
 
     given  inputs of the step; None: not given
     unsaid of its outcome, what is not for people
+    show   prints its outcome, instead of one field a line
     typed  what is done for ever, so that the program's id has to be typed, whatever the
            environment asks for
     """
@@ -84,6 +86,9 @@ def run_step(
     def afterwards(place: Workplace) -> None:
         from cbctl.cli.results import print_fields
 
+        if show is not None:
+            show(outcome)
+            return
         print_fields({name: value for name, value in outcome.items() if name not in unsaid})
 
     run(

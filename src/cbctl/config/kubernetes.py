@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from cbctl.config.texts import DnsLabel, Text
+from cbctl.config.texts import DnsLabel, Text, UrlPath
 
 
 class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -23,6 +23,23 @@ class Connections(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     pool: Annotated[int, Meta(ge=1, description="that one pod opens at most")]
     database: Annotated[int, Meta(ge=1, description="that the database takes: max_connections")]
+
+
+class Soak(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is watched after a rollout before its release counts as healthy. A pod that restarts
+    ends it at once."""
+
+    seconds: Annotated[int, Meta(ge=1, le=86_400, description="how long")] = 300
+    errors: Annotated[
+        int, Meta(ge=0, le=100, description="per cent of answers that may be server errors (5xx)")
+    ] = 1
+    p95_ms: Annotated[
+        int, Meta(ge=1, description="milliseconds within which 95 % must be answered")
+    ] = 2000
+    metrics: Annotated[
+        UrlPath | None,
+        Meta(description="where a pod counts its requests; null: only restarts are watched"),
+    ] = "/metrics"
 
 
 class Kubernetes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -48,3 +65,9 @@ class Kubernetes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     seconds: Annotated[
         int, Meta(ge=1, le=86_400, description="how long a rollout may take to a verdict")
     ] = 900
+    soak: Soak = Soak()
+    url: Annotated[
+        Annotated[str, Meta(pattern=r"^https?://[^\s@?#]+$", title="an http:// or https:// URL")]
+        | None,
+        Meta(description="address at which others reach it, asked after a rollout"),
+    ] = None

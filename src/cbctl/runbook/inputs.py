@@ -17,7 +17,10 @@ class BadInput(ValueError):
 
 
 def bind(inputs: type[Any], values: Mapping[str, Any]) -> Any:
-    """An instance of `inputs`. Raises BadInput for what is unknown, missing or of a wrong type."""
+    """An instance of `inputs`. Raises BadInput for what is unknown, missing or of a wrong type.
+
+    None is what a setting has that was left out: where an input has to be something, it is the
+    input's default."""
     hints = get_type_hints(inputs)
     fields = {f.name: f for f in dataclasses.fields(inputs)}
     for name in values:
@@ -27,13 +30,22 @@ def bind(inputs: type[Any], values: Mapping[str, Any]) -> Any:
             raise BadInput(f"there is no input {name!r}{hint}")
     made: dict[str, Any] = {}
     for name, field in fields.items():
+        if values.get(name) is None and _has_default(field) and not _takes_none(hints[name]):
+            continue
         if name in values:
             made[name] = convert(hints[name], values[name], name)
-        elif field.default is dataclasses.MISSING and (
-            field.default_factory is dataclasses.MISSING
-        ):
+        elif not _has_default(field):
             raise BadInput(f"the input {name!r} is missing")
     return inputs(**made)
+
+
+def _has_default(field: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is not missing or field.default_factory is not missing
+
+
+def _takes_none(kind: Any) -> bool:
+    return kind is Any or type(None) in get_args(kind)
 
 
 def convert(kind: Any, value: Any, name: str) -> Any:

@@ -72,7 +72,11 @@ def opened(config: str | None, env: str | None) -> Iterator[Opened]:
 
 def require_kubernetes(config: str | None, env: str | None) -> tuple[Cluster, Kubernetes]:
     """Where the service runs, and how. Raises CbctlError (64) where it is not on Kubernetes."""
-    named: Environment = environment_named(config, env)
+    return kubernetes_of(environment_named(config, env))
+
+
+def kubernetes_of(named: Environment) -> tuple[Cluster, Kubernetes]:
+    """The same, of an environment that is open already."""
     if named.api.on != "kubernetes":
         raise CbctlError(
             f"the service of {named.name} is no Deployment: `api.on` is {named.api.on}",

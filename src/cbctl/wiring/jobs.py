@@ -21,7 +21,7 @@ from cbctl.errors import CbctlError, Exit
 from cbctl.runbook import catalogue, document, expression
 from cbctl.runbook.inputs import BadInput, bind
 from cbctl.secrets.keys import KEYPAIR
-from cbctl.wiring.view import references, view_of
+from cbctl.wiring.view import program_address, references, view_of
 from cbctl.wiring.workplace import Workplace
 
 KEYS_STEP = "keys"
@@ -42,15 +42,18 @@ def job(
     """The steps of a runbook that this environment wants, bound to its settings.
 
     target     the release that the runbook's `${release.…}` means (a rollback's)
+    replaces   the one that it goes away from: `${release.replaces.…}`
     inputs     instead of the runbook's own values of its inputs
     by_digest  a step that names an image by its tag is refused
     """
     book = document.read(document.find(kind, work.settings.runbooks))
     view = view_of(work)
+    if work.env.chain.on != "local":  # there it may come from a keypair that is still to be made
+        view["program"] = {**view["program"], "address": program_address(work)}
     roots: dict[str, Any] = {
         "env": view,
         "inputs": {**book.inputs, **(inputs or {})},
-        "release": target.parts if target else {},
+        "release": _parts_of(work, target, replaces) if target else {},
     }
     for gate in book.requires:
         if not _holds(gate.that, roots, book, gate.line):
@@ -71,6 +74,7 @@ def job(
         "only": list(only),
         "skip": list(skip),
         "release": target.id if target else None,
+        "inputs": dict(inputs or {}),
     }
     return Job(
         kind=kind,
@@ -88,6 +92,14 @@ def job(
     )
 
 
+def _parts_of(work: Workplace, target: release.Release, replaces: str | None) -> dict[str, Any]:
+    """A release as a runbook knows it. Without one that it replaces, it is what runs."""
+    before = target
+    if replaces is not None:
+        before = release.find(release.history(work.store), replaces)
+    return {**target.parts, "replaces": before.parts}
+
+
 def sources(work: Workplace) -> dict[str, str]:
     """sha256 of everything that a deploy takes from this machine, also of what its steps look at
     only later: who approved a plan has approved these bytes. "" for what is not there."""
@@ -99,8 +111,9 @@ def sources(work: Workplace) -> dict[str, str]:
         "program.idl": env.program.idl,
         "migrations.folder": env.migrations.folder,
         "migrations.schema": env.migrations.schema,
-        "api.source": env.api.source,
     }
+    if env.api.on == "local":  # elsewhere an image is what runs, and its digest says which
+        paths["api.source"] = env.api.source
     found = {}
     for name, path in paths.items():
         try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from cbctl.engine import policy, release
 from cbctl.engine.job import Job
@@ -157,7 +158,11 @@ def unfreeze(work: Workplace, reason: str) -> Freeze | None:
 
 
 def plan_to_approve(
-    work: Workplace, wanted: str, only: tuple[str, ...], skip: tuple[str, ...]
+    work: Workplace,
+    wanted: str,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    inputs: Mapping[str, Any],
 ) -> Plan:
     """The deploy as it would be now, if its hash is (or begins with) `wanted`. Raises CbctlError:
     64 for what cannot be the hash of a plan, 7 when it is another plan by now."""
@@ -172,14 +177,14 @@ def plan_to_approve(
         )
     require_valid(work)
     # with images by tag too: the deploy that is approved here says itself whether it takes them
-    found = checked_plan(work, job(work, "deploy", only=only, skip=skip))
+    found = checked_plan(work, job(work, "deploy", only=only, skip=skip, inputs=inputs))
     if not found.hash.startswith(wanted):
         raise CbctlError(
             f"the plan is {found.hash[:12]} now, not {wanted[:12]}: something changed, or it was "
-            "made with --only or --skip",
+            "made with --only, --skip or --image",
             exit=Exit.REFUSED,
             where=work.env.name,
-            fix=f"cbctl deploy {work.env.name} --plan shows it; for a plan of some steps: "
+            fix=f"cbctl deploy {work.env.name} --plan shows it; for a plan made with those: "
             f"cbctl approve {wanted} --env {work.env.name} --plan-file FILE",
         )
     return found

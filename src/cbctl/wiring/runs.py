@@ -17,6 +17,7 @@ from cbctl.engine.step import Json
 from cbctl.errors import CbctlError, Exit
 from cbctl.local import artifacts
 from cbctl.wiring.jobs import job, require_ports
+from cbctl.wiring.kept_program import bring, lend
 from cbctl.wiring.lock import locked, refuse_while_locked
 from cbctl.wiring.policy import NOTHING_OVERRIDDEN, Override, let_through, resumed
 from cbctl.wiring.single import single_job
@@ -31,6 +32,7 @@ def checked_plan(work: Workplace, job: Job) -> Plan:
     """The plan of a job that is to be carried out. Raises CbctlError (7) for what no step can see
     before others are done."""
     require_ports(work, job)
+    bring(work, job)
     return make_plan(work, job)
 
 
@@ -61,6 +63,7 @@ def carry_out(
         if before:
             work.say(f"run {before} did not end; this one takes its place")
             work.say(f"what it had begun: cbctl why {before} --env {work.env.name}")
+        lend(work, job)
         ended = run.start(work.world, job, made, since)
     notify(work, ended)
     if ended.release:
@@ -112,12 +115,14 @@ def resume(
             skip=tuple(chosen.get("skip", ())),
             target=target,
             replaces=first["replaces"],
+            inputs=chosen.get("inputs"),
         )
     run.require_resumable(records, id, again.pinned)
     with _signals(work):
         made = checked_plan(work, again)
         again = resumed(work, again, made)
         agree(made)
+        lend(work, again)
         ended = run.resume(work.world, again, made, id, since)
     notify(work, ended)
     if ended.release:

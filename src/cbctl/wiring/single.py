@@ -55,6 +55,18 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "create_marker": "${env.is_local}",
         "database_step": "",  # no other step of this run starts the database
     },
+    "env": {
+        "platform": "${env.platform}",
+        "environment": "${env.name}",
+        "context": "${env.clusters.main.context}",
+        "namespace": "${env.clusters.main.namespace}",
+        "rpc": "${env.chain.rpc}",
+        "genesis_hash": "${env.chain.genesis_hash}",
+        "database": "${env.database.connection}",
+        "database_access": "${env.database.access}",
+        "cache": "${env.cache.connection}",
+        "cache_access": "${env.cache.access}",
+    },
     "program": {
         "rpc": "${env.chain.rpc}",
         "genesis_hash": "${env.chain.genesis_hash}",

@@ -6,14 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from cbctl.config.rules import leaves
-from cbctl.config.types import Call, Environment, Reference
+from cbctl.config.types import Call, Environment, Kubernetes, Reference
 from cbctl.secrets.keys import KEYPAIR
 from cbctl.wiring.clusters import UNSET
 from cbctl.wiring.workplace import Workplace
 
+LOCAL_AIRDROP = 100_000_000_000
+"""Lamports that a wallet is given on this machine, where they are worth nothing."""
+
 
 def view_of(work: Workplace) -> dict[str, Any]:
-    """By name: structs of the settings, and mappings where something is derived."""
+    """By name: structs of the settings, and mappings where something is derived.
+
+    database.step, chain.step  ids of the steps that bring them up, "" where none does
+    """
     env = work.env
     view = {name: getattr(env, name) for name in env.__struct_fields__}
     view["state"] = str(work.state.path)
@@ -31,13 +37,17 @@ def view_of(work: Workplace) -> dict[str, Any]:
     view["database"] = {
         **_fields(env.database),
         "connection": _connection(env.database.on, env.database.url, "database-url"),
+        "step": "postgres" if env.database.on == "local" else "",
     }
     view["cache"] = {
         **_fields(env.cache),
         "connection": _connection(env.cache.on, env.cache.url, "redis-url"),
     }
+    view["api"] = {**_fields(env.api), "kubernetes": _kubernetes(env.api.kubernetes)}
     view["chain"] = {
         **_fields(env.chain),
+        "step": "localnet" if env.chain.on == "local" else "",
+        "airdrop": LOCAL_AIRDROP if env.chain.on == "local" else 0,
         "mint": env.chain.mint
         and {**_fields(env.chain.mint), "keypair": keypair_of(env.chain.mint.keypair)},
     }
@@ -54,6 +64,13 @@ def named_file(path: Path) -> Path | None:
 def owner_of(env: Environment) -> str:
     """The label of what is the environment's own on a cluster."""
     return f"{env.platform}.{env.name}"
+
+
+def _kubernetes(settings: Kubernetes | None) -> dict[str, Any] | None:
+    if settings is None:
+        return None
+    bears = settings.connections and _fields(settings.connections)
+    return {**_fields(settings), "connections": bears or {"pool": None, "database": None}}
 
 
 def _call(call: Call | None) -> dict[str, Any] | None:

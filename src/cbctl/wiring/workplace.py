@@ -118,10 +118,10 @@ def open_workplace(
     everything = settings_for(config, given)
     env = _environment(everything, given)
     # a folder of something that is elsewhere holds what commands on its chain left
-    if not (env.is_local or chain or is_there(env.platform, env.name)):
+    elsewhere = env.api.on == "kubernetes" and not is_cluster(env.name)
+    if not (env.is_local or chain or elsewhere or is_there(env.platform, env.name)):
         raise CbctlError(
-            "this cbctl works only on environments that run on this machine (on: local); the steps "
-            "for Kubernetes are not part of it yet",
+            "a cluster of Solana alone is no environment: there is nothing to deploy it to",
             exit=Exit.REFUSED,
             where=env.name,
         )

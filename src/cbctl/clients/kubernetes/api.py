@@ -199,6 +199,11 @@ class Api:
         tail = f"/{quote(name, safe=':')}" if name else ""
         return f"{root}/{api_version}{place}/{plural}{tail}"
 
+    def resource(self, api_version: str, kind: str) -> tuple[str, str]:
+        """Its group and its name in paths and roles. Raises Refused where the cluster lacks it."""
+        group = api_version.partition("/")[0] if "/" in api_version else ""
+        return group, self._plural(api_version, kind)[0]
+
     def _plural(self, api_version: str, kind: str) -> tuple[str, bool]:
         known = self._plurals.get((api_version, kind))
         if known is not None:

@@ -11,23 +11,39 @@ def secrets(template: Object) -> set[str]:
     return set(_named(template, "secret", "secretName"))
 
 
+def required_secrets(template: Object) -> set[str]:
+    """Those without which no pod starts."""
+    return set(_named(template, "secret", "secretName", required=True))
+
+
 def config_maps(template: Object) -> set[str]:
     return set(_named(template, "configMap", "name"))
 
 
-def _named(template: Object, kind: str, volume_name: str) -> Iterator[str]:
-    """kind: `secret` or `configMap`, as volumes call it; variables say `secretKeyRef`"""
+def _named(
+    template: Object, kind: str, volume_name: str, *, required: bool = False
+) -> Iterator[str]:
+    """kind: `secret` or `configMap`, as volumes call it; variables say `secretKeyRef`
+
+    required  without what may be absent"""
+    for source, name in _sources(template, kind, volume_name):
+        if not (required and source.get("optional")):
+            yield source[name]
+
+
+def _sources(template: Object, kind: str, volume_name: str) -> Iterator[tuple[Object, str]]:
+    """Each with the field that has the name."""
     pod = template["spec"]
     for container in (*pod["containers"], *pod.get("initContainers", ())):
         for variable in container.get("env", ()):
             if source := variable.get("valueFrom", {}).get(f"{kind}KeyRef"):
-                yield source["name"]
+                yield source, "name"
         for all_of in container.get("envFrom", ()):
             if source := all_of.get(f"{kind}Ref"):
-                yield source["name"]
+                yield source, "name"
     for volume in pod.get("volumes", ()):
         if source := volume.get(kind):
-            yield source[volume_name]
+            yield source, volume_name
         for part in volume.get("projected", {}).get("sources", ()):
             if source := part.get(kind):
-                yield source["name"]
+                yield source, "name"

@@ -58,13 +58,15 @@ class Facts:
 
 @dataclass(frozen=True)
 class Outcome:
-    """release: hash of the manifests. revision: the cluster's own number of it."""
+    """release: hash of the manifests. revision: the cluster's own number of it. secrets: checksum
+    of those of its pods, "" where they use none."""
 
     deployment: str
     image: str
     revision: int
     release: str
     manifests: str
+    secrets: str = ""
 
 
 def observe(ctx: Context, inputs: Inputs, rendered: Wanted) -> Observation[Facts]:
@@ -149,7 +151,8 @@ def carry_out(ctx: Context, inputs: Inputs, rendered: Wanted, intent: Json) -> O
     with target.connected(ctx, inputs, working=True) as api:
         wanted = placed(api, rendered, inputs, str(intent["side"]))
         revision = _carry_out(ctx, api, inputs, wanted)
-    return _outcome(wanted, revision)
+        live = api.get("apps/v1", "Deployment", wanted.deployment)
+    return _outcome(wanted, revision, live or {})
 
 
 def _carry_out(ctx: Context, api: Any, inputs: Inputs, wanted: Wanted) -> int:
@@ -191,7 +194,7 @@ def outcome(ctx: Context, inputs: Inputs, rendered: Wanted) -> Outcome:
     with target.connected(ctx, inputs) as api:
         wanted = placed(api, rendered, inputs)
         found = live.deployment(api, inputs.owner, wanted.now)
-    return _outcome(wanted, rollout.revision(found))
+    return _outcome(wanted, rollout.revision(found), found)
 
 
 def verify(ctx: Context, inputs: Inputs, image: str) -> Verdict:
@@ -241,8 +244,13 @@ def _stale(api: Any, wanted: Wanted, inputs: Inputs) -> list[Object]:
     return sides.kept(found, api.get("apps/v1", "Deployment", left))
 
 
-def _outcome(wanted: Wanted, revision: int) -> Outcome:
-    return Outcome(wanted.deployment, wanted.image, revision, wanted.release, wanted.manifests)
+def _outcome(wanted: Wanted, revision: int, live: Object) -> Outcome:
+    from cbctl.clients.kubernetes import checksum
+
+    template = live.get("spec", {}).get("template", {}).get("metadata", {})
+    secrets = str((template.get("annotations") or {}).get(checksum.ANNOTATION, ""))
+    name, image = wanted.deployment, wanted.image
+    return Outcome(name, image, revision, wanted.release, wanted.manifests, secrets)
 
 
 def _image(live: Object, inputs: Inputs) -> str:

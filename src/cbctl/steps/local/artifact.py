@@ -38,6 +38,7 @@ class Inputs:
     sha256   of one that is kept already, instead of `file`
     program  the file is a Solana program: one that no cluster would take is refused, before
              anything is started for it
+    keep     false: it is only looked at, since somebody else keeps it
     """
 
     platform: str
@@ -45,11 +46,12 @@ class Inputs:
     file: Path | None = None
     sha256: str = ""
     program: bool = False
+    keep: bool = True
 
 
 @dataclass(frozen=True)
 class Facts:
-    """kept: it is in the state folder, complete; problem: why it cannot be used"""
+    """kept: it is in the state folder, complete, or need not be; problem: why it cannot be used"""
 
     sha256: str
     kept: bool
@@ -85,7 +87,7 @@ class Artifact(Step[Inputs, Facts, Outcome]):
             why = f"{inputs.file} cannot be kept: {error.strerror}"
             return Observation(Facts("", False, why))
         sha256 = hashlib.sha256(content).hexdigest()
-        kept = artifacts.is_kept(state, sha256)
+        kept = not inputs.keep or artifacts.is_kept(state, sha256)
         problem = _program_problem(inputs.file, content) if inputs.program and not kept else ""
         return Observation(Facts(sha256, kept, problem))
 
@@ -93,7 +95,7 @@ class Artifact(Step[Inputs, Facts, Outcome]):
         if facts.problem:
             return Blocked(facts.problem)
         if facts.kept:
-            return Nothing("it is kept")
+            return Nothing("it is kept" if inputs.keep else "it is there")
         return Changes((Change("kept file", None, facts.sha256),))
 
     def apply(
@@ -105,6 +107,8 @@ class Artifact(Step[Inputs, Facts, Outcome]):
         return _outcome(state, artifacts.put_file(state, inputs.file, limit=LIMIT))
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
+        if not inputs.keep:
+            return Outcome(facts.sha256, str(inputs.file))
         return _outcome(State.open(inputs.platform, inputs.env), facts.sha256)
 
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:

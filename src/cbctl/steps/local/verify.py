@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import http.client
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
+from cbctl.clients import service
 from cbctl.config.types import Secret
 from cbctl.engine.step import (
     CannotUndo,
@@ -149,40 +148,11 @@ def _health(inputs: Inputs) -> str:
 
 
 def _ready(inputs: Inputs) -> str:
-    """200; and where the body lists checks, all of them healthy: a degraded platform is not a
-    deployed one."""
     status, body = probes.get(inputs.api_port, inputs.ready, seconds=5.0)
-    said, checks = _checks(body)
-    bad = [
-        f"{check['service']} is {check['status']}{_reason(check.get('details'))}"
-        for check in checks
-        if check["status"] != "healthy"
-    ]
-    if status != 200 or bad or said != "healthy":
-        reason = ", ".join(bad) or (f"it says {said}" if checks else "")
-        told = f": {reason}" if reason else ""
-        raise OSError(f"{inputs.ready} answers with HTTP {status}{told}")
-    return f"200, {len(checks)} checks healthy" if checks else "200"
-
-
-def _checks(body: bytes) -> tuple[str, list[dict[str, Any]]]:
-    """What a body says that has the form `{"status": …, "checks": [{"service": …, "status": …}]}`.
-    One of any other form says nothing: then the answer's status is all there is."""
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        return "healthy", []
-    checks = told.get("checks") if isinstance(told, dict) else None
-    if not isinstance(checks, list) or not all(
-        isinstance(check, dict) and {"service", "status"} <= set(check) for check in checks
-    ):
-        return "healthy", []
-    return str(told.get("status")), checks
-
-
-def _reason(details: object) -> str:
-    reason = details.get("reason") if isinstance(details, dict) else None
-    return f" ({str(reason)[:100]})" if reason else ""
+    if wrong := service.not_ready(status, body):
+        raise OSError(f"{inputs.ready} answers with {wrong}")
+    checks = service.checks_in(body)
+    return f"200, {checks} checks healthy" if checks else "200"
 
 
 STEP = LocalVerify()

@@ -1,0 +1,1 @@
+"""Steps on an environment as a whole: who it is, and whether a deploy could work there."""
