@@ -93,6 +93,9 @@ class _Request:
             self._status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["x-request-id"] = self._id
+            if self._services.draining:
+                # Else clients keep a connection that is closed under them when the time is over.
+                headers["connection"] = "close"
             if self._body_unread:
                 # The server closes a connection on which it would have to skip a body. Without
                 # this word the client's next request on it is lost (measured: 28 % of them).

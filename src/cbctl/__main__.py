@@ -43,10 +43,9 @@ def main() -> None:
         usage = getattr(error, "exit_code", 1) == _TYPER_USAGE
         raise SystemExit(Exit.USAGE if usage else Exit.FAILED) from None
     except CbctlError as error:
-        from cbctl.render.failure import show as show_error
+        from cbctl.cli.inside import ended
 
-        show_error(error, sys.stderr)
-        raise SystemExit(int(error.exit)) from None
+        raise SystemExit(ended(error)) from None
     except typer.Abort:
         raise SystemExit(Exit.CANCELLED) from None
     except Exception as error:

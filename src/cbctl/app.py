@@ -30,12 +30,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "local": ("local", "Logs, restart, stop and reset of the local platform"),
     "localnet": ("localnet", "A Solana network on this machine, of its own or under `local`"),
     "program": ("program", "Everything about the on-chain program: deploy, upgrade, look, pause"),
-    "api": ("api", "The service on Kubernetes: roll out, look, go back, scale, restart"),
+    "api": ("api", "The service on Kubernetes: build, push, roll out, look, go back, scale"),
     "db": ("db", "The database's schema: look, write a migration, migrate, go back"),
+    "secrets": ("secrets", "Secrets on Kubernetes: look, write, hand over; values are never shown"),
     "env": ("env", "Record who the target of an environment is"),
     "config": ("config", "Check, show and describe cbctl.yaml"),
     "completion": ("completion", "Print the script that completes commands in a shell"),
 }
+
+INNER: dict[str, tuple[str, str]] = {
+    "in-cluster": ("in_cluster", "Carry out one call of a step, in a Job"),
+}
+"""Commands that only cbctl itself runs; no help lists them."""
 
 
 class Lazy(TyperGroup):
@@ -47,9 +53,9 @@ class Lazy(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMANDS and cmd_name not in INNER:
             return None
-        module, summary = COMMANDS[cmd_name]
+        module, summary = COMMANDS.get(cmd_name) or INNER[cmd_name]
         # a group's help and the completion of its first word ask for every command
         if self._listing or (ctx.resilient_parsing and not _completes_below(ctx, cmd_name)):
             return TyperCommand(cmd_name, help=summary, short_help=summary)
@@ -71,7 +77,7 @@ class Lazy(TyperGroup):
             self._listing = False
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+        if args and not args[0].startswith("-") and args[0] not in {*COMMANDS, *INNER}:
             near = difflib.get_close_matches(args[0], COMMANDS, 1)
             hint = f"Did you mean '{near[0]}'?" if near else "There are: " + ", ".join(COMMANDS)
             ctx.fail(f"No such command '{args[0]}'. {hint}")

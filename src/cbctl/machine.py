@@ -111,7 +111,7 @@ def owner_state(owner: Owner) -> str:
     boot, _, numbering = owner.boot.partition("+")
     if boot != boot_id():
         # started again since; under another name it may as well be another machine
-        return "dead" if owner.host == platform.node() else "unknown"
+        return "dead" if owner.host.rpartition("@")[2] == platform.node() else "unknown"
     if numbering != _numbering():
         return "unknown"  # in another container: its pid means nothing here
     started = _started(owner.pid)

@@ -40,6 +40,9 @@ PUBLIC = {
         for call in ("pause", "unpause")
         for part in ("arguments", "accounts", "result")
     },
+    "images.*.repository": "a name",
+    "images.*.arguments.*": "whoever has the image sees them",
+    "jobs.image": "a name",
 }
 """Settings that may be references and are no secrets."""
 
@@ -55,6 +58,7 @@ PLACED = {
     "api.environment.*": "${env:JWT_SECRET}, ${file:partner.key}, ${state:session-secret}",
     "notify.*.url": "${env:NOTIFY_URL}, the token is in its path and query",
     "notify.*.secret": "${env:NOTIFY_SECRET}",
+    "secrets.*": "${env:PARTNER_TOKEN}",
 }
 """Secret settings, and where `given` puts a canary for each."""
 
@@ -246,6 +250,7 @@ def given(home: Path, seed: int) -> Iterator[Planted]:
             "JWT_SECRET": canaries.text("api.environment", special=True),
             "NOTIFY_URL": made.hook.address(f"/services/{token}?key={query}"),
             "NOTIFY_SECRET": canaries.text("notify.secret", special=True),
+            "PARTNER_TOKEN": canaries.text("secrets", special=True),
         }
         made.passwords = {
             "DATABASE_URL": quote(postgres.password, safe=""),
@@ -293,7 +298,8 @@ def _name_them(platform: Platform, program_id: Pubkey) -> None:
     platform.edit(
         "        PROGRAM_ID: ${key:program}\n",
         f"        PROGRAM_ID: {program_id}\n    notify:\n      - kind: webhook\n"
-        "        url: ${env:NOTIFY_URL}\n        secret: ${env:NOTIFY_SECRET}\n",
+        "        url: ${env:NOTIFY_URL}\n        secret: ${env:NOTIFY_SECRET}\n"
+        '    secrets: { partner: { token: "${env:PARTNER_TOKEN}" } }\n',
     )
     platform.shipped = platform.config.read_text()
 

@@ -270,8 +270,8 @@ def test_names_that_are_not_there(shared: Platform) -> None:
     shared.run("runs", "show", "../lock", *local).refused(64)
     shared.run("local", "logs", "apii").refused(64, "'apii'", "localnet")
     shared.run("local", "restart", "apii").refused(64, "'apii'", "localnet")
-    shared.run("status", "staging").refused(7, "on: local")
-    shared.run("deploy", "production").refused(7, "on: local")
+    shared.run("status", "staging").refused(64, "kubeconfig")
+    shared.run("deploy", "production").refused(64, "SOLANA_RPC_URL")
     assert shared.pids() == pids
 
 

@@ -88,8 +88,13 @@ def _kubenode() -> str:
     return ""
 
 
+def _cosign() -> str:
+    return "" if shutil.which("cosign") else "cosign is not on PATH"
+
+
 BEDS: dict[str, Callable[[], str]] = {
     "cargo": _cargo,
+    "cosign": _cosign,
     "kubenode": _kubenode,
     "login-ids": _login_ids,
     "node": _node,

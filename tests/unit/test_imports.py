@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("local", "clients"),
     },
     "runbook": {"engine.step", "config"},
-    "steps": {"engine.step", "clients", "local"},
+    "steps": {"engine.step", "engine.canonical", "clients", "local"},
     "stores": {"engine", "clients"},
     "report": {"clients", "local", "engine"},
     "secrets": {"clients"},

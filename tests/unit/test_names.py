@@ -36,6 +36,7 @@ COMMON = {
     *("Resolved", "Side", "Yes"),
     *("actor", "reserve", "scope", "sequence", "timestamp", "version", "None", "KEY", "NAME"),
     "UnsupportedVersion",  # of a transaction
+    ".",  # a folder
     # what cbctl calls the addresses of the servers that it starts itself
     *("database-url", "redis-url", "rpc-url"),
 }

@@ -13,9 +13,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from cbctl.config.images import Image, Signed
+from cbctl.config.jobs import Jobs
 from cbctl.config.kubernetes import Cluster, Kubernetes
 from cbctl.config.program import Backup, Source, Toolchain
 from cbctl.config.reference import Reference
+from cbctl.config.secrets import Secrets
 from cbctl.config.texts import (
     Address,
     DnsLabel,
@@ -299,6 +302,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     digests_only: Annotated[
         bool, Meta(description="images are named by digest (name@sha256:…), never by tag alone")
     ] = False
+    signed: Signed | None = None
 
 
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -316,6 +320,12 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     clusters: Annotated[
         dict[DnsLabel, Cluster], Meta(description="Kubernetes clusters by a name of your own")
     ] = {}
+    jobs: Jobs = Jobs()
+    images: Annotated[
+        dict[DnsLabel, Image],
+        Meta(description="images by a name of your own; the service runs from `api`"),
+    ] = {}
+    secrets: Secrets = {}
     notify: tuple[Webhook, ...] = ()
     identity: Identity = Identity()
     policy: Policy = Policy()

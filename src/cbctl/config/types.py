@@ -1,5 +1,7 @@
 """The names that steps, clients and the local platform import from the configuration."""
 
+from cbctl.config.images import Image, Signed
+from cbctl.config.jobs import Jobs
 from cbctl.config.kubernetes import Cluster, Kubernetes
 from cbctl.config.reference import Reference, Secret, as_text, host_only
 from cbctl.config.settings import (
@@ -32,7 +34,9 @@ __all__ = [
     "Database",
     "Environment",
     "Identity",
+    "Image",
     "Initialize",
+    "Jobs",
     "Kubernetes",
     "Migrations",
     "Policy",
@@ -40,6 +44,7 @@ __all__ = [
     "Reference",
     "Secret",
     "Settings",
+    "Signed",
     "Value",
     "Webhook",
     "Window",

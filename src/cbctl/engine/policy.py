@@ -256,6 +256,11 @@ def _unsaved(policy: Policy, found: Standing, case: Case, at: datetime) -> Objec
     return Objection("backup", why, "back the database up and verify the backup first")
 
 
+def is_digest(image: str) -> bool:
+    """Whether an image is named name@sha256:…"""
+    return _BY_DIGEST.fullmatch(image) is not None
+
+
 def require_digests(inputs: Any, step: str) -> None:
     """Raises CbctlError (7) when a step's inputs name an image by a tag, which may be another
     image tomorrow. Fields called `image` or `…_image` name one."""
@@ -265,7 +270,7 @@ def require_digests(inputs: Any, step: str) -> None:
         value = getattr(inputs, field.name)
         if field.name != "image" and not field.name.endswith("_image"):
             continue
-        if isinstance(value, str) and value and not _BY_DIGEST.fullmatch(value):
+        if isinstance(value, str) and value and not is_digest(value):
             raise CbctlError(
                 f"{field.name} {value!r} is not named by its digest",
                 exit=Exit.REFUSED,

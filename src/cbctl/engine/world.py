@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 from cbctl.config.types import Reference, Secret
@@ -41,7 +42,8 @@ class Stop:
 class World:
     """Everything outside the engine.
 
-    scrub  takes every value that was revealed so far out of a text
+    identify  who is at work; asked when it matters for the first time, for it may need a cluster
+    scrub     takes every value that was revealed so far out of a text
     """
 
     store: Store
@@ -49,10 +51,14 @@ class World:
     random: Random
     executor: Executor
     sink: Sink
-    owner: Owner
+    identify: Callable[[], Owner]
     reveal: Callable[[Reference], Secret]
     scrub: Callable[[str], str]
     stop: Stop = field(default_factory=Stop)
+
+    @cached_property
+    def owner(self) -> Owner:
+        return self.identify()
 
     def emit(self, type: str, run: str, /, **data: Json) -> None:
         # a face that broke (its terminal is gone) must not stop a run half-way

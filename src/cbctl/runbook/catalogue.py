@@ -11,7 +11,9 @@ from typing import Any
 from cbctl.engine.step import Step
 
 STEPS: dict[str, str] = {
+    "api.build": "Build an image",
     "api.finish": "Remove the side that was left",
+    "api.push": "Push an image",
     "api.restart": "Replace the pods of the service by new ones",
     "api.rollout": "Roll the service out on Kubernetes",
     "api.scale": "Set how many pods the service has",
@@ -46,6 +48,8 @@ STEPS: dict[str, str] = {
     "program.rollback": "Bring the program back to the one before",
     "program.unpause": "Let a paused program go on",
     "program.upgrade": "Upgrade the on-chain program",
+    "secrets.handover": "Hand Secrets over to External Secrets",
+    "secrets.write": "Write Secrets that no operator keeps",
 }
 
 

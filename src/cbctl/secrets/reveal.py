@@ -9,6 +9,7 @@ variable that happens to be in the shell must never decide what is migrated.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,9 @@ from typing import Protocol
 from cbctl.config.types import Environment, Reference, Secret, Value, expanded
 from cbctl.errors import CbctlError, Exit
 from cbctl.secrets.env_file import read_env_file, read_private
+
+HANDED = "CBCTL_HANDED"
+"""In a Job: JSON, by the text of a `${secret:…}` the variable that has its value."""
 
 
 class Keys(Protocol):
@@ -80,10 +84,7 @@ class Revealer:
             case "kms":
                 raise _error(value, f"{value} signs in AWS KMS and has no value to be read")
             case "secret":
-                raise _error(
-                    value,
-                    f"{value} is a Kubernetes Secret, and this version of cbctl cannot read those",
-                )
+                return self._handed(value)
 
     def _variable(self, reference: Reference) -> Secret | None:
         if self._file is None:
@@ -97,6 +98,17 @@ class Revealer:
         if reference.optional:
             return None
         raise self._missing(reference)
+
+    def _handed(self, reference: Reference) -> Secret:
+        """Inside the cluster, in a Job that was given it."""
+        handed = json.loads(self._variables.get(HANDED, "{}"))
+        if reference.text not in handed:
+            raise _error(
+                reference,
+                f"{reference} is a Kubernetes Secret, which is given only to what runs inside the"
+                " cluster",
+            )
+        return Secret(self._variables[handed[reference.text]])
 
     def _content(self, reference: Reference) -> Secret:
         path = self._env.folder / expanded(reference.name)

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from cbctl.config.types import Cluster, Environment, Kubernetes
 from cbctl.errors import CbctlError, Exit
+from cbctl.wiring.stores import MAIN
 from cbctl.wiring.view import owner_of
 from cbctl.wiring.workplace import Workplace, environment_named, open_workplace
 
 if TYPE_CHECKING:
     from cbctl.clients.kubernetes.api import Api
-
-MAIN = "main"
-"""Of `clusters`, the one that the service runs in."""
 
 
 @dataclass(frozen=True)

@@ -6,26 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbctl.config.load import environment
-from cbctl.config.types import Environment, Reference, Secret
+from cbctl.config.types import Reference, Secret
 from cbctl.errors import CbctlError, Exit
 from cbctl.report.database import Schema, look
+from cbctl.wiring.inside import OnlyInside, is_inside
 from cbctl.wiring.view import view_of
-from cbctl.wiring.workplace import existing_workplace, local_name, settings
+from cbctl.wiring.workplace import Workplace, existing_workplace, local_name, settings
 
 if TYPE_CHECKING:
     from cbctl.clients.postgres.compare import Choice
 
 
-def require_reachable(env: Environment) -> None:
-    """Raises CbctlError (7) for a database that only what runs beside it reaches."""
-    if env.database.access == "in-cluster":
-        raise CbctlError(
-            "this database is reached only from inside its cluster (access: in-cluster); this "
-            "cbctl cannot run its commands there yet, and nothing was tried from here",
-            exit=Exit.REFUSED,
-            where=env.name,
-            fix="use an environment whose database has `access: direct`",
-        )
+def require_reachable(work: Workplace) -> None:
+    """Raises OnlyInside for a database that only what runs beside it reaches."""
+    if work.env.database.access == "in-cluster" and not is_inside():
+        raise OnlyInside(work)
 
 
 def schema(
@@ -41,7 +36,7 @@ def schema(
             where=env or "",
             fix=f"cbctl deploy {env or 'local'}",
         )
-    require_reachable(work.env)
+    require_reachable(work)
     url = view_of(work)["database"]["connection"]
     found = work.world.reveal(url) if isinstance(url, Reference) else Secret(url)
     return look(work.env, found, phase, out_of_order=out_of_order)

@@ -18,9 +18,10 @@ from cbctl.engine.policy import require_digests
 from cbctl.engine.run import Job
 from cbctl.engine.step import Json
 from cbctl.errors import CbctlError, Exit
-from cbctl.runbook import catalogue, document, expression
+from cbctl.runbook import document, expression
 from cbctl.runbook.inputs import BadInput, bind
 from cbctl.secrets.keys import KEYPAIR
+from cbctl.wiring.in_cluster import step_for
 from cbctl.wiring.view import program_address, references, view_of
 from cbctl.wiring.workplace import Workplace
 
@@ -171,7 +172,7 @@ def _node(
     roots: Mapping[str, Any],
     by_digest: bool,
 ) -> Node:
-    step = catalogue.step(entry.step)
+    step = step_for(work, entry.step)
     named = {p.parts[0] for p in expression.references(entry.inputs) if p.root == "steps"}
     refers = tuple(id for id in chosen if id in named)
     absent = dict.fromkeys(named - set(refers))

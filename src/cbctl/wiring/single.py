@@ -15,19 +15,30 @@ from cbctl.config.reference import parse
 from cbctl.config.show import canonical
 from cbctl.config.types import Reference
 from cbctl.config.wallets import SOLANA_CLI, wallet_reference
-from cbctl.engine.canonical import sha256
+from cbctl.engine.canonical import recordable, sha256
 from cbctl.engine.event import Event
 from cbctl.engine.job import Ended, Job
 from cbctl.engine.plan import Node, Outcomes, Plan
 from cbctl.engine.step import After, Json
 from cbctl.engine.world import World
 from cbctl.errors import CbctlError, Exit
-from cbctl.runbook import catalogue, expression
+from cbctl.runbook import expression
 from cbctl.runbook.inputs import BadInput, bind
-from cbctl.wiring.database import require_reachable
+from cbctl.wiring.in_cluster import step_for
 from cbctl.wiring.jobs import addresses, rules
 from cbctl.wiring.view import program_address, view_of
 from cbctl.wiring.workplace import Workplace
+
+_IMAGE = {
+    "repository": "${env.image.repository}",
+    "containerfile": "${env.image.containerfile}",
+    "context": "${env.image.context}",
+    "sources": "${env.image.sources}",
+    "arguments": "${env.image.arguments}",
+    "registry": "${env.image.registry}",
+    "tool": "${env.image.tool}",
+}
+"""Of the one among `images` that the input `name` says."""
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "api": {
@@ -45,7 +56,19 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "pool": "${env.api.kubernetes.connections.pool}",
         "connections": "${env.api.kubernetes.connections.database}",
     },
-    "api.rollout": {"manifests": "${env.api.kubernetes.manifests}"},
+    "api.build": _IMAGE,
+    "api.push": _IMAGE,
+    "api.rollout": {
+        "manifests": "${env.api.kubernetes.manifests}",
+        "repository": "${env.api_image.repository}",
+        "registry": "${env.api_image.registry}",
+        "signed_by": "${env.policy.signed.key}",
+        "provenance": "${env.policy.signed.provenance}",
+    },
+    "api.undo": {
+        "repository": "${env.api_image.repository}",
+        "registry": "${env.api_image.registry}",
+    },
     "db": {
         "url": "${env.database.connection}",
         "folder": "${env.migrations.folder}",
@@ -66,6 +89,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "database_access": "${env.database.access}",
         "cache": "${env.cache.connection}",
         "cache_access": "${env.cache.access}",
+    },
+    "secrets": {
+        "context": "${env.clusters.main.context}",
+        "namespace": "${env.clusters.main.namespace}",
+        "namespace_uid": "${env.identity.namespace_uid}",
+        "values": "${env.secrets}",
     },
     "program": {
         "rpc": "${env.chain.rpc}",
@@ -101,6 +130,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 environment, as in the `with:` of a runbook."""
 
 
+_OF_IMAGES = ("api.build", "api.push")
 TAKEN_BACK = frozenset({"api.rollout", "api.scale"})
 """Steps that are undone when they fail alone, as they are in a runbook."""
 _TELLS = {"step.done": "outcome", "step.waiting": "evidence"}
@@ -111,9 +141,7 @@ def single_job(work: Workplace, step: str, given: Mapping[str, Json]) -> Job:
 
     given  inputs from the command line, plain data; references as their text
     """
-    loaded = catalogue.step(step)
-    if step.startswith("db."):
-        require_reachable(work.env)
+    loaded = step_for(work, step)
     if not work.env.chain.rpc and "rpc" in {f.name for f in dataclasses.fields(loaded.inputs)}:
         raise CbctlError(
             "the URL of this cluster is not kept: it may hold a key",
@@ -166,9 +194,15 @@ def carry_out_step(
             outcome.update(told)
         work.world.sink(event)
 
+    def looked(plan: Plan) -> None:
+        _require_alone(plan)
+        if plan.empty:  # no run tells it then
+            known = work.world.legible(recordable(plan.steps[0].outcome))
+            outcome.update(known if isinstance(known, dict) else {})
+
     world: World = dataclasses.replace(work.world, sink=listening)
     heard = dataclasses.replace(work, world=world)
-    ended = carry_out(heard, single_job(work, step, given), agree, require=_require_alone)
+    ended = carry_out(heard, single_job(work, step, given), agree, require=looked)
     return ended, outcome
 
 
@@ -211,6 +245,8 @@ def values_of(
     view = view_of(work)
     if "program_id" in names:  # reads a keypair where there is no id, so only for who asks
         view["program"] = {**view["program"], "address": program_address(work)}
+    if step in _OF_IMAGES:
+        view["image"] = _image(work, view["images"], str(given["name"]))
     roots = {"env": view}
     found = {
         name: expression.resolve(value, roots)
@@ -218,11 +254,31 @@ def values_of(
         if name in names and name not in given and _is_set(value, roots)
     }
     for name, value in given.items():
-        found[name] = _revived(value)
+        found[name] = revived(value)
     if "wallet" in names and found.get("wallet") is None:
         found["wallet"] = parse(wallet_reference(SOLANA_CLI))
     resolved: dict[str, Any] = addresses(work, found)
     return resolved
+
+
+def _image(work: Workplace, images: Mapping[str, Any], name: str) -> Any:
+    if name not in images:
+        raise CbctlError(
+            f"cbctl.yaml has no image `{name}`",
+            exit=Exit.USAGE,
+            where="images",
+            fix=f"it has: {', '.join(images)}" if images else "cbctl config schema describes them",
+        )
+    for argument, value in images[name]["arguments"].items():
+        if value is None:
+            setting = work.env.images[name].arguments[argument]
+            raise CbctlError(
+                f"images.{name}.arguments.{argument} has no value: {setting}",
+                exit=Exit.USAGE,
+                where=work.env.name,
+                fix=f"set it in {work.values.env_file.name}",
+            )
+    return images[name]
 
 
 def _is_set(value: Any, roots: Mapping[str, Any]) -> bool:
@@ -237,7 +293,7 @@ def _is_set(value: Any, roots: Mapping[str, Any]) -> bool:
     return True
 
 
-def _revived(value: Any) -> Any:
+def revived(value: Any) -> Any:
     """A reference that was written down as its text."""
     if isinstance(value, str):
         found: Reference | None = parse(value, setting="command line")

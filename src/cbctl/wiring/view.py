@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
+from cbctl.config.images import API
 from cbctl.config.rules import leaves
-from cbctl.config.types import Call, Environment, Kubernetes, Reference
+from cbctl.config.types import Call, Environment, Image, Kubernetes, Reference
 from cbctl.secrets.keys import KEYPAIR
 from cbctl.wiring.clusters import UNSET
 from cbctl.wiring.workplace import Workplace
@@ -51,9 +54,38 @@ def view_of(work: Workplace) -> dict[str, Any]:
         "mint": env.chain.mint
         and {**_fields(env.chain.mint), "keypair": keypair_of(env.chain.mint.keypair)},
     }
+    view["images"] = {name: image_of(work, image) for name, image in env.images.items()}
+    view["api_image"] = view["images"].get(API) or {"repository": None, "registry": None}
+    signed = env.policy.signed and _fields(env.policy.signed)
+    view["policy"] = {
+        **_fields(env.policy),
+        "signed": signed or {"key": None, "provenance": None},
+    }
     view["keypairs"] = sorted({r.name for r in references(env) if r.kind == "key"})
     view["is_local"] = env.is_local
     return view
+
+
+def image_of(work: Workplace, image: Image) -> dict[str, Any]:
+    """With the values of its references, which are no secrets; None for one that has none: an
+    argument that may be absent is left out then."""
+
+    def value(setting: str | Reference) -> str | None:
+        if isinstance(setting, str):
+            return setting
+        found = work.values.find(replace(setting, optional=True))
+        return found.reveal().strip() if found else None
+
+    arguments = {name: (value(one), one) for name, one in image.arguments.items()}
+    return {
+        **_fields(image),
+        "repository": value(image.repository),
+        "arguments": {
+            name: found
+            for name, (found, one) in arguments.items()
+            if found is not None or not (isinstance(one, Reference) and one.optional)
+        },
+    }
 
 
 def named_file(path: Path) -> Path | None:

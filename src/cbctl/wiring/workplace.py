@@ -10,14 +10,15 @@ from pathlib import Path
 from cbctl.config.load import FILE, VARIABLE, environment, find_config, load, nearest_config
 from cbctl.config.types import Environment, Reference, Secret, Settings
 from cbctl.engine.event import Sink
+from cbctl.engine.store import Store
 from cbctl.engine.world import Stop, World
 from cbctl.errors import CbctlError, Exit
 from cbctl.local.state import LOCAL, State, is_there
-from cbctl.machine import SystemClock, SystemRandom, Threads, owner, owner_state
+from cbctl.machine import SystemClock, SystemRandom, Threads
 from cbctl.secrets.keys import LocalKeys
 from cbctl.secrets.reveal import Revealer
 from cbctl.secrets.scrub import Scrubber
-from cbctl.stores.files import FileStore
+from cbctl.wiring import stores
 from cbctl.wiring.clusters import environment_of, is_cluster
 
 NO_PLATFORM = "default"  # names the state of clusters where there is no cbctl.yaml
@@ -36,8 +37,7 @@ class Workplace:
     say: Callable[[str], None]
 
     @property
-    def store(self) -> FileStore:
-        assert isinstance(self.world.store, FileStore)
+    def store(self) -> Store:
         return self.world.store
 
 
@@ -118,14 +118,15 @@ def open_workplace(
     everything = settings_for(config, given)
     env = _environment(everything, given)
     # a folder of something that is elsewhere holds what commands on its chain left
-    elsewhere = env.api.on == "kubernetes" and not is_cluster(env.name)
-    if not (env.is_local or chain or elsewhere or is_there(env.platform, env.name)):
+    shared = stores.is_shared(env)
+    if not (env.is_local or chain or shared or is_there(env.platform, env.name)):
         raise CbctlError(
-            "a cluster of Solana alone is no environment: there is nothing to deploy it to",
+            "this environment is neither on this machine nor in Kubernetes (clusters.main)",
             exit=Exit.REFUSED,
             where=env.name,
         )
-    state = State.open(env.platform, env.name, create=create)
+    # what others have written is read from any machine, also where nothing was ever done
+    state = State.open(env.platform, env.name, create=create or shared)
     scrubber = Scrubber(state.path)
     for url in env.chain.rpc:
         if isinstance(url, str):  # a URL on the command line has its key in it
@@ -137,13 +138,14 @@ def open_workplace(
         found = values.find(reference)
         return scrubber.remember(found) if found else Secret("")
 
+    store, identify = stores.opened(env, state.path)
     world = World(
-        store=FileStore(state.path, owner_state),
+        store=store,
         clock=SystemClock(),
         random=SystemRandom(),
         executor=Threads(),
         sink=sink,
-        owner=owner(),
+        identify=identify,
         reveal=reveal,
         scrub=scrubber.scrub,
         stop=Stop(),

@@ -33,7 +33,7 @@ environments:
       health: /health
       ready: /ready
       environment: {{}}
-    clusters: {{ main: {{ context: none, namespace: none }} }}
+    clusters: {{ other: {{ context: none, namespace: none }} }} # no main one: journals stay here
 """
 
 
@@ -263,8 +263,9 @@ def test_a_protected_environment_wants_its_name(house: House) -> None:
 )
 def test_a_database_in_a_cluster_is_not_tried(house: House, words: str) -> None:
     house.configure(access="in-cluster")
-    refused = house.db(*words.split(), exit=7)
+    refused = house.db(*words.split(), exit=64)
     assert "only from inside its cluster" in refused.err
+    assert "jobs.image is not set" in refused.err
 
 
 @pytest.mark.parametrize("count", [30, pytest.param(300, marks=pytest.mark.nightly)])

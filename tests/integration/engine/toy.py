@@ -148,7 +148,7 @@ def main() -> int:
         random=SystemRandom(),
         executor=Threads(),
         sink=tell,
-        owner=owner(),
+        identify=owner,
         reveal=lambda reference: Secret(""),
         scrub=str,
     )

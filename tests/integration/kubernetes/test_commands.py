@@ -160,7 +160,7 @@ IMPOSSIBLE = {
     "api status": (64, "nothing was rolled out here by cbctl"),
     "api restart --yes": (64, "nothing was rolled out here by cbctl"),
     "api undo --yes": (7, "no healthy rollout is recorded"),
-    "api rollout --image 127.0.0.1:5000/app:1 --yes": (7, "not named by its digest"),
+    "api rollout --image 127.0.0.1:5000/app:1 --yes": (64, "not named by its digest"),
     f"api rollout --image x@sha256:{'0' * 64}": (64, "--yes"),
 }
 

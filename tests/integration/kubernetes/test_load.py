@@ -21,15 +21,19 @@ KEPT = 50
 
 
 @contextmanager
-def under_load(toys: Toys, requests: int) -> Iterator[dict[str, Any]]:
-    """Load all the while; afterwards its counts, once as many requests were made."""
+def under_load(
+    toys: Toys, requests: int, *, address: str = "", path: str = "/"
+) -> Iterator[dict[str, Any]]:
+    """Load all the while; afterwards its counts, once as many requests were made.
+
+    address  of a Service; "": that of the toy"""
     node = toys.cluster.node
-    address = toys.get("service", "app")["spec"]["clusterIP"]
+    address = address or toys.get("service", "app")["spec"]["clusterIP"]
     stop, name = toys.folder / "stop", f"load-{toys.own}"
     log = node.folder / "logs" / f"{name}.log"
     stop.unlink(missing_ok=True)
     log.unlink(missing_ok=True)
-    node.start(name, "python3", str(LOAD), address, str(RATE), str(KEPT), str(stop))
+    node.start(name, "python3", str(LOAD), address, str(RATE), str(KEPT), str(stop), path)
     told: dict[str, Any] = {}
     try:
         yield told

@@ -159,9 +159,9 @@ def test_wrong_names_are_errors_before_anything_changes(
 
 
 def test_a_tag_is_no_image(cluster: Cluster, overlay: Overlay) -> None:
-    verdict = planned(rollout.STEP, inputs(cluster, overlay, image="127.0.0.1:5000/app:1"))
-    assert isinstance(verdict, Blocked)
-    assert "digest" in verdict.why
+    with pytest.raises(CbctlError, match="not named by its digest") as raised:
+        planned(rollout.STEP, inputs(cluster, overlay, image="127.0.0.1:5000/app:1"))
+    assert raised.value.exit is Exit.USAGE
 
 
 def test_manifests_that_are_no_object_are_refused_at_once(

@@ -31,6 +31,11 @@ class Toys:
         self.overlay.write()
         self.kubernetes: dict[str, Any] = {"manifests": "overlay", "seconds": 120}
         self.policy: dict[str, Any] = {}
+        self.images: dict[str, Any] = {}
+        self.database: dict[str, Any] = {"on": "external", "url": "postgresql://db.example/toys"}
+        self.jobs: dict[str, Any] = {}
+        self.secrets: dict[str, Any] = {}
+        self.variables: dict[str, str] = {}
         self.write()
 
     def write(self) -> None:
@@ -49,7 +54,9 @@ class Toys:
                         "wallet": "${file:wallet.json}",
                     },
                     "migrations": {"folder": "migrations", "schema": "schema.json"},
-                    "database": {"on": "external", "url": "postgresql://db.example/toys"},
+                    "database": self.database,
+                    "jobs": self.jobs,
+                    "secrets": self.secrets,
                     "cache": {"on": "external", "url": "redis://cache.example/0"},
                     "api": {
                         "on": "kubernetes",
@@ -63,6 +70,7 @@ class Toys:
                     },
                     "clusters": {"main": {"context": CONTEXT, "namespace": self.own}},
                     "policy": self.policy,
+                    "images": self.images,
                 }
             },
         }
@@ -123,6 +131,7 @@ class Toys:
             "CBCTL_ENV": ENV,
             "CBCTL_CONFIG": str(self.folder / "cbctl.yaml"),
             "KUBECONFIG": str(self.kubeconfig),
+            **self.variables,
         }
 
     def get(self, *words: str) -> Any:

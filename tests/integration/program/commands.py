@@ -28,7 +28,7 @@ _ENVIRONMENT = """
     database: {{ on: external, url: "${{env:DATABASE_URL}}" }}
     cache: {{ on: external, url: "${{env:REDIS_URL}}" }}
     api: {{ on: kubernetes }}
-    clusters: {{ main: {{ context: none, namespace: none }} }}
+    clusters: {{ other: {{ context: none, namespace: none }} }} # no main one: journals stay here
 """
 _DEFAULTS = """
 version: 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ REGISTRY = "127.0.0.1:5000"
 
 _BASE = ("mmdebstrap", "--variant=minbase", "--include=python3-venv,ca-certificates", "bookworm")
 _BASE_IMAGE = "localhost/python-base"
+_WITH_PACKAGES = "localhost/python-with-packages"
 _PAUSE = Path(__file__).parent / "pause"
 _CERTIFICATES = Path("/etc/ssl/certs")
 
@@ -45,6 +47,28 @@ class Images:
         self._base()
         self._build(name, context, containerfile, BASE=_BASE_IMAGE, **arguments)
         return self.push(name)
+
+    def with_packages(self) -> str:
+        """Debian with Python that finds packages as this machine does, for builds of cbctl's."""
+        self._base()
+        with tempfile.TemporaryDirectory() as made:
+            shutil.copytree(_CERTIFICATES, f"{made}/certificates")
+            (Path(made) / "pip.conf").write_text(_pip_settings())
+            (Path(made) / "Containerfile").write_text(
+                f"FROM {_BASE_IMAGE}\nCOPY certificates {_CERTIFICATES}\n"
+                "COPY pip.conf /etc/pip.conf\n"
+            )
+            self._buildah("bud", "-q", "--layers", "-t", _WITH_PACKAGES, made)
+        return _WITH_PACKAGES
+
+    def environment(self) -> dict[str, str]:
+        """With which buildah, whoever calls it, works on the same images."""
+        settings = self._folder / "storage.conf"
+        settings.write_text(
+            f'[storage]\ndriver = "overlay"\ngraphroot = "{self._folder}/store"\n'
+            f'runroot = "{self._folder}/run"\n'
+        )
+        return {"CONTAINERS_STORAGE_CONF": str(settings), "BUILDAH_ISOLATION": "chroot"}
 
     def push(self, name: str) -> str:
         with tempfile.NamedTemporaryFile("r") as digest:

@@ -1,4 +1,4 @@
-"""load.py ADDRESS RATE KEPT STOP: requests until the file STOP is there; counts as JSON.
+"""load.py ADDRESS RATE KEPT STOP PATH: requests until the file STOP is there; counts as JSON.
 
 RATE requests a second on new connections, and KEPT clients that keep theirs. Nothing is tried
 again: whatever is not a 200 counts as failed.
@@ -13,6 +13,7 @@ import threading
 import time
 
 ADDRESS, RATE, KEPT, STOP = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+PATH = sys.argv[5]
 WORKERS = 8
 answered: collections.Counter[str] = collections.Counter()
 failed: collections.Counter[str] = collections.Counter()
@@ -20,14 +21,19 @@ counts = {"new": 0, "kept": 0}
 lock = threading.Lock()
 
 
+def version_in(body: str) -> str:
+    """Of the toy its first word; of the real service a field."""
+    return str(json.loads(body)["version"]) if body.startswith("{") else body.split()[0]
+
+
 def ask(connection: http.client.HTTPConnection, kind: str) -> bool:
     """Whether the connection can be used again."""
     try:
-        connection.request("GET", "/")
+        connection.request("GET", PATH)
         response = connection.getresponse()
-        version = response.read().decode().split()[0]
+        version = version_in(response.read().decode())
         error = "" if response.status == 200 else str(response.status)
-    except (OSError, http.client.HTTPException, IndexError) as problem:
+    except (OSError, http.client.HTTPException, LookupError, ValueError) as problem:
         version, error, response = "", f"{kind}: {type(problem).__name__}: {problem}", None
     with lock:
         counts[kind] += 1

@@ -262,7 +262,9 @@ def machine(
         random=Tokens(seeded),
         executor=OneThread(process, seeded),
         sink=events.append,
-        owner=Owner("boot", process.pid, f"start-{process.pid}", "host", f"user{process.pid}"),
+        identify=lambda: Owner(
+            "boot", process.pid, f"start-{process.pid}", "host", f"user{process.pid}"
+        ),
         reveal=lambda reference: Secret(f"value of {reference}"),
         scrub=lambda text: text.replace("hunter22", "***"),
     )

@@ -102,5 +102,19 @@ def test_no_right_reaches_beyond_the_namespace() -> None:
         for rule in role["rules"]:
             assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
             if "secrets" in rule["resources"]:
-                assert role["metadata"]["name"] == "crypto-bet-deployer"
+                assert role["metadata"]["name"] in ("crypto-bet-deployer", "crypto-bet-secrets")
                 assert rule["verbs"] == ["create"] or rule["resourceNames"], rule
+
+
+def test_ci_never_reads_the_urls_of_other_roles() -> None:
+    """Who owns the database, or may read all of it: only operations, and Jobs in the cluster."""
+    roles = list(yaml.safe_load_all((BASE / "roles.yaml").read_text()))
+    bound = [one for one in roles if one["kind"] == "RoleBinding"]
+    accounts = {
+        one["roleRef"]["name"]
+        for one in bound
+        if any(subject["kind"] == "ServiceAccount" for subject in one["subjects"])
+    }
+    for role in (one for one in roles if one["metadata"]["name"] in accounts):
+        for rule in role.get("rules", ()):
+            assert not {"crypto-bet-database-owner"} & set(rule.get("resourceNames", ()))

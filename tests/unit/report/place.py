@@ -102,7 +102,7 @@ class Place:
         store.process = process
         owner = Owner("boot", process.pid, "then", f"{who}-laptop", who)
         made.world = replace(
-            made.world, store=store, owner=owner, random=_Numbered(self.pids), scrub=str
+            made.world, store=store, identify=lambda: owner, random=_Numbered(self.pids), scrub=str
         )
         return made
 

@@ -68,7 +68,7 @@ MISTAKES = [
     ("id: keys", "id: Keys", 9, "wants lower case letters"),
     ("id: elf", "id: keys", 12, "this id is used twice"),
     ("step: local.keys", "step: local.key", 10, "did you mean `local.keys`?"),
-    ("step: local.keys", "step: what", 10, "there are api.finish"),
+    ("step: local.keys", "step: what", 10, "there are api.build"),
     ("in [local, external]", "in local", 14, "`in` wants a list"),
     ("env.name != production", "steps.keys.x == y", 14, "no step has run"),
     ("env.name != production", "env.name != a b", 14, "neither a path nor a word"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from cbctl.config.load import load
 from cbctl.config.types import Environment, Reference, Secret
 from cbctl.errors import CbctlError, Exit
-from cbctl.secrets.reveal import Revealer
+from cbctl.secrets.reveal import HANDED, Revealer
 
 CANARY = "canary-4711"
 
@@ -216,14 +217,18 @@ def test_key(env: dict[str, Environment]) -> None:
         Revealer(env["local"]).reveal(pair)
 
 
-def test_kubernetes_secret_is_said_to_be_not_there(env: dict[str, Environment]) -> None:
+def test_kubernetes_secret(env: dict[str, Environment]) -> None:
+    url = env["staging"].database.url
     with pytest.raises(CbctlError) as caught:
-        Revealer(env["staging"], variables={}).find(env["staging"].database.url)
+        Revealer(env["staging"], variables={}).find(url)
     assert caught.value.exit is Exit.USAGE
     assert str(caught.value) == (
         "cbctl.yaml:40:12: environments.staging.database.url: ${secret:owner#url} is a Kubernetes"
-        " Secret, and this version of cbctl cannot read those"
+        " Secret, which is given only to what runs inside the cluster"
     )
+    inside = {HANDED: json.dumps({"${secret:owner#url}": "V0"}), "V0": "postgres://there"}
+    found = Revealer(env["staging"], variables=inside).find(url)
+    assert found == Secret("postgres://there")
 
 
 def test_nothing_prints_a_value(env: dict[str, Environment], tmp_path: Path) -> None:

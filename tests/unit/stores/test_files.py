@@ -7,21 +7,18 @@ import fcntl
 import os
 import stat
 import sys
-import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.stores.contract import LOCK, STREAM, Contract
 
-from cbctl.engine.store import Conflict, Fenced, LockRecord, Owner
+from cbctl.engine.store import Fenced, LockRecord
 from cbctl.errors import CbctlError, Exit
 from cbctl.stores import files
 from cbctl.stores.files import FileStore
-
-ME = Owner("boot", 1, "start", "host", "me")
-LOCK = LockRecord(1, True, ME, "run", "deploy", "now", 0)
-STREAM = "runs/20261122T193348-9f3a1c"
 
 
 @pytest.fixture
@@ -36,20 +33,20 @@ def store(folder: Path) -> FileStore:
     return made
 
 
+@pytest.fixture
+def again(folder: Path) -> Callable[[], FileStore]:
+    return lambda: FileStore(folder, lambda owner: "alive")
+
+
+class TestFileStore(Contract):
+    pass
+
+
 def file(folder: Path) -> Path:
     return folder / f"{STREAM}.ndjson"
 
 
 # -- streams ----------------------------------------------------------------------------------
-
-
-def test_records_come_back_as_they_were_written(store: FileStore) -> None:
-    assert store.read(STREAM) == []
-    for number, line in enumerate((b"one", b"two\r", b"three\x0b\x85")):
-        store.append(STREAM, number, 1, line)
-    assert store.read(STREAM) == [b"one", b"two\r", b"three\x0b\x85"]
-    with pytest.raises(ValueError, match="one line"):
-        store.append(STREAM, 3, 1, b"a\nb")
 
 
 @pytest.mark.parametrize("torn", [b"x", b'{"half":', b"\x00" * 4096, b"tw"])
@@ -74,14 +71,6 @@ def test_a_stream_whose_first_record_was_torn_is_none(store: FileStore, folder: 
     assert store.streams("nothing/") == []
 
 
-def test_compare_and_set(store: FileStore) -> None:
-    store.append(STREAM, 0, 1, b"one")
-    for expected in (0, 2):
-        with pytest.raises(Conflict):
-            store.append(STREAM, expected, 1, b"two")
-    assert store.read(STREAM) == [b"one"]
-
-
 @pytest.mark.parametrize(
     "now", [replace(LOCK, token=2), replace(LOCK, held=False)], ids=["taken", "released"]
 )
@@ -94,16 +83,6 @@ def test_who_lost_the_lock_writes_nothing(store: FileStore, folder: Path, now: L
     with pytest.raises(Fenced):
         store.append("runs/other", 0, 1, b"two")
     assert store.read(STREAM) == [b"one"] and not (folder / "runs/other.ndjson").exists()
-
-
-@pytest.mark.parametrize(
-    "name", ["../x", "runs/../../x", "/etc/x", "runs/", "runs/.x", "x", "a/b/c"]
-)
-def test_names_stay_in_the_folder(store: FileStore, name: str) -> None:
-    for work in (lambda: store.read(name), lambda: store.append(name, 0, 1, b"x")):
-        with pytest.raises(CbctlError) as caught:
-            work()
-        assert caught.value.exit is Exit.USAGE
 
 
 def full(*arguments: Any) -> int:
@@ -198,16 +177,6 @@ def test_a_corrupted_lock_stops_everybody_and_says_what_to_do(
     assert not file(folder).exists()
 
 
-def test_the_lock_changes_only_from_what_was_seen(store: FileStore) -> None:
-    with pytest.raises(Conflict):
-        store.swap_lock(None, LOCK)
-    with pytest.raises(Conflict):
-        store.swap_lock(replace(LOCK, renewals=7), replace(LOCK, token=2))
-    store.swap_lock(LOCK, replace(LOCK, token=2))
-    found = store.read_lock()
-    assert found is not None and found.token == 2
-
-
 def test_what_the_system_forbids_is_a_matter_of_permission(
     store: FileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,34 +204,6 @@ def test_a_blob_that_was_changed_is_refused_and_healed_by_putting_it_again(
             store.get_blob(name)
         assert caught.value.exit is Exit.DIFFERS
     assert store.put_blob(b"data") == name and store.get_blob(name) == b"data"
-
-
-@pytest.mark.parametrize("name", ["../lock.json", "", "A" * 64, "a" * 63])
-def test_a_name_that_is_no_hash(store: FileStore, name: str) -> None:
-    with pytest.raises(CbctlError, match="is no sha256"):
-        store.get_blob(name)
-
-
-def test_a_blob_that_is_not_there(store: FileStore) -> None:
-    with pytest.raises(CbctlError, match="is not in the store"):
-        store.get_blob("a" * 64)
-
-
-def test_the_same_blob_from_many_threads(store: FileStore, folder: Path) -> None:
-    errors: list[BaseException] = []
-
-    def put() -> None:
-        try:
-            store.put_blob(b"x" * 100_000)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=put) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == [] and len(list((folder / "blobs").iterdir())) == 1
 
 
 # -- others on this machine -------------------------------------------------------------------

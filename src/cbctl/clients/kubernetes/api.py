@@ -30,7 +30,9 @@ _PLURALS: Final[dict[tuple[str, str], tuple[str, bool]]] = {
     ("v1", "ServiceAccount"): ("serviceaccounts", True),
     ("apps/v1", "Deployment"): ("deployments", True),
     ("apps/v1", "ReplicaSet"): ("replicasets", True),
+    ("batch/v1", "Job"): ("jobs", True),
     ("autoscaling/v2", "HorizontalPodAutoscaler"): ("horizontalpodautoscalers", True),
+    ("coordination.k8s.io/v1", "Lease"): ("leases", True),
     ("discovery.k8s.io/v1", "EndpointSlice"): ("endpointslices", True),
     ("networking.k8s.io/v1", "Ingress"): ("ingresses", True),
     ("networking.k8s.io/v1", "NetworkPolicy"): ("networkpolicies", True),
@@ -58,6 +60,12 @@ class Api:
     ) -> Api:
         access = kubeconfig.load(context, environ)
         return cls(Transport(access, patience=patience, sleep=sleep), namespace)
+
+    @classmethod
+    def of_pod(cls) -> Api:
+        """The cluster and the namespace that this process is a pod of."""
+        namespace = (kubeconfig.POD / "namespace").read_text()
+        return cls(Transport(kubeconfig.of_pod()), namespace)
 
     @property
     def where(self) -> str:

@@ -56,7 +56,10 @@ def differences(api: Api, objects: Iterable[Object]) -> list[Difference]:
         try:
             after = api.apply(wanted, dry_run=True)
         except Refused as error:
-            found.append(Difference(title(wanted), new=live is None, refusal=_why(error)))
+            why = _why(error)
+            if wanted["kind"] in FOUNDATION and error.exit is Exit.CREDENTIALS:
+                why = "is not as in the manifests, and only an administrator may change it"
+            found.append(Difference(title(wanted), new=live is None, refusal=why))
             continue
         if live is None:
             found.append(Difference(title(wanted), new=True))

@@ -72,6 +72,11 @@ class Credentials:
 
 
 def _ask(plugin: Plugin, context: str) -> dict[str, Any]:
+    from cbctl.clients.aws import eks
+
+    own = os.environ | dict(plugin.environment)
+    if asked_for := eks.wanted(plugin.command, plugin.arguments, own):
+        return {"token": eks.token(asked_for)}  # the aws program need not be here
     request = {
         "apiVersion": plugin.api_version,
         "kind": "ExecCredential",

@@ -17,6 +17,8 @@ from typing import Any
 from cbctl.config.types import Secret
 from cbctl.errors import CbctlError, Exit
 
+POD = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
 
 @dataclass(frozen=True)
 class Plugin:
@@ -69,6 +71,20 @@ def load(context: str, environ: Mapping[str, str] = os.environ) -> Access:
     if cluster is None:
         raise _bad(f"{path}: the context `{context}` names a cluster that is not there")
     return _access(context, cluster, cluster_path, user or {}, user_path)
+
+
+def of_pod(environ: Mapping[str, str] = os.environ, folder: Path = POD) -> Access:
+    """That of a pod, by its service account. Raises CbctlError (64) elsewhere."""
+    host, port = environ.get("KUBERNETES_SERVICE_HOST"), environ.get("KUBERNETES_SERVICE_PORT")
+    if not host or not (folder / "token").exists():
+        raise _bad("this is no pod with a service account")
+    name = f"[{host}]" if ":" in host else host
+    return Access(
+        context="this cluster",
+        server=f"https://{name}:{port or 443}",
+        ca=(folder / "ca.crt").read_text(),
+        token_file=folder / "token",
+    )
 
 
 def _access(

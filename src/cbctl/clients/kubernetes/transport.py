@@ -82,13 +82,17 @@ class Transport:
         body: Any = None,
         content: str = "application/json",
         patience: float | None = None,
+        accept: str = "application/json",
     ) -> bytes:
-        """patience: another one for this call"""
+        """
+        patience  another one for this call
+        accept    what the server shall answer with
+        """
         until = time.monotonic() + (self._patience if patience is None else patience)
         wait, renewed = 0.1, False
         while True:
             try:
-                return self._once(method, path, query, body, content)
+                return self._once(method, path, query, body, content, accept)
             except Refused as error:
                 if error.status != 401 or renewed or not self._credentials.renew():
                     raise
@@ -119,19 +123,21 @@ class Transport:
 
     # ---- one request
 
-    def _once(self, method: str, path: str, query: Query | None, body: Any, content: str) -> bytes:
+    def _once(
+        self, method: str, path: str, query: Query | None, body: Any, content: str, accept: str
+    ) -> bytes:
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         reused = connection is not None
         connection = connection or self._connect()
         try:
-            response = self._ask(connection, method, path, query, body, content)
+            response = self._ask(connection, method, path, query, body, content, accept)
             answer = self._read(response)
         except BaseException as error:
             connection.close()
             if reused and isinstance(error, Unreachable):
                 # The server had closed it while it was idle, or is gone: a new one will tell.
-                return self._once(method, path, query, body, content)
+                return self._once(method, path, query, body, content, accept)
             raise
         if response.will_close:
             connection.close()
@@ -156,8 +162,9 @@ class Transport:
         query: Query | None,
         body: Any,
         content: str,
+        accept: str = "application/json",
     ) -> http.client.HTTPResponse:
-        headers = {"Accept": "application/json", "User-Agent": "cbctl"}
+        headers = {"Accept": accept, "User-Agent": "cbctl"}
         if token := self._credentials.token:
             headers["Authorization"] = f"Bearer {token}"
         encoded = None

@@ -17,14 +17,11 @@ LOOK_PATIENCE = 5.0  # seconds that looking goes on when the cluster does not an
 WORK_PATIENCE = 60.0  # the same while something is being changed: API servers restart
 
 
-class Placed(Protocol):
-    """What every step here is given.
-
+class Located(Protocol):
+    """
     context        of the kubeconfig
     namespace      the environment's own
     namespace_uid  what the namespace must be known by; "": not recorded
-    owner          mark of what cbctl applied for this environment
-    deployment     its name; "": the only one that cbctl applied
     """
 
     @property
@@ -36,6 +33,14 @@ class Placed(Protocol):
     @property
     def namespace_uid(self) -> str: ...
 
+
+class Placed(Located, Protocol):
+    """What every step on the service is given.
+
+    owner       mark of what cbctl applied for this environment
+    deployment  its name; "": the only one that cbctl applied
+    """
+
     @property
     def owner(self) -> str: ...
 
@@ -44,7 +49,7 @@ class Placed(Protocol):
 
 
 @contextmanager
-def connected(ctx: Context, inputs: Placed, *, working: bool = False) -> Iterator[Api]:
+def connected(ctx: Context, inputs: Located, *, working: bool = False) -> Iterator[Api]:
     """The cluster that was meant. Raises CbctlError (7) when it is another one."""
     from cbctl.clients.kubernetes.api import Api
 

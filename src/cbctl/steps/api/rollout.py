@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -18,11 +17,9 @@ from cbctl.engine.step import (
     Step,
     Verdict,
 )
-from cbctl.steps.api import _change
+from cbctl.steps.api import _change, _registry
 from cbctl.steps.api._change import Facts, Outcome
 from cbctl.steps.api._wanted import Wanted, wanted
-
-_BY_DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
 
 _SHARE = 80  # per cent of the database's connections that may be used
 
@@ -43,6 +40,10 @@ class Inputs:
     port, health, ready  what each new pod is asked before it is given any load (blue-green)
     pool        connections to the database that a pod opens at most; 0: not known
     connections what the database takes in all; 0: not known
+    repository  of the service's images; "": the registry is not asked
+    registry    host:port by which it is reached, where that is another
+    signed_by   only what this public key signed may run
+    provenance  and only with a signed statement of how it was built
     """
 
     context: str
@@ -60,6 +61,10 @@ class Inputs:
     ready: str = "/"
     pool: int = 0
     connections: int = 0
+    repository: str = ""
+    registry: str = ""
+    signed_by: Path | None = None
+    provenance: bool = False
 
 
 class Rollout(Step[Inputs, Facts, Outcome]):
@@ -67,13 +72,14 @@ class Rollout(Step[Inputs, Facts, Outcome]):
     summary: ClassVar[str] = "Roll the service out on Kubernetes"
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
-        return _change.observe(ctx, inputs, _wanted(inputs))
+        found = _registry.require(
+            inputs.image, inputs.repository, inputs.registry, inputs.signed_by, inputs.provenance
+        )
+        ctx.progress(f"the image is {found}")
+        seen = _change.observe(ctx, inputs, _wanted(inputs))
+        return replace(seen, evidence={**seen.evidence, "image": found})
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
-        if not _BY_DIGEST.fullmatch(inputs.image):
-            return Blocked(
-                f"the image {inputs.image} is not named by its digest", "name it name@sha256:…"
-            )
         if why := _too_many_connections(inputs, facts):
             return Blocked(why, "fewer pods for the time (cbctl api scale), or smaller pools")
         return _change.plan(inputs.image, facts)

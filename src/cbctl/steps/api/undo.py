@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from cbctl.engine.step import (
@@ -15,7 +15,7 @@ from cbctl.engine.step import (
     Step,
     Verdict,
 )
-from cbctl.steps.api import _change
+from cbctl.steps.api import _change, _registry
 from cbctl.steps.api._change import Facts, Outcome
 from cbctl.steps.api._wanted import Wanted, wanted
 
@@ -33,6 +33,8 @@ class Inputs:
     namespace_uid  what the namespace must be known by
     strategy    rolling, blue-green
     port, health, ready  what each new pod is asked before it is given any load (blue-green)
+    repository  of the service's images; "": the registry is not asked
+    registry    host:port by which it is reached, where that is another
     """
 
     context: str
@@ -47,6 +49,8 @@ class Inputs:
     port: int = 80
     health: str = "/"
     ready: str = "/"
+    repository: str = ""
+    registry: str = ""
 
 
 class Undo(Step[Inputs, Facts, Outcome]):
@@ -54,7 +58,13 @@ class Undo(Step[Inputs, Facts, Outcome]):
     summary: ClassVar[str] = "Bring back what was rolled out before"
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
-        return _change.observe(ctx, inputs, _wanted(inputs))
+        wanted = _wanted(inputs)
+        seen = _change.observe(ctx, inputs, wanted)
+        if not any(thing.startswith("Deployment ") for thing, *_ in seen.facts.differences):
+            return seen  # its pods are still there, whatever became of their image
+        found = _registry.look(wanted.image, inputs.repository, inputs.registry)
+        ctx.progress(f"the image is {found}")
+        return replace(seen, evidence={**seen.evidence, "image": found})
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
         return _change.plan(_wanted(inputs).image, facts)

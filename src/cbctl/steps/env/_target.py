@@ -146,7 +146,7 @@ def _chain(ctx: Context, inputs: Inputs) -> Said:
 
 
 def _account(ctx: Context, inputs: Inputs) -> Said:
-    from cbctl.clients.aws import account_id
+    from cbctl.clients.aws.account import account_id
 
     return Said("there", account_id())
 

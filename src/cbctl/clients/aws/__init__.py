@@ -1,0 +1,1 @@
+"""Services of AWS, by boto3: no other program is needed."""

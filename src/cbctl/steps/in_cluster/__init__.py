@@ -1,0 +1,1 @@
+"""Steps on systems that only the cluster itself reaches."""

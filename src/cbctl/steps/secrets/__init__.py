@@ -1,0 +1,1 @@
+"""Steps on the Secrets of the environment's namespace."""

@@ -1,0 +1,58 @@
+"""Where journal, lock and releases of an environment live, and who is at work there.
+
+In the environment's own namespace, where its service runs in Kubernetes; else in its state folder
+on this machine.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cbctl.config.types import Environment
+from cbctl.engine.store import Owner, Store
+from cbctl.machine import owner, owner_state
+from cbctl.stores.files import FileStore
+
+if TYPE_CHECKING:
+    from cbctl.clients.kubernetes.api import Api
+
+MAIN = "main"
+"""Of `clusters`, the one that the service runs in."""
+
+
+def is_shared(env: Environment) -> bool:
+    """Whether others, on other machines, work on the same journal."""
+    return env.api.on == "kubernetes" and MAIN in env.clusters
+
+
+def opened(env: Environment, folder: Path) -> tuple[Store, Callable[[], Owner]]:
+    """The store, and who is at work. Nothing is asked of a cluster before one of them is used."""
+    if not is_shared(env):
+        return FileStore(folder, owner_state), owner
+    from cbctl.stores.cluster.objects import Objects
+    from cbctl.stores.cluster.store import ClusterStore
+
+    connect = functools.cache(lambda: _connected(env))
+    identify = functools.cache(lambda: _person(connect()))
+    return ClusterStore(Objects(connect), owner_state), identify
+
+
+def _connected(env: Environment) -> Api:
+    from cbctl.clients.kubernetes.api import Api
+
+    cluster = env.clusters[MAIN]
+    api = Api.connect(cluster.context, cluster.namespace)
+    api.require_uid(env.identity.namespace_uid or "")
+    return api
+
+
+def _person(api: Api) -> Owner:
+    """Who the cluster says it is; whom the machine says beside it."""
+    from cbctl.clients.kubernetes.person import user_name
+
+    here = owner()
+    return replace(here, who=user_name(api), host=f"{here.who}@{here.host}")
