@@ -28,7 +28,13 @@ from tests.testbed.commands import Command, table
 HERE = "tests/e2e/test_canary.py"
 
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "deploy": ("local --plan", "local", "local --only keys", "local --plan-file saved.plan"),
+    "deploy": (
+        "local --plan",
+        "production --plan",
+        "local",
+        "local --only keys",
+        "local --plan-file saved.plan",
+    ),
     "rollback": ("local --plan", "local --to r1 --plan"),
     "resume": ("--env local",),
     "status": ("local",),
@@ -103,6 +109,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "api status": ("--env local", "--env production"),
     "api history": ("--env production",),
     "api logs": ("--env production",),
+    "env record": ("local --yes", "production --yes"),
     "db create": ("Not-A-Name",),
     "db status": ("--env local",),
     "db plan": ("--env local",),

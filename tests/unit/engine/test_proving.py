@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.unit.engine.steps import Script, Systems, node
@@ -13,7 +14,7 @@ from cbctl.engine.job import Job
 from cbctl.errors import CbctlError, Exit
 
 
-def soaking(on: Machine, systems: Systems, value: str, **script: object) -> Job:
+def soaking(on: Machine, systems: Systems, value: str, **script: Any) -> Job:
     api = node("api", systems, on.process, value=value)
     soak = node(
         "soak", systems, on.process, Script(**script), needs=("api",), value=f"{value} proved"
