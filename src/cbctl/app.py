@@ -31,9 +31,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "localnet": ("localnet", "A Solana network on this machine, of its own or under `local`"),
     "program": ("program", "Everything about the on-chain program: deploy, upgrade, look, pause"),
     "api": ("api", "The service on Kubernetes: build, push, roll out, look, go back, scale"),
-    "db": ("db", "The database's schema: look, write a migration, migrate, go back"),
-    "secrets": ("secrets", "Secrets on Kubernetes: look, write, hand over; values are never shown"),
+    "db": ("db", "The database: schema, migrations, backups"),
     "env": ("env", "Record who the target of an environment is"),
+    "secrets": ("secrets", "Secrets on Kubernetes: look, write, hand over; values are never shown"),
     "config": ("config", "Check, show and describe cbctl.yaml"),
     "completion": ("completion", "Print the script that completes commands in a shell"),
 }

@@ -54,6 +54,7 @@ PLACED = {
     "program.pause.wallet": "${file:keys/guardian.json}",
     "program.unpause.wallet": "${file:keys/wallet.json}",
     "database.url": "${env:DATABASE_URL}, with a password",
+    "database.admin": "${env:ADMIN_URL}, with a password",
     "cache.url": "${env:REDIS_URL}, with a password",
     "api.environment.*": "${env:JWT_SECRET}, ${file:partner.key}, ${state:session-secret}",
     "notify.*.url": "${env:NOTIFY_URL}, the token is in its path and query",
@@ -239,6 +240,8 @@ def given(home: Path, seed: int) -> Iterator[Planted]:
         postgres = PostgresServer(servers, user="owner", password=password)
         postgres.start()
         stack.callback(postgres.stop)
+        admin = canaries.text("database.admin")
+        postgres.execute("postgres", f"create role admin superuser login password '{admin}'")
         redis = RedisServer(servers, password=canaries.text("cache.url", special=True))
         redis.start()
         stack.callback(redis.stop)
@@ -246,6 +249,7 @@ def given(home: Path, seed: int) -> Iterator[Planted]:
         made.variables = {
             "RPC_URL": f"http://127.0.0.1:{made.platform.chain_port}/v2/{rpc}",
             "DATABASE_URL": postgres.url("postgres"),
+            "ADMIN_URL": f"postgresql://admin:{admin}@127.0.0.1:{postgres.port}/postgres",
             "REDIS_URL": redis.url,
             "JWT_SECRET": canaries.text("api.environment", special=True),
             "NOTIFY_URL": made.hook.address(f"/services/{token}?key={query}"),
@@ -254,6 +258,7 @@ def given(home: Path, seed: int) -> Iterator[Planted]:
         }
         made.passwords = {
             "DATABASE_URL": quote(postgres.password, safe=""),
+            "ADMIN_URL": admin,
             "REDIS_URL": quote(redis.password, safe=""),
         }
         made.write_variables()
@@ -290,6 +295,10 @@ def _name_them(platform: Platform, program_id: Pubkey) -> None:
     platform.edit("keypair: ${key:program}", "keypair: ${file:keys/program.json}")
     platform.edit("wallet: ${key:wallet}", "wallet: ${file:keys/wallet.json}")
     platform.edit("wallet: ${key:guardian}", "wallet: ${file:keys/guardian.json}")
+    platform.edit(
+        "      url: ${env:DATABASE_URL?}",
+        "      admin: ${env:ADMIN_URL}\n      url: ${env:DATABASE_URL?}",
+    )
     platform.edit(
         "        JWT_SECRET: ${state:jwt-secret}\n",
         "        JWT_SECRET: ${env:JWT_SECRET}\n        PARTNER: ${file:partner.key}\n"

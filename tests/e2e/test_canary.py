@@ -28,18 +28,13 @@ from tests.testbed.commands import Command, table
 HERE = "tests/e2e/test_canary.py"
 
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "deploy": (
-        "local --plan",
-        "production --plan",
-        "local",
-        "local --only keys",
-        "local --plan-file saved.plan",
-    ),
+    "deploy": ("local --plan", "local", "local --only keys", "local --plan-file saved.plan"),
     "rollback": ("local --plan", "local --to r1 --plan"),
     "resume": ("--env local",),
     "status": ("local",),
     "health": ("local",),
-    "releases": ("local",),
+    "releases list": ("local",),
+    "releases mark": ("local r1 healthy --reason x",),
     "diff": ("r1 current --env local", "saved.plan saved.plan"),
     "freeze": ("local --reason why --until 1h",),
     "unfreeze": ("local --reason why",),
@@ -111,7 +106,18 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "api logs": ("--env production",),
     "env record": ("local --yes", "production --yes"),
     "db create": ("Not-A-Name",),
+    "db backup": ("--env local", "--env local --to kept --plan"),
+    "db backups": ("--env local", "--env local --in kept"),
+    "db clone": ("--from last --anonymize --env local --plan",),
+    "db prune": ("--env local --plan",),
+    "db restore": (
+        "--env local",
+        "--env local --into beside --yes",
+        "--env local --undo --plan",
+    ),
+    "db seed": ("local --profile synthetic",),
     "db status": ("--env local",),
+    "db verify-backup": ("--env local", "--env local --identity keys/wallet.json"),
     "db plan": ("--env local",),
     "db migrate": ("--env local", "--env local --plan"),
     "db rollback": ("--to 0 --env local --plan",),
@@ -138,6 +144,7 @@ ELSEWHERE = (
     *("config validate production", "config show production", "config show staging -o json"),
     *("status production -o json", "deploy production --plan", "rollback --confirm production"),
     "deploy production --confirm production --events ndjson",
+    *("rollback --emergency --confirm production", "rollback production --print"),
 )
 """For an environment that is not local the process environment counts too."""
 

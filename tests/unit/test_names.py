@@ -18,7 +18,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 WORDS = re.compile(
-    r"crypto.?bet|cbapi|\bbets?\b|market|parimutuel|treasury|guardian|usdc|jwt|emergency",
+    r"crypto.?bet|cbapi|\bbets?\b|market|parimutuel|treasury|guardian|usdc|jwt|emergency.?(?:un)?pause",
     re.IGNORECASE,
 )
 """The platform's own name in any spelling, and what it is about."""

@@ -18,10 +18,12 @@ def confirm(question: str, yes: bool) -> None:
         raise CbctlError("stopped: the answer was no", exit=Exit.CANCELLED)
 
 
-def confirm_name(what: str, name: str, given: str | None, *, called: str = "name") -> None:
-    """The same for what is protected: its name has to be typed, or given by --confirm."""
+def confirm_name(
+    what: str, name: str, given: str | None, *, called: str = "name", flag: str = "--confirm"
+) -> None:
+    """The same for what is protected: its name has to be typed, or given by `flag`."""
     if given is None:
-        _terminal(f"{what} asks for its {called}", f"--confirm {name}")
+        _terminal(f"{what} asks for its {called}", f"{flag} {name}")
         given = typer.prompt(f"{what} is protected. Its {called}", err=True)
     if given != name:
         raise CbctlError(f"{given!r} is not {name!r}; nothing was changed", exit=Exit.CANCELLED)

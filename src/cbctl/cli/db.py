@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cbctl.cli import db_backups, db_data
 from cbctl.cli.options import (
     ConfigOption,
     ConfirmOption,
@@ -54,7 +55,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    help="The database's schema: look, write a migration, migrate, go back.",
+    help="The database's schema: look, write a migration, migrate, go back; and its backups.",
 )
 
 
@@ -193,3 +194,7 @@ def rollback(
     """
     asked = Asked(env, None, config, plan, yes, confirm, output, events)
     run_step(asked, "db.rollback", {"to": to})
+
+
+for part in (db_backups, db_data):
+    part.add_to(app)

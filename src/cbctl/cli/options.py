@@ -20,7 +20,7 @@ class Events(StrEnum):
     NDJSON = "ndjson"
 
 
-def _environments(incomplete: str) -> list[str]:
+def complete_environments(incomplete: str) -> list[str]:
     """Names for the shell's completion; wrong configuration completes to nothing."""
     from cbctl.config.load import find_config, load
     from cbctl.errors import CbctlError
@@ -55,7 +55,7 @@ EnvArgument = Annotated[
     typer.Argument(
         metavar="ENV",
         help="Environment of cbctl.yaml; without it, $CBCTL_ENV.",
-        autocompletion=_environments,
+        autocompletion=complete_environments,
     ),
 ]
 EnvOption = Annotated[
@@ -65,7 +65,7 @@ EnvOption = Annotated[
         "-e",
         metavar="ENV",
         help="Environment of cbctl.yaml; without it, $CBCTL_ENV.",
-        autocompletion=_environments,
+        autocompletion=complete_environments,
     ),
 ]
 LocalEnvOption = Annotated[
@@ -75,7 +75,7 @@ LocalEnvOption = Annotated[
         "-e",
         metavar="ENV",
         help="Environment on this machine; without it, $CBCTL_ENV, else local or the only one.",
-        autocompletion=_environments,
+        autocompletion=complete_environments,
     ),
 ]
 ConfigOption = Annotated[

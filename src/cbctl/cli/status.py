@@ -42,15 +42,15 @@ def gathered(work: Workplace) -> dict[str, Any]:
     open_run  id of an interrupted or failed run that can be resumed
     frozen    {who, at, reason, until} while deploys are held back
     fault     why it cannot be said whether they are
-    parts     [{name, state, version, url, detail}], none where nothing is on this machine"""
+    parts     [{name, state, version, url, detail}], none where nothing can be asked"""
     from cbctl.engine import release
     from cbctl.engine.canonical import plain
     from cbctl.engine.past import open_run
     from cbctl.report.runs import going_on
-    from cbctl.report.status import parts
     from cbctl.wiring.policy import frozen
+    from cbctl.wiring.status import parts
 
-    freeze, fault, here = None, None, work.env.is_local
+    freeze, fault = None, None
     try:
         freeze = frozen(work)
     except CbctlError as error:  # what runs is told all the same
@@ -64,25 +64,26 @@ def gathered(work: Workplace) -> dict[str, Any]:
         "open_run": open_one if open_one != running else None,
         "frozen": plain(freeze),
         "fault": fault,
-        "parts": [plain(p) for p in parts(work.env, work.state, current)] if here else [],
+        "parts": [plain(p) for p in parts(work, current)],
     }
 
 
 def print_status(work: Workplace, data: dict[str, Any]) -> None:
     from cbctl.cli.results import print_table
+    from cbctl.wiring.stores import place_of
 
     columns = ["name", "state", "version", "url"]
     if any(p["detail"] for p in data["parts"]):
         columns.append("detail")
-    if work.env.is_local:
+    if data["parts"]:
         print_table(data["parts"], columns)
     else:
+        name = work.env.name
         print_text(
-            f"nothing of {work.env.name} runs on this machine, and elsewhere this cbctl looks at "
-            f"the program only: cbctl program show --env {work.env.name}"
+            f"of {name} this cbctl looks at the program only: cbctl program show --env {name}"
         )
     release = data["release"] or "none yet"
-    print_text(f"\nrelease: {release}   state: {work.state.path}")
+    print_text(f"\nrelease: {release}   state: {place_of(work.env, work.state.path)}")
     if data["fault"]:
         print_text(f"whether it is frozen cannot be said: {data['fault']}")
     if freeze := data["frozen"]:

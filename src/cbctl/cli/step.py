@@ -59,7 +59,7 @@ def run_step(
 
     given  inputs of the step; None: not given
     unsaid of its outcome, what is not for people
-    show   prints its outcome, instead of one field a line
+    show   prints its outcome, instead of one field a line; also where nothing was to do
     typed  what is done for ever, so that the program's id has to be typed, whatever the
            environment asks for
     """
@@ -88,8 +88,8 @@ def run_step(
 
         if show is not None:
             show(outcome)
-            return
-        print_fields({name: value for name, value in outcome.items() if name not in unsaid})
+        else:
+            print_fields({name: value for name, value in outcome.items() if name not in unsaid})
 
     run(
         asked.config,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from cbctl.errors import CbctlError, Exit
@@ -22,6 +24,38 @@ def decrypt(data: bytes, identity: str) -> bytes:
         return bytes(pyrage.decrypt(data, _identities(identity)))
     except pyrage.DecryptError:
         raise _wrong_identity() from None
+
+
+def encrypt_file(source: Path, target: Path, recipient: str) -> None:
+    """In pieces, whatever the size; binary, and on the disk when it returns."""
+    import pyrage
+
+    with source.open("rb") as plain, target.open("xb") as sealed:
+        os.fchmod(sealed.fileno(), 0o600)
+        pyrage.encrypt_io(plain, sealed, [_recipient(recipient)])
+        sealed.flush()
+        os.fsync(sealed.fileno())
+
+
+def decrypt_file(source: Path, target: Path, identity: str) -> None:
+    """In pieces. Raises CbctlError (3) when it does not open, also because it is damaged."""
+    import pyrage
+
+    with source.open("rb") as sealed, target.open("wb") as plain:
+        os.fchmod(plain.fileno(), 0o600)
+        try:
+            pyrage.decrypt_io(sealed, plain, _identities(identity))
+        except pyrage.DecryptError:
+            raise _wrong_identity() from None
+        except OSError as error:
+            if error.errno is not None:  # a disk's; one of pyrage's has no number
+                raise
+            raise _wrong_identity() from None
+
+
+def require_recipient(text: str) -> None:
+    """Raises CbctlError (64) for what nothing can be encrypted for."""
+    _recipient(text)
 
 
 def recipient_of(identity: str) -> str:

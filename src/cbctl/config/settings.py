@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from cbctl.config.database import Backups
 from cbctl.config.images import Image, Signed
 from cbctl.config.jobs import Jobs
 from cbctl.config.kubernetes import Cluster, Kubernetes
@@ -209,6 +210,11 @@ class Database(Store, frozen=True, forbid_unknown_fields=True, kw_only=True):
         Literal["local", "kubernetes", "rds", "external"],
         Meta(description="local: cbctl starts it, unless `url` has a value"),
     ]
+    admin: Annotated[
+        Reference | None,
+        Meta(description="URL of a role that may create databases, for `cbctl db restore`"),
+    ] = None
+    backups: Backups = Backups()
 
 
 class Cache(Store, frozen=True, forbid_unknown_fields=True, kw_only=True):

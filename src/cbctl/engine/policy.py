@@ -4,7 +4,8 @@ Freezes and approvals are kept in a chained stream of their own, written under t
 they are part of the audit. A run names the end of that stream, and what it passed by.
 
 Records: policy.frozen {reason, until, who, host}, policy.unfrozen {reason, who, host},
-plan.approved {plan, who, host, after: newest run then}; in `backups/history`: backup.verified {id}.
+plan.approved {plan, who, host, after: newest run then}; in `backups/history`: backup.verified
+{id, made, digest of its manifest, who, host}.
 """
 
 from __future__ import annotations
@@ -28,8 +29,14 @@ Rule = Literal["freeze", "window", "approval", "backup", "digests"]
 RULES: tuple[Rule, ...] = ("freeze", "window", "approval", "backup", "digests")
 
 DEPLOY = "deploy"
-NEVER_HELD = frozenset({"rollback", "api undo", "program rollback", "program pause"})
-"""Kinds of runs that lead back to safety. A resume goes on with what was let through before."""
+NEVER_HELD = frozenset(
+    {
+        *("rollback", "api undo", "program rollback", "program pause"),
+        *("db backup", "db restore", "db restore undo", "db rollback"),
+    }
+)
+"""Kinds of runs that lead back to safety, or make it. A resume goes on with what was let through
+before."""
 
 APPROVED_FOR = timedelta(hours=2)
 """As long as a saved plan counts."""
@@ -128,7 +135,9 @@ def standing(store: Store) -> Standing:
             case "plan.approved":
                 approvals.append(Approval(data["plan"], data["who"], record.at, data["after"]))
     backups = [r for r in journal.read(store, BACKUPS) if r.type == "backup.verified"]
-    return Standing(freeze, tuple(approvals), backups[-1].at if backups else "")
+    # an old one that is proved today is still an old one
+    newest = max((r.data["made"] for r in backups), key=_time, default="")
+    return Standing(freeze, tuple(approvals), newest)
 
 
 def head(store: Store) -> Head | None:
@@ -149,6 +158,11 @@ def approve(log: Journal, store: Store, who: str, host: str, plan: str) -> Recor
     newest = store.streams(RUNS)[-1:]
     after = newest[0].removeprefix(RUNS) if newest else ""
     return log.write("plan.approved", plan=plan, who=who, host=host, after=after)
+
+
+def backup_verified(log: Journal, who: str, host: str, id: str, made: str, digest: str) -> Record:
+    """made: when its snapshot was taken"""
+    return log.write("backup.verified", id=id, made=made, digest=digest, who=who, host=host)
 
 
 def approval(store: Store, found: Standing, plan: str, who: str, now: datetime) -> Approval | None:
@@ -253,7 +267,8 @@ def _unsaved(policy: Policy, found: Standing, case: Case, at: datetime) -> Objec
         return None
     known = f"the newest is of {minute(found.backup)}" if found.backup else "there is none"
     why = f"migrations want a verified backup of the last {policy.backup_hours} h; {known}"
-    return Objection("backup", why, "back the database up and verify the backup first")
+    fix = "cbctl db backup --env ENV, then cbctl db verify-backup --env ENV"
+    return Objection("backup", why, fix)
 
 
 def is_digest(image: str) -> bool:

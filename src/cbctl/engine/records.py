@@ -165,6 +165,18 @@ class _Approved(msgspec.Struct):
     after: str
 
 
+class _BackupVerified(msgspec.Struct):
+    id: str
+    made: str
+    digest: str
+    who: str
+    host: str
+
+    def __post_init__(self) -> None:
+        if datetime.fromisoformat(self.made).tzinfo is None:
+            raise ValueError("when it was made names no zone")
+
+
 _KINDS: dict[str, type[msgspec.Struct]] = {
     "run.started": _Started,
     "run.resumed": _Resumed,
@@ -182,6 +194,7 @@ _KINDS: dict[str, type[msgspec.Struct]] = {
     "policy.frozen": _Frozen,
     "policy.unfrozen": _Unfrozen,
     "plan.approved": _Approved,
+    "backup.verified": _BackupVerified,
 }
 
 

@@ -64,7 +64,8 @@ class Store(Protocol):
     def append(self, stream: str, expected: int, token: int, line: bytes) -> None:
         """Adds a record to a stream of `expected` records, durably, while `token` holds the lock.
 
-        Raises Conflict or Fenced, and then has changed nothing."""
+        Raises Conflict or Fenced, and then has changed nothing (elsewhere it may have: when the
+        answer was lost, and right after it the lock)."""
 
     def read(self, stream: str) -> list[bytes]:
         """All complete records; [] when there is no such stream."""

@@ -72,6 +72,24 @@ def postgres_wheel() -> list[Binary]:
     return found
 
 
+def postgres_tools() -> list[Binary]:
+    """Every pg_dump with its pg_restore beside it, the system's first."""
+    found: dict[Path, Binary] = {}
+    candidates = [path for path in [shutil.which("pg_dump")] if path]
+    candidates += map(str, sorted(_SYSTEM_POSTGRES.glob("*/bin/pg_dump")))
+    for candidate in candidates:
+        path = Path(candidate).resolve()
+        if path.name != "pg_dump" or not (path.parent / "pg_restore").exists():
+            continue  # the one on PATH may be Debian's wrapper, which chooses by itself
+        if path not in found and (major := _major([str(path), "--version"])):
+            found[path] = Binary("system", major, path)
+    for server in postgres_wheel():
+        path = server.path.with_name("pg_dump")
+        if path.exists():
+            found[path] = Binary("wheel", server.major, path)
+    return list(found.values())
+
+
 def redis_binaries() -> list[Binary]:
     """All usable ones, the preferred first."""
     found = []

@@ -45,7 +45,7 @@ _FIX = (
 # looks the user up, so it must be one that this system knows; which one does not matter.
 _NAMESPACE = ("unshare", "--user")
 _KNOWN_USERS = ("daemon", "bin", "nobody")
-_SETTINGS = {
+SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",  # a socket's path may have 107 bytes only
     "password_encryption": "scram-sha-256",
@@ -61,7 +61,7 @@ _SETTINGS = {
     "log_statement": "none",
     "log_min_messages": "warning",
 }
-_INITDB = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync")
+INITDB = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync")
 ROLE = "cbctl-role.json"  # in the data: a copy of other data brings its own along
 MAKING = "making postgres"  # whose marker the programs that make the files carry
 _ENDING = 5.0  # s until a killed program must be gone
@@ -218,11 +218,11 @@ def spec(
     state: State, binary: Binary, *, database: str, port: int, release: str = ""
 ) -> ServiceSpec:
     data = data_folder(state)
-    settings = {**_SETTINGS, "port": str(port)}
+    settings = {**SETTINGS, "port": str(port)}
     options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
     return ServiceSpec(
         name=NAME,
-        argv=(*_prefix(), str(binary.path), "-D", str(data), *options),
+        argv=(*as_user(), str(binary.path), "-D", str(data), *options),
         cwd=str(data.parent),
         ready=Ready("postgres", port, seconds=60.0),
         url=f"postgresql://{HOST}:{port}/{quote(database, safe='')}",
@@ -248,16 +248,16 @@ def make_data(state: State, binary: Binary, *, database: str, user: str) -> None
     superuser_password = state.generate_secret(SUPERUSER_PASSWORD)
     write_atomic(password_file, f"{superuser_password}\n".encode(), mode=PRIVATE_FILE)
     try:
-        _run(
+        run_program(
             state,
             binary.path.with_name("initdb"),
-            ["-D", str(beside), "-U", SUPERUSER, f"--pwfile={password_file}", *_INITDB],
+            ["-D", str(beside), "-U", SUPERUSER, f"--pwfile={password_file}", *INITDB],
         )
     finally:
         password_file.unlink(missing_ok=True)
     _make_role(state, binary, beside, database=database, user=user)
     # initdb wrote without syncing, because one pass over the finished files is all that is needed.
-    _run(state, binary.path.with_name("initdb"), ["-D", str(beside), "--sync-only"])
+    run_program(state, binary.path.with_name("initdb"), ["-D", str(beside), "--sync-only"])
     beside.rename(data_folder(state))
     sync_folder(folder)
 
@@ -302,7 +302,7 @@ def _make_role(state: State, binary: Binary, data: Path, *, database: str, user:
         )
         arguments = ["--single", "-D", str(data), *(w for o in options for w in ("-c", o)), where]
         typed = "".join(f"{' '.join(one.split())}\n" for one in statements)
-        return _run(
+        return run_program(
             state, binary.path, arguments, typed="".join(f"{one}\n" for one in given) + typed
         )
 
@@ -317,7 +317,7 @@ def _quoted(text: str, quote: str) -> str:
     return quote + text.replace(quote, quote * 2) + quote
 
 
-def _prefix() -> tuple[str, ...]:
+def as_user() -> tuple[str, ...]:
     """Postgres refuses to run as root."""
     if os.geteuid() != 0:
         return ()
@@ -331,7 +331,7 @@ def _prefix() -> tuple[str, ...]:
 
 
 def _check_namespace() -> None:
-    prefix = _prefix()
+    prefix = as_user()
     if not prefix:
         return
     if not shutil.which(prefix[0]):
@@ -354,10 +354,13 @@ def _no_namespace(why: str) -> CbctlError:
     )
 
 
-def _run(state: State, program: Path, arguments: list[str], *, typed: str = "") -> str:
+def run_program(
+    state: State, program: Path, arguments: list[str], *, typed: str = "", marker: str = ""
+) -> str:
+    """marker: of what the program belongs to; without it, to making the data"""
     try:
         done = subprocess.run(
-            [*_prefix(), str(program), *arguments],
+            [*as_user(), str(program), *arguments],
             input=typed,
             capture_output=True,
             text=True,
@@ -368,7 +371,7 @@ def _run(state: State, program: Path, arguments: list[str], *, typed: str = "") 
                 "PATH": os.environ.get("PATH", os.defpath),
                 "LANG": "C",
                 "LC_ALL": "C",
-                processes.MARKER: state.marker(MAKING),
+                processes.MARKER: marker or state.marker(MAKING),
             },
         )
     except subprocess.TimeoutExpired as error:

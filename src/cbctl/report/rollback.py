@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cbctl.config.types import Secret
@@ -21,22 +22,51 @@ class LiveSchema:
     source: str
 
 
-def live_schema(url: Secret, newest: Release) -> LiveSchema:
-    """Of the database, or, when it does not answer, as the newest release recorded it."""
+@dataclass(frozen=True)
+class Choice:
+    """
+    release      what is gone back to
+    leaves       what is gone away from: the newest release
+    schema       that it has to live with
+    passed_over  why it is no newer one, a line for each
+    """
+
+    release: Release
+    leaves: Release
+    schema: LiveSchema
+    passed_over: tuple[str, ...] = ()
+
+    @property
+    def why(self) -> str:
+        fits = f"fits schema {self.schema.version} (as {self.schema.source} has it)"
+        return (
+            f"{self.release.id} of {self.release.at[:16].replace('T', ' ')} is healthy and {fits}"
+        )
+
+
+QUICK = 1.0
+"""Seconds that the database has to answer: whoever goes back may do so because it is down."""
+
+
+def live_schema(url: Secret | None, newest: Release, unread: str = "") -> LiveSchema:
+    """Of the database, or, when it does not answer, as the newest release recorded it.
+
+    url     None: it is not asked, because of `unread`"""
     from cbctl.clients.postgres.address import parse
     from cbctl.clients.postgres.connect import DatabaseDown, connect
     from cbctl.clients.postgres.ledger import survey
 
+    why = unread or "the database does not answer"
     recorded = LiveSchema(
         int(newest.parts.get("schema_version") or 0),
         int(newest.parts.get("schema_contracted") or 0),
-        f"release {newest.id}, because the database does not answer",
+        f"release {newest.id}, because {why},",
     )
     if not url:
         return recorded
     address = parse(url)
     try:
-        with connect(address) as connection:
+        with connect(address, seconds=QUICK) as connection:
             applied = survey(connection, address).applied
     except DatabaseDown:
         return recorded
@@ -47,7 +77,7 @@ def live_schema(url: Secret, newest: Release) -> LiveSchema:
     )
 
 
-def choose(known: list[Release], to: str | None, schema: LiveSchema) -> Release:
+def choose(known: Sequence[Release], to: str | None, schema: LiveSchema) -> Choice:
     """The release `to`, or the newest healthy former one that fits the schema.
 
     Raises CbctlError: 64 for an unknown release, 7 with a reason for each when none fits."""
@@ -56,12 +86,12 @@ def choose(known: list[Release], to: str | None, schema: LiveSchema) -> Release:
         wanted = find(known, to)
         if reason := _unfit(wanted, newest, schema):
             raise CbctlError(f"cannot go back to {to}: {reason}", exit=Exit.REFUSED)
-        return wanted
+        return Choice(wanted, newest, schema)
     reasons: list[str] = []
     for release in reversed(known[:-1]):
         reason = _unfit(release, newest, schema)
         if reason is None:
-            return release
+            return Choice(release, newest, schema, tuple(reasons))
         reasons.append(f"{release.id}: {reason}")
     raise CbctlError(
         "there is no earlier healthy release to go back to",

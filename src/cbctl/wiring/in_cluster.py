@@ -13,6 +13,9 @@ from cbctl.steps.in_cluster.step import InCluster, Place
 from cbctl.wiring.stores import MAIN
 from cbctl.wiring.workplace import Workplace
 
+_NEED_THIS_MACHINE = frozenset({"db.backup", "db.prune", "db.restore", "db.restore_undo"})
+"""Its disk, for a dump; its programs of Postgres."""
+
 
 def step_for(work: Workplace, name: str) -> Step[Any, Any, Any]:
     """The step of that name: as it is, or carried out by Jobs where only they reach its system."""
@@ -21,6 +24,14 @@ def step_for(work: Workplace, name: str) -> Step[Any, Any, Any]:
     part = {"db": work.env.database, "cache": work.env.cache}.get(subject)
     if part is None or part.access != "in-cluster":
         return step
+    if name in _NEED_THIS_MACHINE:
+        raise CbctlError(
+            "this database is reached only from inside its cluster (access: in-cluster), and a "
+            "backup needs more room than a Job there has; nothing was tried",
+            exit=Exit.REFUSED,
+            where=work.env.name,
+            fix="run it where the database is reached directly, with `access: direct`",
+        )
     return InCluster(step, name, place_of(work))
 
 

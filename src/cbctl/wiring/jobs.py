@@ -9,7 +9,7 @@ from typing import Any
 from cbctl import __version__
 from cbctl.config.load import load_document
 from cbctl.config.show import canonical
-from cbctl.config.types import Reference, Secret
+from cbctl.config.types import Reference
 from cbctl.config.validate import require
 from cbctl.engine import release
 from cbctl.engine.canonical import plain, sha256
@@ -18,6 +18,7 @@ from cbctl.engine.policy import require_digests
 from cbctl.engine.run import Job
 from cbctl.engine.step import Json
 from cbctl.errors import CbctlError, Exit
+from cbctl.report.rollback import Choice
 from cbctl.runbook import document, expression
 from cbctl.runbook.inputs import BadInput, bind
 from cbctl.secrets.keys import KEYPAIR
@@ -131,20 +132,8 @@ def rules(work: Workplace) -> dict[str, Json]:
     return found
 
 
-def rollback_job(work: Workplace, to: str | None) -> Job:
-    """A rollback to the release `to`, or to the newest healthy one that fits. Raises CbctlError
-    (7) with the reason for each release when none does."""
-    from cbctl.report.rollback import choose, live_schema
-
-    known = release.history(work.store)
-    current = release.current(known)
-    if current is None:
-        raise CbctlError(
-            "there is no release to go back to: nothing was deployed yet", exit=Exit.REFUSED
-        )
-    url = work.values.find(Reference("state", "database-url", optional=True))
-    target = choose(known, to, live_schema(url or Secret(""), current))
-    return job(work, "rollback", target=target, replaces=current.id)
+def rollback_job(work: Workplace, choice: Choice) -> Job:
+    return job(work, "rollback", target=choice.release, replaces=choice.leaves.id)
 
 
 def require_valid(work: Workplace) -> None:

@@ -20,6 +20,7 @@ from cbctl.wiring.jobs import job, require_ports
 from cbctl.wiring.kept_program import bring, lend
 from cbctl.wiring.lock import locked, refuse_while_locked
 from cbctl.wiring.policy import NOTHING_OVERRIDDEN, Override, let_through, resumed
+from cbctl.wiring.releases import after_run
 from cbctl.wiring.single import single_job
 from cbctl.wiring.workplace import Workplace
 
@@ -65,6 +66,7 @@ def carry_out(
             work.say(f"what it had begun: cbctl why {before} --env {work.env.name}")
         lend(work, job)
         ended = run.start(work.world, job, made, since)
+    after_run(work)
     notify(work, ended)
     if ended.release:
         _clean_up(work)
@@ -124,6 +126,7 @@ def resume(
         agree(made)
         lend(work, again)
         ended = run.resume(work.world, again, made, id, since)
+    after_run(work)
     notify(work, ended)
     if ended.release:
         _clean_up(work)

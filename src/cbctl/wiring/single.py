@@ -26,7 +26,7 @@ from cbctl.runbook import expression
 from cbctl.runbook.inputs import BadInput, bind
 from cbctl.wiring.in_cluster import step_for
 from cbctl.wiring.jobs import addresses, rules
-from cbctl.wiring.view import program_address, view_of
+from cbctl.wiring.view import program_address, superuser_of, view_of
 from cbctl.wiring.workplace import Workplace
 
 _IMAGE = {
@@ -77,6 +77,18 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "environment": "${env.name}",
         "create_marker": "${env.is_local}",
         "database_step": "",  # no other step of this run starts the database
+        "admin": "${env.database.admin}",
+        "superuser": "${env.database.superuser}",
+        "place": "${env.database.backups.place}",
+        "recipient": "${env.database.backups.recipient}",
+        "encryption": "${env.database.backups.encryption}",
+        "kms_key": "${env.database.backups.kms_key}",
+        "keep_days": "${env.database.backups.keep_days}",
+        "floor_days": "${env.database.backups.floor_days}",
+        "state": "${env.state}",
+        "protected": "${env.is_protected}",
+        "who": "${env.who}",
+        "host": "${env.host}",
     },
     "env": {
         "platform": "${env.platform}",
@@ -245,6 +257,8 @@ def values_of(
     view = view_of(work)
     if "program_id" in names:  # reads a keypair where there is no id, so only for who asks
         view["program"] = {**view["program"], "address": program_address(work)}
+    if "superuser" in names:  # reads the variables, so likewise
+        view["database"] = {**view["database"], "superuser": superuser_of(work)}
     if step in _OF_IMAGES:
         view["image"] = _image(work, view["images"], str(given["name"]))
     roots = {"env": view}

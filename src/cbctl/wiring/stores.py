@@ -29,6 +29,14 @@ def is_shared(env: Environment) -> bool:
     return env.api.on == "kubernetes" and MAIN in env.clusters
 
 
+def place_of(env: Environment, folder: Path) -> str:
+    """As a person reads it."""
+    if not is_shared(env):
+        return str(folder)
+    cluster = env.clusters[MAIN]
+    return f"{cluster.context}/{cluster.namespace}"
+
+
 def opened(env: Environment, folder: Path) -> tuple[Store, Callable[[], Owner]]:
     """The store, and who is at work. Nothing is asked of a cluster before one of them is used."""
     if not is_shared(env):
@@ -39,6 +47,14 @@ def opened(env: Environment, folder: Path) -> tuple[Store, Callable[[], Owner]]:
     connect = functools.cache(lambda: _connected(env))
     identify = functools.cache(lambda: _person(connect()))
     return ClusterStore(Objects(connect), owner_state), identify
+
+
+def tidy(store: Store) -> None:
+    """Makes room in a shared store, where there are many old runs and this user may."""
+    from cbctl.stores.cluster.store import ClusterStore
+
+    if isinstance(store, ClusterStore):
+        store.tidy()
 
 
 def _connected(env: Environment) -> Api:

@@ -7,11 +7,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from cbctl.clients.backups.place import S3
 from cbctl.config.images import API
 from cbctl.config.rules import leaves
-from cbctl.config.types import Call, Environment, Image, Kubernetes, Reference
+from cbctl.config.types import Call, Environment, Image, Kubernetes, Reference, expanded
+from cbctl.local.postgres import SUPERUSER_PASSWORD
 from cbctl.secrets.keys import KEYPAIR
-from cbctl.wiring.clusters import UNSET
+from cbctl.wiring.clusters import MAINNET, UNSET
 from cbctl.wiring.workplace import Workplace
 
 LOCAL_AIRDROP = 100_000_000_000
@@ -27,6 +29,7 @@ def view_of(work: Workplace) -> dict[str, Any]:
     view = {name: getattr(env, name) for name in env.__struct_fields__}
     view["state"] = str(work.state.path)
     view["owner"] = owner_of(env)
+    view["who"], view["host"] = work.world.owner.who, work.world.owner.host
     view["program"] = {
         **_fields(env.program),
         "elf": named_file(env.program.elf),
@@ -41,6 +44,7 @@ def view_of(work: Workplace) -> dict[str, Any]:
         **_fields(env.database),
         "connection": _connection(env.database.on, env.database.url, "database-url"),
         "step": "postgres" if env.database.on == "local" else "",
+        "backups": {**_fields(env.database.backups), "place": backups_of(work)},
     }
     view["cache"] = {
         **_fields(env.cache),
@@ -56,13 +60,14 @@ def view_of(work: Workplace) -> dict[str, Any]:
     }
     view["images"] = {name: image_of(work, image) for name, image in env.images.items()}
     view["api_image"] = view["images"].get(API) or {"repository": None, "registry": None}
-    signed = env.policy.signed and _fields(env.policy.signed)
+    signed = env.policy.signed
     view["policy"] = {
         **_fields(env.policy),
-        "signed": signed or {"key": None, "provenance": None},
+        "signed": _fields(signed) if signed else {"key": None, "provenance": None},
     }
     view["keypairs"] = sorted({r.name for r in references(env) if r.kind == "key"})
     view["is_local"] = env.is_local
+    view["is_protected"] = env.protected or env.chain.cluster == MAINNET
     return view
 
 
@@ -136,6 +141,22 @@ def program_address(work: Workplace) -> str | None:
 def _connection(on: str, url: Any, secret: str) -> Any:
     """What steps connect with; a local part's URL is the one that its step wrote."""
     return Reference("state", secret) if on == "local" else url
+
+
+def superuser_of(work: Workplace) -> Reference | None:
+    """The password of the superuser of a Postgres that cbctl itself runs."""
+    ours = work.env.database.on == "local" and work.values.find(work.env.database.url) is None
+    return Reference("state", SUPERUSER_PASSWORD) if ours else None
+
+
+def backups_of(work: Workplace) -> str:
+    """Where the backups of the environment's database are kept."""
+    env, to = work.env, work.env.database.backups.to
+    if to is None:
+        return str(work.state.path / "database-backups")
+    if to.startswith(S3):
+        return f"{to.rstrip('/')}/{env.platform}/{env.name}"
+    return str(env.folder / expanded(to) / env.platform / env.name)
 
 
 def references(env: Environment) -> list[Reference]:

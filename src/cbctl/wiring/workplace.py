@@ -78,6 +78,15 @@ def local_name(config: str | None, given: str | None) -> str:
     return name_of(everything, given or os.environ.get("CBCTL_ENV") or default)
 
 
+def protected_name(config: str | None, given: str | None) -> str:
+    """The same for the way back, which is in a hurry: without a name it is the only protected
+    one."""
+    everything = settings(config)
+    protected = [env.name for env in everything.environments.values() if env.protected]
+    default = protected[0] if len(protected) == 1 else None
+    return name_of(everything, given or os.environ.get("CBCTL_ENV") or default)
+
+
 def existing_workplace(
     config: str | None, given: str | None, *, chain: bool = False
 ) -> Workplace | None:

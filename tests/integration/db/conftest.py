@@ -77,7 +77,7 @@ class Database:
         self.server.execute(self.name, sql)
 
 
-def _new(server: Server) -> Database:
+def new_database(server: Server) -> Database:
     name = "t" + secrets.token_hex(6)
     server.execute("postgres", f"create database {name} template template0")
     return Database(server, name)
@@ -85,12 +85,12 @@ def _new(server: Server) -> Database:
 
 @pytest.fixture
 def database(server: Server) -> Database:
-    return _new(server)
+    return new_database(server)
 
 
 @pytest.fixture
 def one_database(one_server: Server) -> Database:
-    return _new(one_server)
+    return new_database(one_server)
 
 
 @pytest.fixture(scope="module")

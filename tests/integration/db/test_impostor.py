@@ -9,7 +9,7 @@ import pytest
 from tests.integration.db.impostor import CLEARTEXT, MD5, NOTHING, impostor
 
 from cbctl.clients.postgres.address import parse
-from cbctl.clients.postgres.connect import _parameters, connect
+from cbctl.clients.postgres.connect import connect, parameters
 from cbctl.config.reference import Secret
 from cbctl.errors import CbctlError, Exit
 
@@ -49,7 +49,7 @@ def test_only_verified_tls_may_be_asked_for_the_password(
     host: str, options: str, required: str
 ) -> None:
     address = parse(f"postgresql://u:{PASSWORD}@{host}/d{options}")
-    assert _parameters(address, 1).get("require_auth", "") == required
+    assert parameters(address, 1).get("require_auth", "") == required
 
 
 def test_what_the_url_requires_holds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,11 @@
-"""Pairs of processes that race for the lock of a file store.
+"""Pairs of processes that race for the lock of a store.
 
-    racers.py FOLDER PAIRS [unguarded]
+    racers.py FOLDER PAIRS [unguarded | NAMESPACE]
 
 Both of a pair are forked before either may begin. Who gets the lock writes a record in its journal,
 is inside for a moment, writes another one and lets the lock go; a few die inside. Prints how each
-of all these processes ended, one line a pair. `unguarded`: the store is broken on purpose.
+of all these processes ended, one line a pair. The store is in the folder, or in that namespace of
+the cluster of the kubeconfig. `unguarded`: the store is broken on purpose.
 """
 
 from __future__ import annotations
@@ -15,21 +16,34 @@ import random
 import sys
 import time
 from contextlib import nullcontext
+from functools import cache, partial
 from pathlib import Path
 
 import psutil  # noqa: F401 - before the forks: to import it takes longer than a race
 
+from cbctl.clients.kubernetes.api import Api
 from cbctl.engine import lock
 from cbctl.engine.journal import Journal
+from cbctl.engine.store import Store
 from cbctl.errors import CbctlError, Exit
 from cbctl.machine import SystemClock, owner, owner_state
+from cbctl.stores.cluster.objects import Objects
+from cbctl.stores.cluster.store import ClusterStore
 from cbctl.stores.files import FileStore
 
+CONTEXT = "kubenode"
 WON, DIED, REFUSED, TOGETHER = 0, 3, int(Exit.LOCKED), 99
 
 
-def race(folder: Path, pair: int, mine: random.Random) -> int:
-    store, clock, me = FileStore(folder, owner_state), SystemClock(), owner()
+def opened(folder: Path, namespace: str) -> Store:
+    if not namespace:
+        return FileStore(folder, owner_state)
+    connect = partial(Api.connect, CONTEXT, namespace, patience=60)
+    return ClusterStore(Objects(cache(connect)), owner_state)
+
+
+def race(folder: Path, namespace: str, pair: int, mine: random.Random) -> int:
+    store, clock, me = opened(folder, namespace), SystemClock(), owner()
     try:
         held = lock.acquire(store, clock, me, f"pair-{pair}", "race")
     except CbctlError as error:
@@ -51,7 +65,7 @@ def race(folder: Path, pair: int, mine: random.Random) -> int:
     return WON
 
 
-def fork(folder: Path, pair: int, number: int, gun: tuple[int, int]) -> int:
+def fork(folder: Path, namespace: str, pair: int, number: int, gun: tuple[int, int]) -> int:
     pid = os.fork()
     if pid:
         return pid
@@ -59,19 +73,21 @@ def fork(folder: Path, pair: int, number: int, gun: tuple[int, int]) -> int:
     try:
         os.close(gun[1])
         os.read(gun[0], 1)  # until the parent has closed the other end
-        code = race(folder, pair, random.Random(f"{pair}/{number}"))
+        code = race(folder, namespace, pair, random.Random(f"{pair}/{number}"))
     finally:
         os._exit(code)
 
 
 def main() -> None:
     os.fsync = lambda fd: None  # no power is cut here
-    if sys.argv[3:] == ["unguarded"]:
+    namespace = "".join(sys.argv[3:])
+    if namespace == "unguarded":
+        namespace = ""
         setattr(FileStore, "_guard", lambda self: nullcontext())  # noqa: B010
     folder = Path(sys.argv[1])
     for pair in range(int(sys.argv[2])):
         gun = os.pipe()
-        pids = [fork(folder, pair, number, gun) for number in range(2)]
+        pids = [fork(folder, namespace, pair, number, gun) for number in range(2)]
         os.close(gun[0])
         os.close(gun[1])
         print(*(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids), flush=True)

@@ -1,10 +1,12 @@
 """A process that runs or resumes a toy runbook on real files, threads and clock.
 
     toy.py FOLDER deploy|resume [--kill POINT] [--stop POINT] [--wall SECONDS] [--speed TIMES]
+           [--namespace NAME]
 
 POINT is `planned:1`, or TYPE:N (right after the n-th record of a type is on the disk), or STEP:N
 (in the middle of the n-th effect of a step). The process sends itself SIGKILL or SIGSTOP there.
-Its clocks are wrong by `wall` and run `speed` times as fast.
+Its clocks are wrong by `wall` and run `speed` times as fast. With a namespace the store is there,
+in the cluster of the kubeconfig; else in the folder.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ import signal
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
+from cbctl.clients.kubernetes.api import Api
 from cbctl.config.types import Secret
 from cbctl.engine import journal, plan, run
 from cbctl.engine.event import Event
@@ -37,6 +41,8 @@ from cbctl.engine.step import (
 )
 from cbctl.engine.world import World
 from cbctl.machine import SystemClock, SystemRandom, Threads, owner, owner_state
+from cbctl.stores.cluster.objects import Objects
+from cbctl.stores.cluster.store import ClusterStore
 from cbctl.stores.files import FileStore
 
 arguments = argparse.ArgumentParser()
@@ -46,8 +52,10 @@ arguments.add_argument("--kill")
 arguments.add_argument("--stop")
 arguments.add_argument("--wall", type=float, default=0.0)
 arguments.add_argument("--speed", type=float, default=1.0)
+arguments.add_argument("--namespace")
 GIVEN = arguments.parse_args()
 FOLDER: Path = GIVEN.folder
+CONTEXT = "kubenode"
 seen: Counter[str] = Counter()
 
 
@@ -69,10 +77,27 @@ class Clock(SystemClock):
         super().sleep(seconds / float(GIVEN.speed))
 
 
-class Killing(FileStore):
+class Points:
+    """A store in which a record may be the last."""
+
     def append(self, stream: str, expected: int, token: int, line: bytes) -> None:
-        super().append(stream, expected, token, line)
+        super().append(stream, expected, token, line)  # type: ignore[misc]
         point(json.loads(line)["type"])
+
+
+class InFiles(Points, FileStore):
+    pass
+
+
+class InCluster(Points, ClusterStore):
+    pass
+
+
+def opened() -> InFiles | InCluster:
+    if GIVEN.namespace is None:
+        return InFiles(FOLDER / "state", owner_state)
+    connect = partial(Api.connect, CONTEXT, GIVEN.namespace, patience=60)
+    return InCluster(Objects(cache(connect)), owner_state)
 
 
 @dataclass(frozen=True)
@@ -141,7 +166,7 @@ def tell(event: Event) -> None:
 
 def main() -> int:
     (FOLDER / "payments").mkdir(exist_ok=True)
-    store = Killing(FOLDER / "state", owner_state)
+    store = opened()
     world = World(
         store=store,
         clock=Clock(),

@@ -1,97 +1,198 @@
-"""`cbctl deploy` and `rollback` of an environment whose service is on Kubernetes."""
+"""`cbctl deploy` and `rollback` of an environment on the cluster, as an operator or CI does it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.integration.kubernetes.shop import PASSWORD, Parts, Shop
 from tests.integration.kubernetes.support import namespace
 from tests.integration.kubernetes.toys import ENV
-from tests.integration.kubernetes.whole import PASSWORD, Parts, Whole, parts
 from tests.testbed.kubenode.cluster import Cluster
-
-
-@pytest.fixture(scope="module")
-def beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
-    with parts(tmp_path_factory.mktemp("parts")) as made:
-        yield made
+from tests.testbed.localnet import Localnet
+from tests.testbed.postgres import ANY, PostgresServer
+from tests.testbed.redis import RedisServer
+from tests.testbed.waiting import free_port
 
 
 @pytest.fixture
-def whole(cluster: Cluster, beside: Parts, tmp_path: Path) -> Iterator[Whole]:
-    beside.redis.send("FLUSHALL")
-    with namespace(cluster, "whole") as own:
-        yield Whole(tmp_path, cluster, own, beside)
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+    folder = tmp_path_factory.mktemp("parts")
+    for name in ("postgres", "redis", "localnet"):
+        (folder / name).mkdir()
+    postgres = PostgresServer(folder / "postgres", user="owner", password=PASSWORD, kind=ANY)
+    redis = RedisServer(folder / "redis", password=PASSWORD)
+    postgres.start()
+    redis.start()
+    localnet = Localnet(folder / "localnet", free_port(1), 100)
+    yield Parts(postgres, redis, localnet)
+    localnet.stop()
+    redis.stop()
+    postgres.stop()
 
 
-def test_from_nothing_to_another_version_and_back(whole: Whole) -> None:
-    image = f"--image {whole.image}"
-    refused = whole.run(f"deploy {ENV} {image} --yes", exit=7)
-    assert f"cbctl env record {ENV}" in refused
-    assert whole.get("deployments")["items"] == []
-    whole.record()
-    assert "--image NAME@sha256:" in whole.run(f"deploy {ENV} --yes", exit=64)
-
-    first = whole.json(f"deploy {ENV} {image} --yes")
-    assert (first["result"], first["release"]) == ("succeeded", "r1")
-    assert whole.greetings == ["hello"]
-    annotations = whole.get("deployment", "app")["metadata"]["annotations"]
-    assert "requests are not counted" in annotations["cbctl/proved-by"]
-    again = whole.json(f"deploy {ENV} --plan")
-    assert again["changes"] is False, again
-    assert whole.json(f"deploy {ENV} --yes")["result"] == "unchanged"
-
-    whole.greet("good evening")
-    assert whole.json(f"deploy {ENV} --yes")["release"] == "r2"
-    whole.overlay.app["command"] = ["no-such-program"]
-    whole.overlay.write()
-    failed = whole.json(f"deploy {ENV} --yes", exit=4)
-    assert "no-such-program" in failed["error"]["what"]
-    assert "no-such-program" in whole.run(f"why last --env {ENV}"), "the evidence is kept"
-    assert (whole.greetings, whole.states()) == (["good evening"], ["healthy", "healthy"])
-
-    assert whole.json(f"rollback {ENV} --yes")["release"] == "r3"
-    assert (whole.greetings, whole.states()) == (["hello"], ["healthy", "bad", "healthy"])
-    said = whole.run(f"audit list --env {ENV}") + whole.run(f"why last --env {ENV}")
-    assert PASSWORD not in said
+@pytest.fixture
+def shop(cluster: Cluster, parts: Parts, tmp_path: Path) -> Iterator[Shop]:
+    with namespace(cluster, "deploy") as own:
+        made = Shop(tmp_path, cluster, own)
+        made.prepare(parts)
+        yield made
 
 
-def test_another_target_is_refused_before_anything_changes(whole: Whole) -> None:
-    whole.record()
-    right, chain = dict(whole.identity), dict(whole.chain)
-    deploy = f"deploy {ENV} --image {whole.image} --yes"
+def test_from_nothing_wrong_and_back(shop: Shop) -> None:
+    """Recorded, deployed, deployed again, another version, a bad one, and the way back."""
+    assert "cbctl env record" in shop.run(f"deploy --image {shop.image} --yes", exit=7)
+    assert shop.get("deployments")["items"] == [], "refused before anything was changed"
+    shop.record()
+    first = shop.deploy()
+    assert first["release"]
+    (release,) = shop.releases()
+    assert (release["id"], release["state"]) == (first["release"], "healthy")
+    with shop.parts.postgres.connect(shop.name) as connection:
+        assert connection.execute("select count(*) from users").fetchone() == (0,)
+    again = shop.deploy()
+    assert again["result"] == "unchanged"
 
-    whole.identity = right | {"namespace_uid": "00000000-0000-0000-0000-000000000000"}
-    whole.write()
-    assert "not 00000000-0000-0000-0000-000000000000" in whole.run(deploy, exit=7)
-    whole.identity = right
-    whole.chain = chain | {"genesis_hash": "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG"}
-    whole.write()
-    assert "genesis" in whole.run(deploy, exit=7)
-    whole.chain = chain
-    whole.write()
-    whole.parts.redis.send("SET", "cbctl:marker", "toys/another")
-    assert "the cache is toys/another, not toys/testing" in whole.run(deploy, exit=7)
-    whole.parts.redis.send("FLUSHALL")
-    name = whole.database_url.rpartition("/")[2]
-    whole.parts.postgres.execute(name, "update cbctl_marker set environment = 'another'")
-    assert "toys/another" in whole.run(deploy, exit=7)
+    shop.overlay.settings["greeting"] = "good evening"
+    shop.overlay.write()
+    shop.migration(2, "create table bets (id bigint);")
+    second = shop.deploy()
+    assert second["release"] != first["release"]
 
-    assert whole.get("deployments")["items"] == []
-    assert whole.json(f"releases {ENV}") == []
+    shop.overlay.app["command"] = ["no-such-program"]
+    shop.overlay.write()
+    failed = shop.process(f"deploy --image {shop.image} --yes")
+    assert failed.returncode == 4, failed.stderr
+    assert "no-such-program" in failed.stderr
+    assert shop.get("deployment", "app")["status"]["availableReplicas"] == 1
+    assert [one["id"] for one in shop.releases()] == [first["release"], second["release"]]
+
+    told = shop.json("rollback --yes")
+    assert told["exit"] == 0
+    maps = shop.get("configmaps", "-l", f"cbctl/owner=toys.{ENV}")["items"]
+    assert [one["data"] for one in maps] == [{"greeting": "hello"}]
+    states = {one["id"]: one["state"] for one in shop.releases()}
+    assert states[second["release"]] == "bad"
+    parts = {one["name"]: one["state"] for one in shop.json("status")["parts"]}
+    running = dict.fromkeys(("postgres", "redis", "chain", "api"), "running")
+    assert parts == running | {"program": "deployed"}
+    everything = shop.run("status") + shop.run("audit list") + json.dumps(shop.get("configmaps"))
+    assert PASSWORD not in everything
+
+
+def test_another_database_or_cache_is_refused_before_any_change(shop: Shop) -> None:
+    shop.record()
+    text = shop.run("env record --yes")
+    assert shop.identity["namespace_uid"] in text, "what is there already is printed again"
+    redis, postgres = shop.parts.redis, shop.parts.postgres
+    redis.send("SET", "cbctl:marker", "toys/another")
+    said = shop.run(f"deploy --image {shop.image} --yes", exit=7)
+    assert f"the cache is toys/another, not toys/{ENV}" in said
+    redis.send("FLUSHALL")
+    plan = shop.run(f"deploy --image {shop.image} --plan", exit=2)
+    assert "marker in the cache" in plan, "an empty one has lost it, and gets it again"
+    postgres.execute(shop.name, "update cbctl_marker set environment = 'another'")
+    assert "toys/another" in shop.run(f"deploy --image {shop.image} --yes", exit=7)
+    postgres.execute(shop.name, "drop table cbctl_marker")
+    assert "cbctl env record" in shop.run(f"deploy --image {shop.image} --yes", exit=7)
+    assert shop.get("deployments")["items"] == []
+    assert shop.releases() == []
 
 
 @pytest.mark.nightly
-def test_what_does_not_prove_itself_is_taken_back(whole: Whole) -> None:
-    whole.record()
-    whole.json(f"deploy {ENV} --image {whole.image} --yes")
-    whole.kubernetes["soak"] = {"seconds": 120, "metrics": None}
-    whole.write()
-    whole.overlay.app["env"] = [{"name": "LIVE_SECONDS", "value": "6"}]
+def test_what_does_not_prove_itself_is_taken_back(shop: Shop) -> None:
+    shop.record()
+    shop.deploy()
+    note = shop.get("deployment", "app")["metadata"]["annotations"]["cbctl/proved-by"]
+    assert "requests are not counted" in note
+    shop.soak["seconds"] = 120
+    shop.whole()
+    shop.overlay.app["env"] = [{"name": "LIVE_SECONDS", "value": "6"}]
     live = {"httpGet": {"path": "/health", "port": 8080}, "periodSeconds": 1}
-    whole.overlay.app["livenessProbe"] = live
-    whole.greet("good night")
-    failed = whole.json(f"deploy {ENV} --yes", exit=4)
+    shop.overlay.app["livenessProbe"] = live
+    shop.overlay.settings["greeting"] = "good night"
+    shop.overlay.write()
+    failed = shop.deploy(exit=4)
     assert "restarted" in failed["error"]["what"]
-    assert (whole.greetings, whole.states()) == (["hello"], ["healthy", "bad"])
+    assert [one["state"] for one in shop.releases()] == ["healthy", "bad"]
+    template = shop.get("deployment", "app")["spec"]["template"]["spec"]
+    assert "livenessProbe" not in template["containers"][0]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("wrong", ["chain", "namespace"])
+def test_another_target_is_refused_before_any_change(shop: Shop, wrong: str) -> None:
+    shop.record()
+    match wrong:
+        case "chain":
+            shop.genesis = "4uhcVJyU9pJkvQyS88uRDiswHXSCkY3zQawwpjk2NsNY"
+        case "namespace":
+            shop.identity["namespace_uid"] = "11111111-2222-3333-4444-555555555555"
+    shop.whole()
+    said = shop.run(f"deploy --image {shop.image} --yes", exit=7)
+    assert "not the target that was recorded" in said or "another cluster" in said
+    assert shop.get("deployments")["items"] == []
+
+
+@pytest.mark.nightly
+def test_the_database_goes_back_too(shop: Shop) -> None:
+    shop.record()
+    shop.deploy()
+    shop.overlay.settings["greeting"] = "good evening"
+    shop.overlay.write()
+    sql = "alter table users drop column id;"
+    shop.migration(2, sql, phase="post", down="alter table users add column id bigint;")
+    shop.deploy()
+    shop.run("db migrate --phase post --yes")
+    asked = shop.process("rollback --with-database --yes")
+    assert asked.returncode == 64, asked.stderr
+    assert "--database" in asked.stderr
+    told = shop.run(f"rollback --with-database --database {shop.name} --yes")
+    assert "runs 0002_step.down.sql" in told
+    with shop.parts.postgres.connect(shop.name) as connection:
+        assert connection.execute("select count(id) from users").fetchone() == (0,)
+
+
+@pytest.mark.nightly
+def test_killed_in_the_middle_and_resumed_elsewhere(shop: Shop) -> None:
+    """From a machine with no state of its own: all that counts is in the cluster."""
+    shop.record()
+    shop.overlay.app["env"] = [{"name": "START_SECONDS", "value": "6"}]
+    shop.overlay.write()
+    going = shop.started(f"deploy --image {shop.image} --yes --events ndjson")
+    assert going.stdout is not None
+    for line in going.stdout:
+        if "step.started" in line and "rollout" in line:
+            break
+    going.kill()
+    going.stdout.close()
+    going.wait()
+    shop.variables["CBCTL_STATE_DIR"] = str(shop.folder / "another-machine")
+    ended = shop.json("resume --yes")
+    assert ended["result"] == "succeeded", ended
+    (release,) = shop.releases()
+    assert release["state"] == "healthy"
+    assert shop.deploy()["result"] == "unchanged"
+
+
+@pytest.mark.nightly
+def test_in_an_emergency(shop: Shop) -> None:
+    """A bad release passed every check; the lock is held by nobody who answers; deploys are held
+    back afterwards until somebody lifts it."""
+    shop.record()
+    first = shop.deploy()["release"]
+    shop.overlay.settings["greeting"] = "a bad one"
+    shop.overlay.write()
+    second = shop.deploy()["release"]
+    told = shop.process("rollback --emergency --confirm testing")
+    assert told.returncode == 0, told.stderr
+    assert first in told.stderr.splitlines()[0]
+    maps = shop.get("configmaps", "-l", f"cbctl/owner=toys.{ENV}")["items"]
+    assert [one["data"] for one in maps] == [{"greeting": "hello"}]
+    assert {one["id"]: one["state"] for one in shop.releases()}[second] == "bad"
+    assert "frozen" in shop.run(f"deploy --image {shop.image} --yes", exit=7)
+    shop.run("unfreeze --reason tested --yes")
+    by_hand = shop.run("rollback --print --to " + first)
+    assert "kubectl" in by_hand

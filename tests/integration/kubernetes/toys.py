@@ -22,7 +22,12 @@ ADDRESS = "11111111111111111111111111111111"
 
 
 class Toys:
-    """overlay: its manifests"""
+    """
+    overlay  its manifests
+    machine  whose state folder is used: another name is another operator's machine
+    """
+
+    machine = "state"
 
     def __init__(self, folder: Path, cluster: Cluster, own: str) -> None:
         self.folder, self.cluster, self.own = folder, cluster, own
@@ -127,7 +132,7 @@ class Toys:
         return {
             "PATH": os.pathsep.join([*paths, "/usr/bin", "/bin"]),
             "HOME": str(self.folder),
-            "CBCTL_STATE_DIR": str(self.folder / "state"),
+            "CBCTL_STATE_DIR": str(self.folder / self.machine),
             "CBCTL_ENV": ENV,
             "CBCTL_CONFIG": str(self.folder / "cbctl.yaml"),
             "KUBECONFIG": str(self.kubeconfig),

@@ -152,14 +152,14 @@ def test_what_makes_the_files_for_a_killed_cbctl_is_ended_first(services: Servic
 def test_a_killed_initdb_leaves_nothing_that_counts(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = postgres._run
+    real = postgres.run_program
 
     def killed(state: State, program: Path, arguments: list[str], *, typed: str = "") -> str:
         if program.name == "postgres":  # the database itself is not made any more
             raise KeyboardInterrupt
         return real(state, program, arguments, typed=typed)
 
-    monkeypatch.setattr(postgres, "_run", killed)
+    monkeypatch.setattr(postgres, "run_program", killed)
     with pytest.raises(KeyboardInterrupt):
         make(services)
     assert postgres.data_major(services.state) is None
@@ -256,7 +256,7 @@ def test_data_whose_only_role_was_the_superuser_is_handed_over(
         assert connection.execute("copy (select 1) to program 'cat >/dev/null'").rowcount == 1
     services.stop("postgres")
     # Interrupted at any moment, it is done again.
-    real = postgres._run
+    real = postgres.run_program
     for moment in (1, 2):
         calls = count(1)
 
@@ -275,7 +275,7 @@ def test_data_whose_only_role_was_the_superuser_is_handed_over(
             return told
 
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(postgres, "_run", interrupted)
+            patch.setattr(postgres, "run_program", interrupted)
             postgres.service(services.state, database=database, user="owner")
         assert services.state.secret(postgres.URL) == old
     spec = postgres.service(services.state, database=database, user="owner")
@@ -323,12 +323,14 @@ def make_old_data(services: Services, database: str) -> str:
     file.write_text(password)
     data = postgres.data_folder(state)
     initdb = binary.path.with_name("initdb")
-    arguments = ["-D", str(data), "-U", "postgres", f"--pwfile={file}", *postgres._INITDB]
-    postgres._run(state, initdb, arguments)
+    arguments = ["-D", str(data), "-U", "postgres", f"--pwfile={file}", *postgres.INITDB]
+    postgres.run_program(state, initdb, arguments)
     file.unlink()
     if database != "postgres":
         typed = f'create database "{database}"\n'
-        postgres._run(state, binary.path, ["--single", "-D", str(data), "postgres"], typed=typed)
+        postgres.run_program(
+            state, binary.path, ["--single", "-D", str(data), "postgres"], typed=typed
+        )
     port = Ports(state).reserve("postgres")
     url = postgres.own_url(password, database=database, user="postgres", port=port)
     state.write_secret(postgres.URL, url)

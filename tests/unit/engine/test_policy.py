@@ -62,8 +62,10 @@ class Board:
         policy.approve(laying_down(self.on), self.on.store, who, "host", plan)
         self._release()
 
-    def backup(self) -> None:
-        laying_down(self.on, policy.BACKUPS).write("backup.verified", id="b1")
+    def backup(self, *, age: float = 0) -> None:
+        """Proves one that was made `age` seconds ago."""
+        log = laying_down(self.on, policy.BACKUPS)
+        policy.backup_verified(log, "ben", "host", "b1", stamp(self.now - age), "0" * 64)
         self._release()
 
     def later(self, seconds: float) -> None:
@@ -233,6 +235,16 @@ def test_migrations_want_a_fresh_verified_backup(board: Board) -> None:
     assert board.asks(rules) == ()
     board.later(1)
     assert board.rules(rules) == ["backup"]
+
+
+def test_an_old_backup_that_is_proved_now_is_an_old_one(board: Board) -> None:
+    rules = Policy(backup_hours=24)
+    board.backup(age=25 * HOUR)
+    assert board.rules(rules) == ["backup"]
+    board.backup()
+    assert board.asks(rules) == ()
+    board.backup(age=30 * HOUR)
+    assert board.asks(rules) == ()
 
 
 # -- digests --------------------------------------------------------------------------------

@@ -18,13 +18,13 @@ import pytest
 from tests.unit.engine.baton import Baton
 
 from cbctl.engine.store import Conflict, Fenced, LockRecord, Owner
-from cbctl.stores.cluster import objects
+from cbctl.stores.cluster import objects, streams
 from cbctl.stores.cluster.objects import Changed, Kind, Objects
 from cbctl.stores.cluster.store import ClusterStore
 
 T = TypeVar("T")
 Object = dict[str, Any]
-STREAMS = ("runs/one", "runs/two", "releases/history")
+STREAMS = ("runs/one", "runs/two", "runs/wan", "releases/history")
 SEEDS = 300
 BLOCKS = 20
 """Of so many seeds, in `make nightly`; one of them in `make test`."""
@@ -78,8 +78,14 @@ class Made(Objects):
     def selected(self, labels: str) -> list[Object]:
         return self._asked(lambda: copy.deepcopy(list(self._matching(labels))))
 
-    def labels(self, label: str) -> list[dict[str, str]]:
-        return self._asked(lambda: [one["metadata"]["labels"] for one in self._matching(label)])
+    def metadata(self, labels: str) -> list[Object]:
+        return self._asked(lambda: [one["metadata"] for one in self._matching(labels)])
+
+    def may_delete(self, name: str) -> bool:
+        return True
+
+    def delete(self, name: str) -> None:
+        self._asked(lambda: self._server.kept.pop((objects.CONFIG_MAP, name), None))
 
     def create(self, kind: Kind, wanted: Object) -> Object:
         name = wanted["metadata"]["name"]
@@ -119,16 +125,8 @@ class Made(Objects):
         return there
 
     def _matching(self, labels: str) -> list[Object]:
-        wanted = [one.partition("=") for one in labels.split(",")]
-        return [
-            one
-            for (kind, _), one in self._server.kept.items()
-            if kind == objects.CONFIG_MAP
-            and all(
-                name in one["metadata"]["labels"] and value in ("", one["metadata"]["labels"][name])
-                for name, _, value in wanted
-            )
-        ]
+        maps = [one for (kind, _), one in self._server.kept.items() if kind == objects.CONFIG_MAP]
+        return [one for one in maps if selects(labels, one["metadata"]["labels"])]
 
     def _changed(self, change: Callable[[], T]) -> T:
         made = self._asked(change)
@@ -152,6 +150,15 @@ class Made(Objects):
         server.baton.point()
 
 
+def selects(labels: str, those: dict[str, str]) -> bool:
+    """`a=b,c`, or `a in (b,c)`."""
+    name, among, values = labels.partition(" in ")
+    if among:
+        return those.get(name) in values.strip("()").split(",")
+    wanted = [one.partition("=") for one in labels.split(",")]
+    return all(name in those and value in ("", those[name]) for name, _, value in wanted)
+
+
 @dataclass
 class World:
     """
@@ -164,6 +171,7 @@ class World:
     written: dict[str, list[bytes]] = field(default_factory=dict)
     fenced: int = 0
     deaths: int = 0
+    packed: bool = False
 
 
 def hold(world: World, number: int) -> None:
@@ -218,6 +226,15 @@ def look(world: World) -> None:
             seen[name] = now
 
 
+def pack(world: World) -> None:
+    """Somebody who makes room, whenever it is."""
+    store = ClusterStore(Made(world.server, Process()), lambda owner: "unknown")
+    for token in range(2, 7):
+        world.server.baton.until(lambda: world.token >= token, 20.0)  # noqa: B023
+        store.tidy()
+        world.packed |= any("archive" in name for _, name in world.server.kept)
+
+
 def play(seed: int, *, strict: bool = True) -> World:
     seeded = chance.Random(seed)
     baton = Baton(seeded, seeded.choice([0.1, 0.5, 1.0]), 0.0)
@@ -225,6 +242,7 @@ def play(seed: int, *, strict: bool = True) -> World:
     for number in range(seeded.randrange(2, 5)):
         baton.spawn(Process(), partial(hold, world, number))
     baton.spawn(Process(), lambda: look(world))
+    baton.spawn(Process(), lambda: pack(world))
     baton.run()
     return world
 
@@ -241,7 +259,7 @@ def check(world: World) -> None:
         assert len(set(found)) == len(found), "a record stands there twice"
         tokens = [int(line.split()[0]) for line in found]
         assert tokens == sorted(tokens), "a former holder wrote after a later one"
-    there = [name for name in ("runs/one", "runs/two") if store.read(name)]
+    there = [name for name in STREAMS[:3] if store.read(name)]
     assert store.streams("runs/") == there
 
 
@@ -249,6 +267,8 @@ def check(world: World) -> None:
 def small_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("store", "streams"):
         monkeypatch.setattr(f"cbctl.stores.cluster.{module}.FULL", FULL)
+    monkeypatch.setattr(streams, "LOOSE", 1)
+    monkeypatch.setattr(streams, "BATCH", 1)
 
 
 @pytest.mark.parametrize(
@@ -264,6 +284,7 @@ def test_holders_that_take_the_lock_from_each_other(block: int) -> None:
             error.add_note(f"seed {seed}")
             raise
     assert sum(len(lines) for w in worlds for lines in w.written.values()) > SEEDS
+    assert sum(w.packed for w in worlds) > SEEDS / 8
     assert sum(w.fenced for w in worlds) > SEEDS / 2 and sum(w.deaths for w in worlds) > SEEDS / 4
 
 

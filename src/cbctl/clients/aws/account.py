@@ -1,4 +1,4 @@
-"""Whose account the credentials of this machine are of."""
+"""AWS: whose account the credentials of this machine are of."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from cbctl.clients.aws.client import asked, client
 
 def account_id() -> str:
     """Twelve digits. Raises CbctlError (3) when AWS does not say."""
-    return str(asked("sts", lambda: client("sts").get_caller_identity()["Account"]))
+    return str(asked("sts", client("sts").get_caller_identity)["Account"])

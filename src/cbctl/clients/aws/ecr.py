@@ -9,6 +9,7 @@ import base64
 import re
 from typing import Any
 
+from cbctl.clients.aws.account import account_id
 from cbctl.clients.aws.client import asked, client
 from cbctl.config.types import Secret
 from cbctl.errors import CbctlError, Exit
@@ -67,7 +68,7 @@ class Ecr:
 
     def require_account(self) -> None:
         """Raises CbctlError (7) when we are signed in to another account."""
-        found = asked("sts", client("sts").get_caller_identity)["Account"]
+        found = account_id()
         if found != self._account:
             raise CbctlError(
                 f"we are signed in to the AWS account {found}, and the registry is that of"

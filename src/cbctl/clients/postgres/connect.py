@@ -67,7 +67,7 @@ def connect(
 
     try:
         connection = psycopg.connect(
-            autocommit=True, prepare_threshold=None, **_parameters(address, seconds)
+            autocommit=True, prepare_threshold=None, **parameters(address, seconds)
         )
     except psycopg.Error as error:
         # `from None`: the chain would lead to libpq's own text and to the parameters.
@@ -75,7 +75,7 @@ def connect(
     return connection
 
 
-def _parameters(address: Address, seconds: float) -> dict[str, Any]:
+def parameters(address: Address, seconds: float) -> dict[str, Any]:
     chosen: dict[str, Any] = {
         # A dead network must not hold a run for ever.
         "keepalives_idle": 10,

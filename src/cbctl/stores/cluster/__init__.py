@@ -3,9 +3,10 @@
     Lease cbctl-lock                 the lock; `kubectl get lease` shows who holds it, and why
     ConfigMap cbctl-log              what the present holder of the lock has written
     ConfigMap cbctl-STREAM-NNNNNN    what was written before, by stream, from that record on
+    ConfigMap cbctl-archive-HASH     runs that are older than the newest ones, gzipped
     ConfigMap cbctl-blob-SHA256-NNN  anything large, gzipped
 
-The log holds at most 512 KiB, so does each of the others; only the log is ever changed.
+Another one is begun after 64 KiB; blobs and archives may have more. Only the log is ever changed.
 
 A record is added in the log and nowhere else, by one conditional change of an object that also
 names the holder. Who takes the lock first moves the records of the log to their streams and then
@@ -17,6 +18,7 @@ store     the Store of the engine
 lease     the lock's record as a Lease
 log       what the present holder writes
 streams   what was written before
+archive   old runs, packed
 blobs     anything large
 objects   ConfigMaps and Leases, changed only from what was seen
 """

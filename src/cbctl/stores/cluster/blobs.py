@@ -11,8 +11,9 @@ from typing import Final
 
 from cbctl.clients.kubernetes.api import Object
 from cbctl.errors import CbctlError, Exit
-from cbctl.stores.cluster.objects import CONFIG_MAP, FULL, LABELS, Changed, Objects
+from cbctl.stores.cluster.objects import CONFIG_MAP, LABELS, Changed, Objects
 
+_LARGEST: Final = 512 << 10  # bytes of one object
 _PARTS: Final = "cbctl/parts"
 _KEY: Final = "part.gz"
 
@@ -23,7 +24,7 @@ def put(objects: Objects, data: bytes) -> str:
         if get(objects, sha256) == data:
             return sha256
     packed = gzip.compress(data, mtime=0)
-    pieces = [packed[at : at + FULL] for at in range(0, len(packed), FULL)]
+    pieces = [packed[at : at + _LARGEST] for at in range(0, len(packed), _LARGEST)]
     for number in reversed(range(len(pieces))):  # the first one, last: it says that all are there
         wanted = {
             "metadata": {

@@ -14,9 +14,13 @@ from cbctl.errors import CbctlError, Exit
 CONFIG_MAP: Final = ("v1", "ConfigMap")
 LEASE: Final = ("coordination.k8s.io/v1", "Lease")
 Kind = tuple[str, str]
-FULL: Final = 512 << 10
-"""Bytes of records after which another object is begun: the server takes 1 MiB."""
+FULL: Final = 64 << 10
+"""Bytes of records after which another object is begun. The server would take 1 MiB, but writes all
+of it again with each record that is added."""
 LABELS: Final = {"app.kubernetes.io/managed-by": "cbctl"}
+KIND: Final = "cbctl/records"
+STREAM: Final = "cbctl/stream"
+"""Labels: what an object holds, and of which stream."""
 
 _JSON: Final = "application/json"
 _NAMES: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
@@ -63,11 +67,11 @@ class Objects:
         found: list[Object] = answer["items"]
         return found
 
-    def labels(self, label: str) -> list[dict[str, str]]:
-        """Those of all ConfigMaps that have this one."""
-        query = {"labelSelector": label}
+    def metadata(self, labels: str) -> list[Object]:
+        """That of ConfigMaps, without what is in them."""
+        query = {"labelSelector": labels}
         found = self._call("GET", CONFIG_MAP, query=query, accept=_LISTED_NAMES)
-        return [one["metadata"]["labels"] for one in found["items"] or ()]
+        return [one["metadata"] for one in found["items"] or ()]
 
     def create(self, kind: Kind, wanted: Object) -> Object:
         """Raises Changed when there is one already."""
@@ -88,6 +92,15 @@ class Objects:
 
     def delete(self, name: str) -> None:
         self._api.delete(*CONFIG_MAP, name)
+
+    def may_delete(self, name: str) -> bool:
+        try:
+            self._call("DELETE", CONFIG_MAP, name, query={"dryRun": "All"})
+        except Refused as error:
+            if error.exit is not Exit.CREDENTIALS:
+                raise
+            return False
+        return True
 
     def _change(
         self,
@@ -126,7 +139,7 @@ class Objects:
         query: dict[str, str] | None = None,
     ) -> Any:
         path = self._api.path(*kind, name)
-        if method != "GET":
+        if method in ("POST", "PUT", "PATCH"):
             query = {"fieldManager": MANAGER}
         patience = _HOLDING if self.holding else _LOOKING
         try:

@@ -9,10 +9,11 @@ from typing import Final
 
 from cbctl.engine.store import Conflict, Fenced, LockRecord, Owner
 from cbctl.errors import CbctlError, Exit
-from cbctl.stores.cluster import blobs, log, streams
+from cbctl.stores.cluster import blobs, log
 from cbctl.stores.cluster.lease import Lease
 from cbctl.stores.cluster.log import Log
 from cbctl.stores.cluster.objects import FULL, Changed, Objects
+from cbctl.stores.cluster.streams import Streams
 
 _NAME: Final = re.compile(r"[a-z]+/[A-Za-z0-9](?:[A-Za-z0-9.-]{0,50}[A-Za-z0-9])?")
 """What a label and the name of an object can hold. (In names of objects the case is lost.)"""
@@ -29,6 +30,7 @@ class ClusterStore:
         """
         self._objects = objects
         self._lease = Lease(self._objects)
+        self._streams = Streams(self._objects)
         self._owner_state = owner_state
         self._adding, self._locking = threading.RLock(), threading.Lock()
         self._holder = ""
@@ -62,13 +64,17 @@ class ClusterStore:
         # the log first: what is moved meanwhile is found in its stream then
         now = log.read(self._objects)
         records = dict(now.streams.get(stream, {})) if now else {}
-        records |= streams.read(self._objects, stream)
+        records |= self._streams.read(stream)
         return [records[number].encode() for number in sorted(records)]
 
     def streams(self, prefix: str) -> list[str]:
         now = log.read(self._objects)
         found = {name for name in (now.streams if now else ()) if name.startswith(prefix)}
-        return sorted(found | streams.names(self._objects, prefix))
+        return sorted(found | self._streams.names(prefix))
+
+    def tidy(self) -> None:
+        """Packs old runs; nothing is lost by it, and it needs no lock."""
+        self._streams.tidy()
 
     # -- blobs ------------------------------------------------------------------------------
 
@@ -129,7 +135,7 @@ class ClusterStore:
 
     def _move(self, now: Log | None) -> None:
         for stream, records in (now.streams if now else {}).items():
-            streams.move(self._objects, stream, records)
+            self._streams.move(stream, records)
 
     def _look(self) -> Log | None:
         self._log, self._counts = log.read(self._objects), {}
@@ -143,9 +149,10 @@ class ClusterStore:
     def _wrong(self, now: Log | None, stream: str, expected: int, token: int) -> Exception | None:
         if now is None or not now.may_add(token, self._holder):
             return Fenced(token, self.read_lock())
+        written = now.streams.get(stream, {})
         if stream not in self._counts:
-            self._counts[stream] = len(streams.read(self._objects, stream))
-        count = self._counts[stream] + len(now.streams.get(stream, {}))
+            self._counts[stream] = len(self._streams.read(stream).keys() - written.keys())
+        count = self._counts[stream] + len(written)
         if count != expected:
             return Conflict(f"{stream} has {count} records, not {expected}")
         return None

@@ -1,0 +1,129 @@
+"""Backups in a folder of this machine, or one that is mounted."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+
+from cbctl.clients.backups import manifest as manifests
+from cbctl.clients.backups.manifest import File
+from cbctl.clients.backups.place import Pause, Progress, is_id
+from cbctl.errors import CbctlError, Exit
+
+_MAKING, _GOING = ".making-", ".removed-"
+
+
+class Folder:
+    """`<root>/<id>/`; what is being made or removed has a name that begins with a dot."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = -1
+
+    def __str__(self) -> str:
+        return str(self._root)
+
+    def ids(self) -> list[str]:
+        try:
+            found = sorted(path.name for path in self._root.iterdir() if is_id(path.name))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise self._refused(error) from None
+        return [id for id in found if (self._root / id / manifests.NAME).exists()]
+
+    def read(self, id: str, name: str) -> bytes | None:
+        try:
+            return (self._root / id / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def write(self, id: str, name: str, data: bytes) -> None:
+        path = self._root / id / name
+        beside = path.with_name(f".{name}.new")
+        _write(beside, data)
+        beside.rename(path)
+        _sync(path.parent)
+
+    def fetch(self, id: str, file: File, folder: Path, pause: Pause) -> Path | None:
+        path = self._root / id / file.path
+        return path if path.is_file() else None
+
+    def stage(self, id: str, scratch: Path) -> Path:
+        stage = self._root / f"{_MAKING}{id}"
+        try:
+            shutil.rmtree(stage, ignore_errors=True)
+            stage.mkdir(mode=0o700)
+        except OSError as error:
+            raise self._refused(error) from None
+        return stage
+
+    def keep(self, id: str, stage: Path, manifest: bytes, pause: Pause, say: Progress) -> None:
+        _write(stage / manifests.NAME, manifest)
+        for folder in (stage / manifests.DUMP, stage):
+            _sync(folder)
+        stage.rename(self._root / id)
+        _sync(self._root)
+
+    def remove(self, id: str) -> None:
+        away = self._root / f"{_GOING}{id}"
+        (self._root / id).rename(away)  # from here on it is no backup, however far this gets
+        shutil.rmtree(away)
+
+    def clean(self, but: str) -> None:
+        """Under the lock of the folder, which this process then keeps: somebody on another machine
+        may be at work in it."""
+        try:
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._take_lock()
+            for path in self._root.glob(".*-*"):
+                left = path.name.startswith((_MAKING, _GOING))
+                if left and path.name != f"{_MAKING}{but}":
+                    shutil.rmtree(path)
+        except OSError as error:
+            raise self._refused(error) from None
+
+    def _take_lock(self) -> None:
+        if self._lock >= 0:
+            return
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._lock = os.open(self._root / ".lock", flags, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CbctlError(
+                "another cbctl makes or removes a backup there",
+                exit=Exit.LOCKED,
+                where=str(self._root),
+                fix="wait for it",
+            ) from None
+
+    def __del__(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+
+    def _refused(self, error: OSError) -> CbctlError:
+        return CbctlError(
+            f"the folder of the backups cannot be used: {error.strerror}",
+            where=str(error.filename or self._root),
+            exit=Exit.CREDENTIALS if isinstance(error, PermissionError) else Exit.FAILED,
+            fix="check database.backups.to in cbctl.yaml, or --to",
+        )
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

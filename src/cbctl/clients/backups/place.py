@@ -1,0 +1,141 @@
+"""Where backups are kept: a folder, or a bucket of S3."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from cbctl.clients.backups import manifest as manifests
+from cbctl.clients.backups.manifest import File, Manifest, Proof
+from cbctl.errors import CbctlError, Exit
+
+S3: Final = "s3://"
+_ID: Final = re.compile(r"\d{8}T\d{6}Z-[0-9a-z]{6}")
+
+Pause = Callable[[float], None]
+"""Waits; raises when the run has to stop."""
+Progress = Callable[..., None]
+
+
+class Place(Protocol):
+    """Keeps backups by their ids. One that is not complete is not there."""
+
+    def ids(self) -> list[str]:
+        """Of those that are complete, the oldest first."""
+
+    def read(self, id: str, name: str) -> bytes | None:
+        """A small file of a backup."""
+
+    def write(self, id: str, name: str, data: bytes) -> None: ...
+
+    def fetch(self, id: str, file: File, folder: Path, pause: Pause) -> Path | None:
+        """Where the file is on this machine, brought into `folder` if need be; None: it is
+        missing."""
+
+    def stage(self, id: str, scratch: Path) -> Path:
+        """An empty folder in which a backup is put together; what an interrupted run left there
+        is gone."""
+
+    def keep(self, id: str, stage: Path, manifest: bytes, pause: Pause, say: Progress) -> None:
+        """Takes over what was put together. Repeated after an interruption it goes on."""
+
+    def remove(self, id: str) -> None: ...
+
+    def clean(self, but: str) -> None:
+        """Removes what interrupted runs left, except of the backup `but`. Comes before `stage` and
+        `keep`."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A backup as a list shows it.
+
+    problem  why it is none, in words; then there is no manifest
+    """
+
+    id: str
+    manifest: Manifest | None
+    proof: Proof | None
+    problem: str = ""
+
+    @property
+    def made_at(self) -> str:
+        """By the id where the manifest cannot be read."""
+        if self.manifest is not None:
+            return self.manifest.made_at
+        day, clock = self.id[:8], self.id[9:15]
+        return f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}Z"
+
+
+def is_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None
+
+
+def open_place(address: str, *, encryption: str = "AES256", kms_key: str | None = None) -> Place:
+    """address: a folder, or s3://BUCKET/PREFIX"""
+    if address.startswith(S3):
+        from cbctl.clients.backups.s3 import Bucket
+
+        return Bucket.open(address, encryption=encryption, kms_key=kms_key)
+    from cbctl.clients.backups.folder import Folder
+
+    return Folder(Path(address))
+
+
+def kept(place: Place) -> list[Kept]:
+    """All that are complete, the oldest first; also those that cannot be relied on."""
+    return [look(place, id) for id in place.ids()]
+
+
+def look(place: Place, id: str) -> Kept:
+    data = place.read(id, manifests.NAME)
+    if data is None:
+        raise _unknown(place, id)
+    try:
+        manifest = manifests.read(data, f"{id}/{manifests.NAME}")
+    except CbctlError as error:
+        return Kept(id, None, None, error.what)
+    return Kept(id, manifest, proof_of(place, manifest))
+
+
+def find(place: Place, name: str) -> Manifest:
+    """name: an id, or `last`. Raises CbctlError: 64 for none of that name, 10 or 7 for one whose
+    manifest cannot be read."""
+    ids = place.ids()
+    id = ids[-1] if name == "last" and ids else name
+    data = place.read(id, manifests.NAME) if is_id(id) else None
+    if data is None:
+        raise _unknown(place, name)
+    found = manifests.read(data, f"{id}/{manifests.NAME}")
+    if found.id != id:
+        raise CbctlError(
+            f"the manifest is damaged: it is of the backup {found.id}",
+            exit=Exit.DIFFERS,
+            where=f"{id}/{manifests.NAME}",
+            fix="this backup cannot be relied on: take another one",
+        )
+    return found
+
+
+def proof_of(place: Place, manifest: Manifest) -> Proof | None:
+    """None where it was not proved, or is not any more what was."""
+    import msgspec
+
+    data = place.read(manifest.id, manifests.PROOF)
+    try:
+        proof = msgspec.json.decode(data, type=Proof) if data else None
+    except msgspec.MsgspecError:
+        return None
+    return proof if proof and proof.manifest == manifest.digest else None
+
+
+def _unknown(place: Place, name: str) -> CbctlError:
+    return CbctlError(
+        f"there is no backup {name!r}",
+        exit=Exit.USAGE,
+        where=str(place),
+        fix="cbctl db backups --env ENV lists them",
+    )

@@ -1,0 +1,182 @@
+"""Folders for work that is thrown away, and a Postgres for the time of one.
+
+What a killed cbctl left is ended and removed by the next that needs a folder of its own: who lives
+holds the lock of its folder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cbctl.errors import CbctlError, Exit
+from cbctl.local import postgres, processes
+from cbctl.local.binaries import Binary
+from cbctl.local.files import PRIVATE_FILE, PRIVATE_FOLDER, write_atomic
+from cbctl.local.logs import last_lines
+from cbctl.local.ports import HOST
+from cbctl.local.probes import ask
+from cbctl.local.spec import Ready
+from cbctl.local.state import State
+
+_FOLDER = "scratch"
+_SECONDS = 60.0
+_LOOK = 0.05
+# Nothing in it is worth a sync: it is thrown away whatever happens.
+_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum": "off",
+    "max_wal_size": "1GB",
+}
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A private folder; `variables` go to every program that is started for it."""
+
+    state: State
+    path: Path
+
+    @property
+    def marker(self) -> str:
+        return self.state.marker(f"{_FOLDER} {self.path.name}")
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {processes.MARKER: self.marker}
+
+
+@contextmanager
+def scratch(state: State, name: str, *, goes_on: str = "") -> Iterator[Scratch]:
+    """goes_on  file that, once it is there, makes the folder worth being found again by the same
+    name: then an interruption leaves it as it is
+    """
+    root = state.path / _FOLDER
+    root.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    own = root / (name if goes_on else f"{name}-{secrets.token_hex(4)}")
+    for left in sorted(root.iterdir()):
+        if left != own or not (own / goes_on).exists():
+            _remove_left(state, left)
+    own.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    made = Scratch(state, own)
+    lock = _lock(own)
+    if lock is None:
+        raise CbctlError("another cbctl works there", exit=Exit.LOCKED, where=str(own))
+    try:
+        _end(made)
+        yield made
+        shutil.rmtree(own)
+    except BaseException:
+        if not (goes_on and (own / goes_on).exists()):
+            shutil.rmtree(own, ignore_errors=True)
+        raise
+    finally:
+        os.close(lock)
+
+
+def _remove_left(state: State, folder: Path) -> None:
+    lock = _lock(folder)
+    if lock is None:
+        return
+    try:
+        _end(Scratch(state, folder))
+        shutil.rmtree(folder)
+    finally:
+        os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """The lock of the folder itself; None while its owner lives."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _end(made: Scratch) -> None:
+    """Programs outlive a cbctl that was killed."""
+    until = time.monotonic() + _SECONDS
+    while left := [found for found, _ in processes.marked(made.marker)]:
+        processes.kill_all(left)
+        if time.monotonic() >= until:
+            raise CbctlError(
+                f"process {left[0].pid} of an interrupted run does not end",
+                exit=Exit.TIMEOUT,
+                where=str(made.path),
+                fix=f"end it: kill -9 {left[0].pid}",
+            )
+        time.sleep(_LOOK)
+
+
+@contextmanager
+def throwaway_server(
+    made: Scratch, binary: Binary, pause: Callable[[float], None] = time.sleep
+) -> Iterator[str]:
+    """The URL of a new, empty Postgres on this machine, whose role may do everything.
+
+    pause  waits; raises when the run has to stop
+    """
+    data, log = made.path / "data", made.path / "postgres.log"
+    password, port = secrets.token_urlsafe(24), _free_port()
+    file = made.path / ".password"
+    write_atomic(file, f"{password}\n".encode(), mode=PRIVATE_FILE, sync=False)
+    try:
+        postgres.run_program(
+            made.state,
+            binary.path.with_name("initdb"),
+            ["-D", str(data), "-U", postgres.SUPERUSER, f"--pwfile={file}", *postgres.INITDB],
+            marker=made.marker,
+        )
+    finally:
+        file.unlink()
+    settings = {**postgres.SETTINGS, **_SETTINGS, "port": str(port)}
+    options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+    with log.open("wb") as opened:
+        process = subprocess.Popen(
+            [*postgres.as_user(), str(binary.path), "-D", str(data), *options],
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **made.variables},
+            stdin=subprocess.DEVNULL,
+            stdout=opened,
+            stderr=opened,
+            start_new_session=True,
+        )
+    try:
+        until = time.monotonic() + _SECONDS
+        while ask(Ready("postgres", port), made.state):
+            if process.poll() is not None or time.monotonic() >= until:
+                raise CbctlError(
+                    "the scratch Postgres does not come up",
+                    where=str(made.path),
+                    evidence={"log": last_lines(log, 8)},
+                )
+            pause(_LOOK)
+        yield postgres.own_url(password, database="postgres", user=postgres.SUPERUSER, port=port)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGQUIT)  # at once: nothing has to be written
+        process.wait(_SECONDS)
+        _end(made)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind((HOST, 0))
+        port: int = one.getsockname()[1]
+        return port

@@ -1,0 +1,50 @@
+"""What the steps on backups have in common: the place, the programs, how those are run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cbctl.clients.backups.place import Place, open_place
+from cbctl.clients.postgres.tools import Tools, Work, jobs_here
+from cbctl.config.reference import parse
+from cbctl.engine.step import Context
+from cbctl.local.binaries import postgres_tools
+from cbctl.local.scratch import Scratch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """
+    place       folder or s3://BUCKET/PREFIX that the backups are kept in
+    encryption  S3: how the bucket encrypts them; kms_key: with which key
+    state       folder of the environment's state, for what is thrown away
+    """
+
+    place: str
+    state: Path
+    encryption: str = "AES256"
+    kms_key: str | None = None
+
+    def open(self) -> Place:
+        return open_place(self.place, encryption=self.encryption, kms_key=self.kms_key)
+
+
+def all_tools() -> list[Tools]:
+    return [Tools(found.path.parent, found.major) for found in postgres_tools()]
+
+
+def work_in(made: Scratch, ctx: Context, jobs: int) -> Work:
+    return Work(
+        folder=made.path,
+        jobs=jobs_here(jobs),
+        pause=ctx.sleep,
+        progress=ctx.progress,
+        variables=made.variables,
+    )
+
+
+def identity_in(ctx: Context, file: Path | None) -> str:
+    """The secret that opens encrypted backups; "" when no file is named."""
+    found = None if file is None else parse(f"${{file:{file}}}")
+    return "" if found is None else ctx.reveal(found).reveal()

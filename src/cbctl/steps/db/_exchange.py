@@ -1,0 +1,123 @@
+"""What the steps that exchange databases have in common: whose they are, what they are called."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cbctl.clients.postgres.address import Address, parse
+from cbctl.clients.postgres.connect import DatabaseDown, connect
+from cbctl.clients.postgres.databases import name_with, noted
+from cbctl.clients.postgres.ledger import Marker, foreign, survey
+from cbctl.config.types import Reference
+from cbctl.engine.step import Blocked, Context
+from cbctl.errors import CbctlError, Exit
+from cbctl.steps.db._database import address_of
+
+MAINTENANCE: Final = "postgres"
+RESTORED: Final = "cbctl: restored from "
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whose:
+    """
+    url        of the role that owns the schema: it is to own what is restored
+    admin      URL of a role that may create databases; None: see superuser
+    superuser  password of the superuser of a server that cbctl runs itself; None: `url` has to do
+    """
+
+    url: Reference
+    platform: str
+    environment: str
+    admin: Reference | None = None
+    superuser: Reference | None = None
+
+    @property
+    def marker(self) -> Marker:
+        return Marker(self.platform, self.environment)
+
+    def restoring(self, live: str) -> str:
+        """The comment on a database that is only half there."""
+        return f"cbctl: being restored as {live} of {self.marker}"
+
+    def replaced(self, live: str) -> str:
+        """How the comment on a database begins that was put aside."""
+        return f"cbctl: was {live} of {self.marker} until "
+
+    def address(self, ctx: Context) -> Address:
+        return address_of(ctx, self.url)
+
+    def administrator(self, ctx: Context) -> Address:
+        live = replace(self.address(ctx), database=MAINTENANCE)
+        if self.admin is not None:
+            admin = parse(ctx.reveal(self.admin), where="database.admin")
+            if (admin.host, admin.port) != (live.host, live.port):
+                raise CbctlError(
+                    f"database.admin is of another server ({admin}) than database.url ({live})",
+                    exit=Exit.USAGE,
+                    where=self.environment,
+                    fix="name a role of the same server",
+                )
+            return admin
+        if self.superuser is None:
+            return live
+        return replace(live, user="postgres", password=ctx.reveal(self.superuser))
+
+
+@dataclass(frozen=True)
+class Live:
+    """The database that has the name now.
+
+    there   whether any has; marker: whose it is
+    """
+
+    name: str
+    there: bool
+    server: int
+    marker: Marker | None
+
+
+def look(ctx: Context, inputs: Whose) -> Live:
+    address, admin = inputs.address(ctx), inputs.administrator(ctx)
+    with connect(admin) as connection:
+        server = connection.info.server_version // 10_000
+    try:
+        with connect(address) as connection:
+            return Live(address.database, True, server, survey(connection, address).marker)
+    except DatabaseDown as error:
+        if error.kind != "no such database":
+            raise
+    return Live(address.database, False, server, None)
+
+
+def obstacle(live: Live, inputs: Whose, named: str) -> Blocked | None:
+    """Why a live database may not be exchanged. named: what the operator typed"""
+    if live.marker is not None and live.marker != inputs.marker:
+        error = foreign(live.marker, inputs.marker)
+        return Blocked(error.what, error.fix)
+    if named and named != live.name:
+        return Blocked(
+            f"this environment's database is called {live.name}, not {named}",
+            f"--replace {live.name}, if that is the one that is meant",
+        )
+    if live.there and not named:
+        return Blocked(
+            f"the database {live.name} is live",
+            f"--replace {live.name} puts the other one in its place and keeps it beside; "
+            "cbctl db restore --into NAME only restores beside it",
+        )
+    return None
+
+
+def stamped(ctx: Context, name: str, word: str) -> str:
+    """`shop_replaced_20261126t201500`"""
+    now = time.strftime("%Y%m%dt%H%M%S", time.gmtime(ctx.wall()))
+    return name_with(name, f"_{word}_{now}")
+
+
+def put_aside(ctx: Context, inputs: Whose) -> list[str]:
+    """What was replaced in this environment, the oldest first: their names end with the time."""
+    live = inputs.address(ctx).database
+    found = noted(inputs.administrator(ctx), inputs.replaced(live))
+    return sorted(found, key=lambda name: name.rpartition("_")[2])

@@ -1,0 +1,95 @@
+"""`db.restore_undo`: gives its name back to the database that a restore replaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cbctl.clients.postgres.databases import exists, swap
+from cbctl.engine.step import (
+    Blocked,
+    CannotUndo,
+    Change,
+    Changes,
+    Context,
+    Json,
+    NotVerified,
+    Observation,
+    PlanVerdict,
+    Step,
+    Verdict,
+    Verified,
+)
+from cbctl.errors import CbctlError, Exit
+from cbctl.steps.db._exchange import Live, Whose, look, obstacle, put_aside, stamped
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs(Whose):
+    """replace  name of the live database, typed"""
+
+    replace: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """former: what was replaced last; "" for nothing"""
+
+    live: Live
+    former: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """replaced: the name that what was live has now"""
+
+    database: str
+    replaced: str
+
+
+class RestoreUndo(Step[Inputs, Facts, Outcome]):
+    inputs = Inputs
+    summary = "Puts the database back that a restore replaced"
+
+    def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
+        aside = put_aside(ctx, inputs)
+        return Observation(Facts(look(ctx, inputs), aside[-1] if aside else ""))
+
+    def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
+        if not facts.former:
+            return Blocked("nothing was replaced that could be put back", "cbctl db restore BACKUP")
+        if blocked := obstacle(facts.live, inputs, inputs.replace):
+            return blocked
+        name = facts.live.name
+        aside = Change(f"database {name}", "live", "put aside as it is, until it is pruned")
+        return Changes((aside, Change(f"database {name}", facts.former, "live")))
+
+    def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
+        facts = self.observe(ctx, inputs).facts
+        return {"former": facts.former, "aside": stamped(ctx, facts.live.name, "replaced")}
+
+    def apply(
+        self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
+    ) -> Outcome:
+        assert isinstance(intent, dict)
+        former, aside = str(intent["former"]), str(intent["aside"])
+        admin, live = inputs.administrator(ctx), look(ctx, inputs)
+        if exists(admin, former):
+            ctx.fence()
+            said = f"{inputs.replaced(live.name)}{former}"
+            swap(admin, live.name, former, aside, said, there=live.there)
+        return Outcome(live.name, aside if live.there else "")
+
+    def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
+        raise CbctlError("nothing was put back", exit=Exit.FAILED)
+
+    def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
+        live = look(ctx, inputs)
+        if not live.there:
+            return NotVerified(f"the database {live.name} is not there", "run it again")
+        return Verified({"database": live.name})
+
+    def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
+        return CannotUndo("the same command exchanges the databases again")
+
+
+STEP = RestoreUndo()

@@ -1,0 +1,234 @@
+"""The backups of an environment's database, for commands that look, and for the one that proves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from cbctl.clients.backups import manifest as manifests
+from cbctl.clients.backups.gather import gather
+from cbctl.clients.backups.manifest import Manifest, Proof
+from cbctl.clients.backups.place import Kept, Place, find, kept, open_place
+from cbctl.clients.backups.prove import prove
+from cbctl.clients.postgres import anonymize
+from cbctl.clients.postgres.address import Address, parse
+from cbctl.clients.postgres.connect import connect
+from cbctl.clients.postgres.databases import drop_database
+from cbctl.clients.postgres.tools import Tools, Work, jobs_here, major_of, restoring
+from cbctl.config.reference import parse as parse_reference
+from cbctl.config.types import Reference
+from cbctl.engine import policy
+from cbctl.engine.clock import stamp
+from cbctl.engine.journal import Journal
+from cbctl.errors import CbctlError, Exit
+from cbctl.local.binaries import Binary, postgres_binaries
+from cbctl.local.scratch import Scratch, scratch, throwaway_server
+from cbctl.secrets.env_file import read_private
+from cbctl.steps.db._backups import all_tools
+from cbctl.wiring.lock import locked
+from cbctl.wiring.view import backups_of
+from cbctl.wiring.workplace import Workplace, environment_named, open_workplace
+
+Progress = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """problems  what is not as the manifest says, one line each; () when it was proved
+    server    version of the one that it was restored into; "" when it came not so far
+    """
+
+    manifest: Manifest
+    problems: tuple[str, ...]
+    server: str
+
+
+def opened(config: str | None, env: str | None) -> Workplace:
+    return open_workplace(config, env, create=True, chain=True)
+
+
+def place_of(work: Workplace, to: str | None = None) -> Place:
+    settings = work.env.database.backups
+    return open_place(
+        to or backups_of(work), encryption=settings.encryption, kms_key=settings.kms_key
+    )
+
+
+def listed(work: Workplace, to: str | None = None) -> list[Kept]:
+    return kept(place_of(work, to))
+
+
+def verify(
+    work: Workplace,
+    name: str,
+    *,
+    to: str | None = None,
+    identity: Path | None = None,
+    on: Reference | None = None,
+    jobs: int = 0,
+    progress: Progress = lambda *_: None,
+) -> Verdict:
+    """Restores a backup into a scratch database, compares, and records a success.
+
+    on  a server to do it on, whose role may create databases; None: one of its own, thrown away
+    Raises CbctlError: 10 or 7 when the manifest itself is no good; 3 for a missing identity.
+    """
+    place = place_of(work, to)
+    manifest = find(place, name)
+    require_own(work, manifest)
+    secret = identity_text(identity)
+    with scratch(work.state, "verify") as made:
+        doing = Work(
+            folder=made.path,
+            jobs=jobs_here(jobs),
+            progress=progress,
+            variables=made.variables,
+        )
+        if on is None:
+            verdict = _on_own_server(place, manifest, made, doing, secret)
+        else:
+            url = work.world.reveal(on).reveal()
+            verdict = _on_server(place, manifest, parse(url, where="--on"), doing, secret)
+    if not verdict.problems:
+        _record(work, place, verdict)
+    return verdict
+
+
+def require_own(work: Workplace, manifest: Manifest) -> None:
+    """Raises CbctlError (7) for the backup of another environment."""
+    made = (manifest.platform, manifest.environment)
+    if made != (work.env.platform, work.env.name):
+        raise CbctlError(
+            f"the backup {manifest.id} is of {'/'.join(made)}",
+            exit=Exit.REFUSED,
+            where=f"{work.env.platform}/{work.env.name}",
+            fix="name a backup of this environment: cbctl db backups",
+        )
+
+
+def identity_text(file: Path | None) -> str:
+    if file is None:
+        return ""
+    found = read_private(file)
+    if found is None:
+        raise CbctlError("there is no such file", exit=Exit.USAGE, where=str(file))
+    return found
+
+
+def server_for(manifest: Manifest) -> Binary:
+    """A Postgres of this machine of the backup's major version, else the oldest newer one."""
+    wanted = max(major_of(manifest.server), 1)
+    able = [
+        one for one in postgres_binaries() if one.major >= wanted and _tools(one.major, manifest)
+    ]
+    if not able:
+        here = ", ".join(str(one.major) for one in postgres_binaries()) or "none"
+        raise CbctlError(
+            f"the backup is of Postgres {manifest.server}, by pg_dump {manifest.tools}; to restore "
+            f"it this machine has: {here}",
+            exit=Exit.REFUSED,
+            where=manifest.id,
+            fix=f"install Postgres {max(wanted, manifest.tools)}, or name a server: --on env:NAME",
+        )
+    return min(able, key=lambda one: one.major)
+
+
+def _tools(server: int, manifest: Manifest) -> Tools | None:
+    return restoring(all_tools(), server, manifest.tools)
+
+
+def _on_own_server(
+    place: Place, manifest: Manifest, made: Scratch, work: Work, secret: str
+) -> Verdict:
+    server = server_for(manifest)
+    tools = _tools(server.major, manifest)
+    assert tools is not None
+    found = gather(place, manifest, tools, work, secret)
+    if found.archive is None or found.problems:  # no server is needed to know that
+        return Verdict(manifest, found.problems, "")
+    with throwaway_server(made, server) as url:
+        return _proved(found.archive, manifest, parse(url), tools, work)
+
+
+def _on_server(
+    place: Place, manifest: Manifest, admin: Address, work: Work, secret: str
+) -> Verdict:
+    version = server_version(admin)
+    tools = _tools(major_of(version), manifest)
+    if tools is None or major_of(version) < major_of(manifest.server):
+        raise CbctlError(
+            f"the backup is of Postgres {manifest.server}, by pg_dump {manifest.tools}; it cannot "
+            f"be restored into Postgres {version} with the programs here",
+            exit=Exit.REFUSED,
+            where=manifest.id,
+            fix="choose a server as new as the backup's",
+        )
+    found = gather(place, manifest, tools, work, secret)
+    if found.archive is None or found.problems:
+        return Verdict(manifest, found.problems, "")
+    return _proved(found.archive, manifest, admin, tools, work)
+
+
+def _proved(archive: Path, manifest: Manifest, admin: Address, tools: Tools, work: Work) -> Verdict:
+    name = f"cbctl_verify_{manifest.id.lower().replace('-', '_')}"
+    drop_database(admin, name)  # what an interrupted one left
+    try:
+        problems = prove(archive, manifest, admin, name, tools, work)
+    finally:
+        drop_database(admin, name)
+    return Verdict(manifest, tuple(problems), server_version(admin))
+
+
+def server_version(address: Address) -> str:
+    with connect(address) as connection:
+        return str(connection.info.parameter_status("server_version")).split()[0]
+
+
+def _record(work: Workplace, place: Place, verdict: Verdict) -> None:
+    """Beside the backup, for whoever reaches the place; and in the history, which is audited."""
+    owner, manifest = work.world.owner, verdict.manifest
+    with locked(work, f"proof of the backup {manifest.id}") as held:
+        log = Journal(work.store, work.world.clock, policy.BACKUPS, held.token)
+        policy.backup_verified(
+            log, owner.who, owner.host, manifest.id, manifest.made_at, manifest.digest
+        )
+        at = stamp(work.world.clock.wall())
+        proof = Proof(
+            at=at, who=owner.who, host=owner.host, server=verdict.server, manifest=manifest.digest
+        )
+        place.write(manifest.id, manifests.PROOF, msgspec.json.encode(proof) + b"\n")
+
+
+def age_of(backup: Kept, now: float) -> float:
+    """Seconds."""
+    made = datetime.fromisoformat(backup.made_at).replace(tzinfo=UTC)
+    return max(0.0, now - made.timestamp())
+
+
+def source_of(config: str | None, env: str | None) -> tuple[str, str]:
+    """platform/environment, and where its backups are."""
+    work = opened(config, env)
+    return f"{work.env.platform}/{work.env.name}", backups_of(work)
+
+
+def classification(config: str | None, env: str | None) -> Path:
+    """The file beside the migrations that says what becomes of each column."""
+    return environment_named(config, env).migrations.folder / anonymize.FILE
+
+
+def reference_of(on: str) -> Reference:
+    """`env:NAME`: a URL with a password does not stand on a command line."""
+    kind, _, name = on.partition(":")
+    found = parse_reference(f"${{env:{name}}}") if kind == "env" and name else None
+    if found is None:
+        raise CbctlError(
+            "the server is named by the variable that holds its URL",
+            exit=Exit.USAGE,
+            where="--on",
+            fix="--on env:NAME, with NAME=postgresql://… in .env.<environment>",
+        )
+    return found

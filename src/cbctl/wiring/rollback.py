@@ -1,0 +1,93 @@
+"""The way back: to which release, and why to that one."""
+
+from __future__ import annotations
+
+from cbctl.clients.kubernetes.failures import Unreachable
+from cbctl.engine import release
+from cbctl.engine.store import Store
+from cbctl.errors import CbctlError, Exit
+from cbctl.report.rollback import Choice, LiveSchema, choose, live_schema
+from cbctl.wiring.releases import kept_copy
+from cbctl.wiring.stores import MAIN, is_shared
+from cbctl.wiring.view import view_of
+from cbctl.wiring.workplace import Workplace
+
+
+def chosen(work: Workplace, to: str | None, store: Store | None = None) -> Choice:
+    """The release `to`, or the newest healthy one that fits. Raises CbctlError (7) with the reason
+    for each release when none does.
+
+    store  another one than the environment's own: the copy on this machine"""
+    known = release.history(store or work.store)
+    current = release.current(known)
+    if current is None:
+        raise CbctlError(
+            "there is no release to go back to: nothing was deployed yet", exit=Exit.REFUSED
+        )
+    return choose(known, to, _schema(work, current))
+
+
+def _schema(work: Workplace, current: release.Release) -> LiveSchema:
+    if work.env.database.access == "in-cluster":
+        return live_schema(None, current, "the database is reached only inside its cluster")
+    try:
+        url = work.values.find(view_of(work)["database"]["connection"])
+        return live_schema(url, current)
+    except CbctlError as error:
+        if error.exit is Exit.DIFFERS:
+            raise
+        return live_schema(None, current, f"the database cannot be asked ({error.what})")
+
+
+def headline(work: Workplace, choice: Choice) -> str:
+    """What a person must see before anything else: where this is, and what it goes to."""
+    env = work.env
+    places = []
+    if cluster := env.clusters.get(MAIN):
+        places.append(f"cluster {cluster.context}/{cluster.namespace}")
+        places.append(f"account {env.identity.account_id or 'not recorded'}")
+    else:
+        places.append("this machine")
+    places.append(f"chain {env.chain.cluster}")
+    return f"rollback of {env.name} ({', '.join(places)}) to release {choice.release.id}"
+
+
+def say(work: Workplace, choice: Choice) -> None:
+    work.say(headline(work, choice))
+    work.say(choice.why)
+    for line in choice.passed_over:
+        work.say(f"passed over {line}")
+
+
+def by_hand(work: Workplace, to: str | None) -> list[str]:
+    """The commands for a shell that lead to the release; from the copy on this machine when the
+    cluster does not answer. Raises CbctlError (64) where nothing is in Kubernetes."""
+    from cbctl.report.by_hand import commands
+
+    if not is_shared(work.env):
+        raise CbctlError(
+            "nothing of this environment is in Kubernetes: there are no commands to print",
+            exit=Exit.USAGE,
+            where=work.env.name,
+            fix=f"cbctl rollback {work.env.name}",
+        )
+    try:
+        choice = chosen(work, to)
+    except Unreachable:
+        kept = kept_copy(work)
+        if kept is None:
+            raise
+        choice = chosen(work, to, kept[0])
+    cluster, settings = work.env.clusters[MAIN], work.env.api.kubernetes
+    return list(
+        commands(
+            choice.release,
+            context=cluster.context,
+            namespace=cluster.namespace,
+            deployment=(settings and settings.deployment) or "",
+            sides=settings is not None and settings.strategy == "blue-green",
+            port=work.env.api.port,
+            health=work.env.api.health,
+            seconds=settings.seconds if settings else 900,
+        )
+    )

@@ -1,0 +1,61 @@
+"""`cbctl db seed`: invented data, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.integration.db.backup_house import BackupHouse, house_on
+from tests.integration.db.conftest import Database
+from tests.testbed.forked import Forked
+
+
+@pytest.fixture
+def house(tmp_path: Path, forked: Forked, one_database: Database) -> BackupHouse:
+    made = house_on(tmp_path, forked, one_database)
+    seeds = tmp_path / "migrations" / "seeds"
+    seeds.mkdir()
+    (seeds / "synthetic.sql").write_text(
+        "begin; insert into people (name) values ('invented'); commit;"
+    )
+    (seeds / "synthetic.verify.sql").write_text(
+        "select exists (select from people where name = 'invented')"
+    )
+    (seeds / "broken.sql").write_text(
+        "insert into people (name) values ('invented'); select nobody()"
+    )
+    return made
+
+
+def invented(house: BackupHouse) -> int:
+    return len(house.database.rows("select from people where name = 'invented'"))
+
+
+def test_it_comes_once_and_only_where_it_may(house: BackupHouse) -> None:
+    assert house.db("migrate", "--plan").exit == 0  # the folder beside is no migration
+    planned = house.db("seed", "dev", "--profile", "synthetic", "--plan", exit=2)
+    assert "data of synthetic" in planned.out and invented(house) == 0
+    house.db("seed", "dev", "--profile", "synthetic", "--yes")
+    house.db("seed", "dev", "--profile", "synthetic", "--yes")
+    assert invented(house) == 1
+    told = house.db("seed", "dev", "--profile", "other", "--yes", exit=7)
+    assert "there is no profile 'other': broken, synthetic" in told.err
+    assert (
+        "seeds/broken.sql failed"
+        in house.db("seed", "dev", "--profile", "broken", "--yes", exit=5).err
+    )
+    assert invented(house) == 1
+    house.configure(protected=True)
+    for words in (("--yes",), ("--confirm", "dev")):
+        told = house.db("seed", "dev", "--profile", "broken", *words, exit=7)
+        assert "a protected environment takes no invented data" in told.err
+
+
+def test_a_foreign_database_gets_nothing(house: BackupHouse) -> None:
+    house.database.do("update cbctl_marker set environment = 'other'")
+    told = house.db("seed", "dev", "--profile", "synthetic", "--yes", exit=7)
+    assert "belongs to test-house/other" in told.err and invented(house) == 0
+    house.database.do("drop table cbctl_marker")
+    assert (
+        "cbctl db migrate" in house.db("seed", "dev", "--profile", "synthetic", "--yes", exit=7).err
+    )
