@@ -50,8 +50,9 @@ def job(
     """
     book = document.read(document.find(kind, work.settings.runbooks))
     view = view_of(work)
-    if work.env.chain.on != "local":  # there it may come from a keypair that is still to be made
-        view["program"] = {**view["program"], "address": program_address(work)}
+    # on this machine it comes from a keypair that may still have to be made
+    address = None if work.env.chain.on == "local" else program_address(work)
+    view["program"] = {**view["program"], "address": address}
     roots: dict[str, Any] = {
         "env": view,
         "inputs": {**book.inputs, **(inputs or {})},

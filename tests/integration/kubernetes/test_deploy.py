@@ -193,6 +193,6 @@ def test_in_an_emergency(shop: Shop) -> None:
     assert [one["data"] for one in maps] == [{"greeting": "hello"}]
     assert {one["id"]: one["state"] for one in shop.releases()}[second] == "bad"
     assert "frozen" in shop.run(f"deploy --image {shop.image} --yes", exit=7)
-    shop.run("unfreeze --reason tested --yes")
+    shop.run("unfreeze --reason tested")
     by_hand = shop.run("rollback --print --to " + first)
     assert "kubectl" in by_hand
