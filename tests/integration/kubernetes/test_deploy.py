@@ -122,6 +122,38 @@ def test_what_does_not_prove_itself_is_taken_back(shop: Shop) -> None:
 
 
 @pytest.mark.nightly
+def test_errors_of_a_release_that_pods_count_themselves(shop: Shop) -> None:
+    """Without requests that is said; with errors the release is bad, and what was there is back."""
+    shop.record()
+    shop.soak["metrics"] = "/metrics"
+    shop.whole()
+    shop.deploy()
+    note = shop.get("deployment", "app")["metadata"]["annotations"]["cbctl/proved-by"]
+    assert "no request came" in note
+    shop.soak["seconds"] = 120
+    shop.whole()
+    shop.overlay.app["env"] = [{"name": "FAILS", "value": "yes"}]
+    shop.overlay.write()
+    going = shop.started(f"deploy --image {shop.image} --yes --events ndjson")
+    assert going.stdout is not None
+    asked = 0
+    for line in going.stdout:
+        event = json.loads(line)
+        if event["type"] == "step.progress" and event["data"]["step"] == "soak" and asked < 120:
+            for _ in range(40):  # some for each look, so that all of them are counted
+                shop.cluster.try_kubectl("get", "--raw", service(shop))
+                asked += 1
+    going.stdout.close()
+    assert going.wait() == 4
+    assert event["data"]["error"]["what"].endswith("were answered with an error, more than 1 %")
+    assert [one["state"] for one in shop.releases()] == ["healthy", "bad"]
+
+
+def service(shop: Shop) -> str:
+    return f"/api/v1/namespaces/{shop.own}/services/app:80/proxy/"
+
+
+@pytest.mark.nightly
 @pytest.mark.parametrize("wrong", ["chain", "namespace"])
 def test_another_target_is_refused_before_any_change(shop: Shop, wrong: str) -> None:
     shop.record()
