@@ -44,9 +44,8 @@ def test_past_a_deploy_that_goes_on(deployed: Platform) -> None:
 
 
 def test_what_must_be_said_beforehand(shared: Platform) -> None:
-    shared.run("rollback", "local", "--with-database", "--emergency").refused(
-        64, "about the database alone"
-    )
+    both = shared.run("rollback", "local", "--with-database", "--emergency")
+    both.refused(64, "about the database alone")
     shared.run("rollback", "local", "--pause-program").refused(64, "goes with --emergency")
     shared.run("rollback", "local", "--emergency", "--plan").refused(64, "exclude each other")
     shared.run("rollback", "local", "--print").refused(64, "nothing of this environment is in")

@@ -62,6 +62,10 @@ def _solana_cli() -> str:
     return "" if shutil.which("solana") else "solana is not on PATH"
 
 
+def _squawk() -> str:
+    return "" if shutil.which("squawk") else "squawk is not on PATH"
+
+
 _KUBENODE = (
     *("containerd", "runc", "iptables", "docker-registry", "buildah", "mmdebstrap"),
     *("go", "openssl", "nsenter", "unshare", "setpriv"),
@@ -102,6 +106,7 @@ BEDS: dict[str, Callable[[], str]] = {
     "postgres-15": _postgres_15,
     "small-disk": _small_disk,
     "solana-cli": _solana_cli,
+    "squawk": _squawk,
 }
 """name → why it cannot be used here, "" when it can"""
 

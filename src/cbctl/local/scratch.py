@@ -21,7 +21,7 @@ from pathlib import Path
 
 from cbctl.errors import CbctlError, Exit
 from cbctl.local import postgres, processes
-from cbctl.local.binaries import Binary
+from cbctl.local.binaries import Binary, postgres_binaries
 from cbctl.local.files import PRIVATE_FILE, PRIVATE_FOLDER, write_atomic
 from cbctl.local.logs import last_lines
 from cbctl.local.ports import HOST
@@ -180,3 +180,24 @@ def _free_port() -> int:
         one.bind((HOST, 0))
         port: int = one.getsockname()[1]
         return port
+
+
+@contextmanager
+def throwaway_like(
+    state: State, name: str, major: int, pause: Callable[[float], None] = time.sleep
+) -> Iterator[tuple[str, int]]:
+    """The URL of a throwaway server of that major version, else of the oldest newer one, else of
+    the newest there is; and its own major version."""
+    here = postgres_binaries()
+    if not here:
+        raise CbctlError(
+            "this machine has no Postgres for a scratch database",
+            exit=Exit.REFUSED,
+            fix=f"install Postgres {major}, or name a server: --on env:NAME",
+        )
+    newer = [one for one in here if one.major >= major]
+    chosen = (
+        min(newer, key=lambda one: one.major) if newer else max(here, key=lambda one: one.major)
+    )
+    with scratch(state, name) as made, throwaway_server(made, chosen, pause) as url:
+        yield url, chosen.major

@@ -22,13 +22,15 @@ def commands(
     sides: bool,
     port: int,
     health: str,
+    url: str,
     seconds: int,
 ) -> Iterator[str]:
     """Lines of a script for sh.
 
     deployment    name of the service's, where the manifests have several
     sides         it has a blue and a green one: afterwards the blue one serves
-    port, health  at which each pod of the service says whether it is well"""
+    port, health  at which each pod of the service says whether it is well
+    url           of the service for everybody, "" when it is not known"""
     there = f"kubectl --context {shlex.quote(context)} -n {shlex.quote(namespace)}"
     yield _remark(f"back to release {release.id} of {release.at[:19]} by {release.who}")
     kept = release.parts.get("manifests")
@@ -53,6 +55,8 @@ def commands(
         yield f"{there} rollout status {name} --timeout={seconds}s"
         if one["metadata"]["name"] == served:
             yield from _asked(there, namespace, one, f":{port}/proxy{health}")
+    if url:
+        yield f"curl -fsS {shlex.quote(url.rstrip('/') + health)}"
     low, high = release.parts.get("schema_min"), release.parts.get("schema_max")
     yield _remark(f"it works with schemas {low} to {high}; the live one (OWNER_URL: yours):")
     yield """[ -z "${OWNER_URL-}" ] || psql "$OWNER_URL" -Atc \\"""

@@ -15,6 +15,7 @@ from cbctl.wiring.workplace import Workplace, existing_workplace, local_name, se
 
 if TYPE_CHECKING:
     from cbctl.clients.postgres.compare import Choice
+    from cbctl.clients.postgres.lint import Finding
 
 
 def require_reachable(work: Workplace) -> None:
@@ -50,3 +51,20 @@ def new_migration(
 
     folder = environment(settings(config), local_name(config, env)).migrations.folder
     return create(folder, name, phase=phase, transaction=transaction)
+
+
+def lint_migrations(
+    config: str | None, env: str | None, after: int
+) -> tuple[list[Finding], CbctlError | None]:
+    """Findings in the migrations above `after`; and why not all rules were checked, if so."""
+    from cbctl.clients.postgres.lint import lint, program
+    from cbctl.clients.postgres.migrations import read_folder
+
+    folder = environment(settings(config), local_name(config, env)).migrations.folder
+    chosen = [one for one in read_folder(folder) if one.entry.version > after]
+    squawk = program()
+    without = CbctlError(
+        "squawk is not installed, so only cbctl's own rules were checked",
+        fix="pip install 'cbctl[lint]', or put squawk 2.70 on PATH",
+    )
+    return lint(chosen, squawk), None if squawk else without

@@ -13,7 +13,9 @@ from cbctl.steps.in_cluster.step import InCluster, Place
 from cbctl.wiring.stores import MAIN
 from cbctl.wiring.workplace import Workplace
 
-_NEED_THIS_MACHINE = frozenset({"db.backup", "db.prune", "db.restore", "db.restore_undo"})
+_NEED_THIS_MACHINE = frozenset(
+    {"db.backup", "db.baseline", "db.prune", "db.restore", "db.restore_undo"}
+)
 """Its disk, for a dump; its programs of Postgres."""
 
 
@@ -26,8 +28,8 @@ def step_for(work: Workplace, name: str) -> Step[Any, Any, Any]:
         return step
     if name in _NEED_THIS_MACHINE:
         raise CbctlError(
-            "this database is reached only from inside its cluster (access: in-cluster), and a "
-            "backup needs more room than a Job there has; nothing was tried",
+            "this database is reached only from inside its cluster (access: in-cluster), and "
+            "this needs a disk or programs of Postgres that a Job there has not; nothing was tried",
             exit=Exit.REFUSED,
             where=work.env.name,
             fix="run it where the database is reached directly, with `access: direct`",

@@ -88,6 +88,7 @@ def by_hand(work: Workplace, to: str | None) -> list[str]:
             sides=settings is not None and settings.strategy == "blue-green",
             port=work.env.api.port,
             health=work.env.api.health,
+            url=(settings and settings.url) or "",
             seconds=settings.seconds if settings else 900,
         )
     )

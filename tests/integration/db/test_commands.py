@@ -33,7 +33,7 @@ environments:
       health: /health
       ready: /ready
       environment: {{}}
-    clusters: {{ other: {{ context: none, namespace: none }} }} # no main one: journals stay here
+    clusters: {{ {cluster}: {{ context: none, namespace: none }} }}
 """
 
 
@@ -55,7 +55,9 @@ class House:
     database: Any
 
     def configure(self, *, protected: bool = False, access: str = "direct") -> None:
-        text = _CONFIG.format(protected=str(protected).lower(), access=access)
+        # without a `main` cluster journals stay in this folder
+        cluster = "main" if access == "in-cluster" else "other"
+        text = _CONFIG.format(protected=str(protected).lower(), access=access, cluster=cluster)
         (self.folder / "cbctl.yaml").write_text(text.lstrip())
 
     def write(self, **files: str) -> None:

@@ -27,6 +27,8 @@ def test_only_kubectl_is_called_whatever_the_history_says(tmp_path: Path) -> Non
     tool = tmp_path / "kubectl"
     tool.write_text(KUBECTL)
     tool.chmod(0o755)
+    (tmp_path / "curl").write_text('#!/bin/sh\necho "curl $*" >> "$LOG"\n')
+    (tmp_path / "curl").chmod(0o755)
     nasty = "\ntouch nasty\rtouch nasty\x85touch nasty\u2028 $(touch nasty) `touch nasty`"
     parts = {"manifests": packed([DEPLOYMENT]), "image": nasty, "program_hash": nasty}
     release = Release("r1", "2026-11-26T20:00:00Z", "run", nasty, "healthy", parts, {}, {})
@@ -38,6 +40,7 @@ def test_only_kubectl_is_called_whatever_the_history_says(tmp_path: Path) -> Non
         sides=False,
         port=3000,
         health="/`touch nasty`",
+        url="https://x.example/$(touch nasty)",
         seconds=9,
     )
     environ = {"PATH": f"{tmp_path}{os.pathsep}/usr/bin:/bin", "LOG": str(tmp_path / "log")}
@@ -54,5 +57,6 @@ def test_only_kubectl_is_called_whatever_the_history_says(tmp_path: Path) -> Non
         f"{there} rollout status deployment/x --timeout=9s",
         f"{there} get pods -l app=x --sort-by=.metadata.creationTimestamp -o name",
         f"{there} get --raw /api/v1/namespaces/n$(touch nasty)/pods/x-1:3000/proxy/`touch nasty`",
+        "curl -fsS https://x.example/$(touch nasty)/`touch nasty`",
     ]
     assert '"kind":"List"' in (tmp_path / "log.applied").read_text()

@@ -20,11 +20,10 @@ from typing import Any, Final
 
 from cbctl.clients.postgres.address import Address
 from cbctl.clients.postgres.connect import connect, failed
-from cbctl.clients.postgres.ledger import Marker
+from cbctl.clients.postgres.ledger import OUR_TABLES, Marker
 from cbctl.errors import CbctlError, Exit
 
 FILE: Final = "anonymize.toml"
-_OURS: Final = frozenset({"schema_migrations", "cbctl_marker", "cbctl_fence"})
 _COLUMN: Final = "column "
 
 
@@ -72,7 +71,7 @@ def gaps(rules: Classified, objects: Iterable[str], tables: Iterable[str]) -> li
     objects, tables  of a backup's manifest
     """
     there = {name.removeprefix(_COLUMN) for name in objects if name.startswith(_COLUMN)}
-    held = {name for name in tables if name.rpartition(".")[2] not in _OURS}
+    held = {name for name in tables if name.rpartition(".")[2] not in OUR_TABLES}
     wanted = {one for one in there if any(one.startswith(f"{table}.") for table in held)}
     named = {f"{table}.{column}" for table, columns in rules.columns.items() for column in columns}
     said = [f"{one} is not classified" for one in sorted(wanted - named)]

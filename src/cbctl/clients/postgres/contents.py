@@ -6,6 +6,7 @@ not matter. It finds what was damaged or lost, not what somebody forged: hashes 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -16,14 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 from cbctl.clients.postgres.address import Address
 from cbctl.clients.postgres.connect import connect, failed
 from cbctl.clients.postgres.queries import query
+from cbctl.clients.postgres.schema import BY_SERVER, Thing, read_schema
 
 if TYPE_CHECKING:
     from cbctl.clients.postgres.connect import Connection
 
 LARGE_OBJECTS: Final = "large objects"
 _HASH: Final = "coalesce(sum(hashtextextended({}, 0)), 0)::text"
-_DIFFERENT_WORDS: Final = ("view ", "index ", "constraint ", "trigger ", "policy ")
-"""Kinds whose text is made by the server: another major version may say the same differently."""
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,21 @@ def read_contents(
                 opened += working
             names = [str(row[0]) for row in first.execute(query("backup_tables"))]
             sequences = read_sequences(first)
-            objects = {str(k): str(v) for k, v in first.execute(query("backup_objects"))}
+            objects = _hashed(read_schema(first))
             tables = _counted(working, names, checksums)
             if (large := _large_objects(first, checksums)).rows:
                 tables[LARGE_OBJECTS] = large
     except psycopg.Error as error:
         raise failed(error, address, "cannot read what the database holds") from None
     return Contents(dict(sorted(tables.items())), sequences, objects)
+
+
+def _hashed(schema: Mapping[str, Thing]) -> dict[str, str]:
+    return {
+        name: hashlib.md5(thing.says.encode(), usedforsecurity=False).hexdigest()
+        for name, thing in schema.items()
+        if thing.dumped
+    }
 
 
 def read_sequences(session: Connection) -> dict[str, Counter]:
@@ -199,6 +207,6 @@ def _objects(
     yield from (f"schema: {name} is missing" for name in wanted if name not in found)
     yield from (f"schema: {name} is not in the backup" for name in found if name not in wanted)
     for name in wanted:
-        told_alike = same_major or not name.startswith(_DIFFERENT_WORDS)
+        told_alike = same_major or not name.startswith(tuple(f"{kind} " for kind in BY_SERVER))
         if told_alike and found.get(name, wanted[name]) != wanted[name]:
             yield f"schema: {name} is defined otherwise"

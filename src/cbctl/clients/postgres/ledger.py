@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from cbctl.clients.postgres.address import Address
 from cbctl.clients.postgres.connect import connect, failed
@@ -13,6 +13,7 @@ from cbctl.errors import CbctlError, Exit
 if TYPE_CHECKING:
     from cbctl.clients.postgres.connect import Connection
 
+OUR_TABLES: Final = frozenset({"schema_migrations", "cbctl_marker", "cbctl_fence"})
 OURS = frozenset(
     "version description phase checksum applied_at applied_by execution_ms reversible".split()  # noqa: SIM905
 )
@@ -190,6 +191,21 @@ def foreign(found: Marker, wanted: Marker) -> CbctlError:
         exit=Exit.REFUSED,
         fix="check the database URL of the environment",
     )
+
+
+def obstacle_to_baseline(found: Survey, marker: Marker) -> tuple[str, str] | None:
+    """The same for a database that has tables, and nothing of cbctl's yet. Pure."""
+    if found.table == "golang-migrate":
+        return (
+            "schema_migrations(version, dirty) belongs to golang-migrate",
+            "note its version, take a backup, drop that table, and give the version as --to",
+        )
+    # such a database is not empty and says of nobody that it is theirs
+    if reason := obstacle(replace(found, empty=True), marker, create_marker=True):
+        return reason
+    if found.empty:
+        return "the database is empty", "cbctl db migrate --new-database"
+    return None
 
 
 def obstacle(found: Survey, marker: Marker, create_marker: bool) -> tuple[str, str] | None:

@@ -19,6 +19,7 @@ from cbctl.clients.postgres.job import Job
 from cbctl.clients.postgres.ledger import (
     Survey,
     obstacle,
+    obstacle_to_baseline,
     shares_sessions,
     survey,
     write_marker,
@@ -91,9 +92,26 @@ def _up(run: Runner, migration: Migration) -> Piece:
     )
 
 
+def record_baseline(job: Job) -> None:
+    """Writes that the job's migrations are applied, without running them, in a database that has
+    none. Raises like `migrate`."""
+    with runner(job, lambda found, job: obstacle_to_baseline(found, job.marker)) as (run, found):
+        if found.applied:
+            raise refused(job, "another run has recorded migrations meanwhile", "plan again")
+        run.take_over([migration.entry for migration in job.migrations])
+
+
+def _obstacle(found: Survey, job: Job) -> tuple[str, str] | None:
+    return obstacle(found, job.marker, job.create_marker)
+
+
 @contextmanager
-def runner(job: Job) -> Iterator[tuple[Runner, Survey]]:
+def runner(
+    job: Job, hindered: Callable[[Survey, Job], tuple[str, str] | None] = _obstacle
+) -> Iterator[tuple[Runner, Survey]]:
     """One that holds the lock of the migrations, and the database as it is then.
+
+    hindered  why nothing may be changed there, and what to do
 
     Raises CbctlError (7) where nothing may run, (6) when another one does not end."""
     import psycopg
@@ -107,7 +125,7 @@ def runner(job: Job) -> Iterator[tuple[Runner, Survey]]:
         lock = MigrationLock(lock_session, job.address, job.patience)
         lock.acquire()
         found = survey(work, job.address)
-        if reason := obstacle(found, job.marker, job.create_marker):
+        if reason := hindered(found, job):
             raise refused(job, *reason)
         yield Runner(job, lock, WorkSession(work, lock_session, found.schema, job.patience)), found
 
@@ -151,6 +169,21 @@ class Runner:
             self._claim()
             if building != found.building:
                 self.work.execute("begin_building" if building else "end_building")
+
+    def take_over(self, entries: Sequence[Entry]) -> None:
+        self.job.fence()
+        self.lock.assert_held()
+        started = self.job.patience.monotonic()
+
+        def write() -> None:
+            with self.work.transaction(self.job.patience.lock_timeout_ms):
+                self.work.execute("create_tables")
+                write_marker(self.work.connection, self.work.schema, self.job.marker)
+                self._claim()
+                for entry in entries:
+                    self.record(entry, started)
+
+        self._guarded("cannot record the migrations", write)
 
     def _one(self, piece: Piece, script: str, *, last: bool) -> None:
         import psycopg

@@ -75,6 +75,11 @@ class Script:
         return wrong(self.path, line, what, fix)
 
 
+def needs_no_transaction(statement: Statement) -> bool:
+    """Whether Postgres refuses to run it in one."""
+    return _starts(_NO_TRANSACTION, statement)
+
+
 def _opens(statement: Statement) -> bool:
     return re.fullmatch(r"(BEGIN|START)( (WORK|TRANSACTION))?", statement.words, re.I) is not None
 

@@ -1,0 +1,3 @@
+select unfinished_version, unfinished_checksum
+from {schema}.cbctl_fence
+where environment = %(environment)s and unfinished_version is not null
