@@ -106,6 +106,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "api status": ("--env local", "--env production"),
     "api history": ("--env production",),
     "api logs": ("--env production",),
+    "env record": ("local --yes", "production --yes"),
     "db create": ("Not-A-Name",),
     "db baseline": ("--to 1 --env local --plan",),
     "db backup": ("--env local", "--env local --to kept --plan"),

@@ -40,7 +40,8 @@ def check_only(world: World, job: Job, plan: Plan) -> Ended:
     for node, task in _verified(world, [n for n in job.nodes if n.id not in job.left_out], plan):
         try:
             require(task.result(), node.id)
-            world.emit("step.done", "", step=node.id, changed=False, changes=[], outcome=None)
+            outcome = world.legible(plain(plan.outcomes.get(node.id)))
+            world.emit("step.done", "", step=node.id, changed=False, changes=[], outcome=outcome)
         except Stopped as why:
             stopped = why
         except CbctlError as error:

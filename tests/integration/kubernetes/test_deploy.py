@@ -82,6 +82,77 @@ def test_from_nothing_wrong_and_back(shop: Shop) -> None:
     assert PASSWORD not in everything
 
 
+def test_another_database_or_cache_is_refused_before_any_change(shop: Shop) -> None:
+    shop.record()
+    text = shop.run("env record --yes")
+    assert shop.identity["namespace_uid"] in text, "what is there already is printed again"
+    redis, postgres = shop.parts.redis, shop.parts.postgres
+    redis.send("SET", "cbctl:marker", "toys/another")
+    said = shop.run(f"deploy --image {shop.image} --yes", exit=7)
+    assert f"the cache is toys/another, not toys/{ENV}" in said
+    redis.send("FLUSHALL")
+    plan = shop.run(f"deploy --image {shop.image} --plan", exit=2)
+    assert "marker in the cache" in plan, "an empty one has lost it, and gets it again"
+    postgres.execute(shop.name, "update cbctl_marker set environment = 'another'")
+    assert "toys/another" in shop.run(f"deploy --image {shop.image} --yes", exit=7)
+    postgres.execute(shop.name, "drop table cbctl_marker")
+    assert "cbctl env record" in shop.run(f"deploy --image {shop.image} --yes", exit=7)
+    assert shop.get("deployments")["items"] == []
+    assert shop.releases() == []
+
+
+@pytest.mark.nightly
+def test_what_does_not_prove_itself_is_taken_back(shop: Shop) -> None:
+    shop.record()
+    shop.deploy()
+    note = shop.get("deployment", "app")["metadata"]["annotations"]["cbctl/proved-by"]
+    assert "requests are not counted" in note
+    shop.soak["seconds"] = 120
+    shop.whole()
+    shop.overlay.app["env"] = [{"name": "LIVE_SECONDS", "value": "6"}]
+    live = {"httpGet": {"path": "/health", "port": 8080}, "periodSeconds": 1}
+    shop.overlay.app["livenessProbe"] = live
+    shop.overlay.settings["greeting"] = "good night"
+    shop.overlay.write()
+    failed = shop.deploy(exit=4)
+    assert "restarted" in failed["error"]["what"]
+    assert [one["state"] for one in shop.releases()] == ["healthy", "bad"]
+    template = shop.get("deployment", "app")["spec"]["template"]["spec"]
+    assert "livenessProbe" not in template["containers"][0]
+
+
+@pytest.mark.nightly
+def test_errors_of_a_release_that_pods_count_themselves(shop: Shop) -> None:
+    """Without requests that is said; with errors the release is bad, and what was there is back."""
+    shop.record()
+    shop.soak["metrics"] = "/metrics"
+    shop.whole()
+    shop.deploy()
+    note = shop.get("deployment", "app")["metadata"]["annotations"]["cbctl/proved-by"]
+    assert "no request came" in note
+    shop.soak["seconds"] = 120
+    shop.whole()
+    shop.overlay.app["env"] = [{"name": "FAILS", "value": "yes"}]
+    shop.overlay.write()
+    going = shop.started(f"deploy --image {shop.image} --yes --events ndjson")
+    assert going.stdout is not None
+    asked = 0
+    for line in going.stdout:
+        event = json.loads(line)
+        if event["type"] == "step.progress" and event["data"]["step"] == "soak" and asked < 120:
+            for _ in range(40):  # some for each look, so that all of them are counted
+                shop.cluster.try_kubectl("get", "--raw", service(shop))
+                asked += 1
+    going.stdout.close()
+    assert going.wait() == 4
+    assert event["data"]["error"]["what"].endswith("were answered with an error, more than 1 %")
+    assert [one["state"] for one in shop.releases()] == ["healthy", "bad"]
+
+
+def service(shop: Shop) -> str:
+    return f"/api/v1/namespaces/{shop.own}/services/app:80/proxy/"
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("wrong", ["chain", "namespace"])
 def test_another_target_is_refused_before_any_change(shop: Shop, wrong: str) -> None:

@@ -5,10 +5,12 @@ START_SECONDS  before it listens
 READY_SECONDS  before /ready answers 200; "never"
 LIVE_SECONDS   after which /health answers 500
 EXIT           code with which it ends at once; EXITS_LEFT, in a file of that path: how often yet
+FAILS          "yes": what is no probe is answered with 500
 MEMORY         MiB that it takes
 DRAIN_SECONDS  how long it answers after SIGTERM
 """
 
+import collections
 import http.server
 import os
 import pathlib
@@ -20,6 +22,8 @@ import time
 
 STARTED = time.monotonic()
 draining = threading.Event()
+served: collections.Counter[tuple[str, int]] = collections.Counter()
+"""Requests by path and status, told at /metrics."""
 
 
 def setting(name: str, default: str = "0") -> str:
@@ -38,7 +42,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status = 503 if waits or draining.is_set() else 200
         elif self.path == "/health":
             status = 500 if 0 < float(setting("LIVE_SECONDS")) < age else 200
+        elif self.path == "/metrics":
+            self.answer(200, metrics())
+            return
+        elif setting("FAILS") == "yes":
+            status = 500
+        served[self.path, status] += 1
         body = f"{setting('VERSION')} {os.uname().nodename}\n".encode()
+        self.answer(status, body)
+
+    def answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         if draining.is_set():
@@ -48,6 +61,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def metrics() -> bytes:
+    lines = ["# TYPE http_requests_total counter"]
+    for (path, status), times in served.items():
+        lines.append(f'http_requests_total{{route="{path}",status="{status}"}} {times}')
+    return "".join(line + "\n" for line in lines).encode()
 
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
