@@ -77,6 +77,7 @@ def test_migrated_in_the_same_run(toys: Toys) -> None:
     assert PASSWORD not in said + json.dumps(toys.get("configmaps"))
 
 
+@pytest.mark.nightly
 def test_one_that_fails_is_told_as_from_outside(toys: Toys) -> None:
     (toys.folder / "migrations" / "0001_users.up.sql").write_text("select 1 from nowhere;")
     said = toys.run("db migrate --new-database --yes", exit=5)
@@ -85,6 +86,7 @@ def test_one_that_fails_is_told_as_from_outside(toys: Toys) -> None:
     toys.run("db migrate --new-database --yes")
 
 
+@pytest.mark.nightly
 def test_killed_and_resumed(toys: Toys) -> None:
     """The Job goes on alone, and a resume waits for its answer."""
     (toys.folder / "migrations" / "0001_users.up.sql").write_text(

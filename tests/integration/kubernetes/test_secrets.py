@@ -116,6 +116,7 @@ def test_written_seen_and_used(toys: Toys) -> None:
     assert base64.b64encode(VALUE.encode()).decode() not in said
 
 
+@pytest.mark.nightly
 def test_what_is_wrong_is_said(toys: Toys) -> None:
     toys.kubectl("create", "secret", "generic", NAME, "--from-literal=other=x")
     assert rows(toys, 10)[f"{NAME}#jwt-secret"]["wrong"] == "the Secret has no such key"
@@ -131,6 +132,7 @@ def test_what_is_wrong_is_said(toys: Toys) -> None:
     assert "names no Secrets" in toys.run("secrets write --yes", exit=64)
 
 
+@pytest.mark.nightly
 def test_what_ci_may_not_read(toys: Toys) -> None:
     toys.kubectl("create", "secret", "generic", OWNER, f"--from-literal=database-url={VALUE}")
     toys.kubectl("create", "secret", "generic", NAME, f"--from-literal=jwt-secret={VALUE}")
@@ -146,6 +148,7 @@ def test_what_ci_may_not_read(toys: Toys) -> None:
     assert found[f"{NAME}#jwt-secret"]["state"] == "present"
 
 
+@pytest.mark.nightly
 def test_an_operator_of_secrets_keeps_them(toys: Toys) -> None:
     operations(toys)
     with Operator(toys.cluster, toys.own, {"jwt-secret": "from the store"}):
@@ -186,6 +189,7 @@ def test_handed_over(toys: Toys) -> None:
         toys.run("secrets write --yes", exit=7)
 
 
+@pytest.mark.nightly
 def test_taken_without_being_asked(toys: Toys) -> None:
     operations(toys)
     toys.run("secrets write --yes")
