@@ -82,6 +82,7 @@ def test_from_nothing_wrong_and_back(shop: Shop) -> None:
     assert PASSWORD not in everything
 
 
+@pytest.mark.nightly
 def test_another_database_or_cache_is_refused_before_any_change(shop: Shop) -> None:
     shop.record()
     text = shop.run("env record --yes")
