@@ -45,7 +45,6 @@ create trigger touched before update on shop.items for each row execute function
 alter table shop.items enable row level security;
 create policy own on shop.items for select using (id > 0);
 create sequence shop.numbers increment by 5;
-create extension pg_trgm;
 """
 
 
@@ -68,7 +67,7 @@ CHANGES: Final = {
     "alter table shop.items disable row level security": "-   with row security",
     "alter sequence shop.numbers increment by 6": "  sequence shop.numbers",
     "drop sequence shop.numbers": "- sequence shop.numbers",
-    "drop extension pg_trgm": "- extension pg_trgm",
+    "drop extension plpgsql cascade": "- extension plpgsql",
     "create table shop.stray (id int)": "+ table shop.stray",
     "drop materialized view shop.dear": "- view shop.dear",
     "create or replace function shop.touch() returns trigger language plpgsql as "
@@ -99,10 +98,16 @@ def lines(built: dict[str, Thing], live: dict[str, Thing]) -> list[str]:
     return [line for one in found for line in one.lines()]
 
 
-def dump(database: Database, kind: str = "system") -> str:
+def dump(database: Database) -> str:
     """The peer: what pg_dump says of the schema, without cbctl's own tables."""
     done = subprocess.run(
-        [str(BINARIES[kind] / "pg_dump"), "--schema-only", "--no-owner", "--dbname", database.url]
+        [
+            str(BINARIES[database.server.kind] / "pg_dump"),
+            "--schema-only",
+            "--no-owner",
+            "--dbname",
+            database.url,
+        ]
         + [f"--exclude-table={name}" for name in ("schema_migrations", "cbctl_*")],
         capture_output=True,
         text=True,
