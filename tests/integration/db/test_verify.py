@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Callable
 from typing import Final
 
 import pytest
-from tests.integration.db.conftest import Database, new_database
+from tests.integration.db.conftest import Database, Server, new_database
 from tests.integration.db.test_commands import Done, House, house  # noqa: F401 - a fixture
 from tests.testbed.postgres import BINARIES
 
@@ -203,3 +204,20 @@ def test_on_a_named_server_nothing_stays(house: House) -> None:  # noqa: F811
     left = "select from pg_database where datname like 'cbctl_scratch%'"
     assert not house.database.rows(left)
     assert "--on env:NAME" in house.db("verify", "--on", "postgresql://x", exit=64).err
+
+
+def test_on_another_major_version_it_says_what_was_left_out(
+    house: House,  # noqa: F811
+    servers: Callable[[str], Server],
+) -> None:
+    other = servers("wheel")
+    build(house)
+    other.execute("postgres", VISITOR)
+    file = house.folder / ".env.dev"
+    file.write_text(f"SCRATCH={other.url('postgres')}\nDATABASE_URL={house.database.url}\n")
+    file.chmod(0o600)
+    said = house.db("verify", "--on", "env:SCRATCH").out
+    same = other.kind == house.database.server.kind
+    assert same or "views and indexes, were not compared" in said
+    house.database.do("alter table shop.items add extra int")
+    assert "+ column shop.items.extra" in house.db("verify", "--on", "env:SCRATCH", exit=10).out
