@@ -73,7 +73,8 @@ class Canaries:
         found |= self._in_bytes(raw)
         text = raw.decode("utf-8", "replace")
         for at in range(len(text) - PART + 1):
-            for window, name in self._windows.get(text[at : at + PART], {}).items():
+            # a copy, made at once: the watch looks while others are planted
+            for window, name in tuple(self._windows.get(text[at : at + PART], {}).items()):
                 if text.startswith(window, at):
                     found.add(name)
         return found
