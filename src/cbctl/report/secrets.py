@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
-from cbctl.clients.kubernetes import checksum, live, secrets
+from cbctl.clients.kubernetes import checksum, live, references, secrets
 from cbctl.clients.kubernetes.api import Api, Object
 from cbctl.clients.kubernetes.failures import Refused
 from cbctl.clients.kubernetes.secrets import Kept, State
@@ -65,7 +65,7 @@ def status(api: Api, needed: Needed, owner: str, deployment: str, now: datetime)
         for one in kept
         for key, by in sorted(wanted[one.name].items())
     )
-    return Status(rows, _pods(api, running))
+    return Status(rows, _pods(api, running, kept))
 
 
 def _row(kept: Kept, key: str, needed: tuple[str, ...], now: datetime) -> Row:
@@ -113,6 +113,8 @@ def _of_pods(deployment: Object | None) -> dict[str, dict[str, list[str]]]:
             if source and not source.get("optional"):
                 by = f"{container['name']}: {variable['name']}"
                 found.setdefault(source["name"], {}).setdefault(source["key"], []).append(by)
+    for name in references.secrets(deployment["spec"]["template"]) - set(found):
+        found[name] = {secrets.ALL: ["mounted, or all of its keys as variables"]}
     return found
 
 
@@ -125,8 +127,9 @@ def _merged(*parts: Needed) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def _pods(api: Api, deployment: Object | None) -> str:
-    """Whether the pods were made with the Secrets as they are now."""
+def _pods(api: Api, deployment: Object | None, kept: Sequence[Kept]) -> str:
+    """Whether the pods run with the Secrets as they are now: their template says so, or each was
+    started after the last change."""
     if deployment is None:
         return "unknown"
     template = deployment["spec"]["template"]
@@ -135,8 +138,23 @@ def _pods(api: Api, deployment: Object | None) -> str:
         key = checksum.key(api)
         if said is None or key is None:
             return "unknown"
-        return "current" if checksum.of(api, template, key) == said else "old"
+        if checksum.of(api, template, key) == said:
+            return "current"
     except Refused as error:
         if error.status != 403:
             raise
         return "unknown"
+    changed = [one.changed for one in kept if one.name in references.secrets(template)]
+    if not changed or None in changed:
+        return "old"
+    newest = max(time for time in changed if time is not None)
+    started = [_started(pod) for pod in live.newest_pods(api, deployment)]
+    return "current" if all(time and time > newest for time in started) else "old"
+
+
+def _started(pod: Object) -> datetime | None:
+    """When the first of its containers did; None: not yet."""
+    states = [one.get("state", {}) for one in pod["status"].get("containerStatuses") or ()]
+    times = [state.get("running", {}).get("startedAt") for state in states]
+    known = [datetime.fromisoformat(time) for time in times if time]
+    return min(known, default=None)

@@ -106,10 +106,19 @@ def test_written_seen_and_used(toys: Toys) -> None:
     variables(toys, JWT_SECRET=f"{VALUE}-2")
     toys.run("secrets write --yes")
     assert toys.json("secrets status", exit=10)["pods"] == "old"
-    toys.rollout()
+    toys.run("api restart --yes")
     assert toys.json("secrets status")["pods"] == "current"
 
-    said = toys.run("secrets status") + toys.run("audit list") + toys.run("why last")
+    toys.secrets = {NAME: {"jwt-secret": "${env:JWT_SECRET}", "more": "${env:JWT_SECRET}"}}
+    toys.write()
+    toys.run("secrets write --yes")
+    toys.secrets = {NAME: {"jwt-secret": "${env:JWT_SECRET}"}}
+    toys.write()
+    assert f"{NAME}#more" in toys.run("secrets write --plan", exit=2), "what is removed is shown"
+    toys.run("secrets write --yes")
+    assert list(toys.get("secret", NAME)["data"]) == ["jwt-secret"]
+
+    said = toys.run("secrets status", exit=10) + toys.run("audit list") + toys.run("why last")
     said += json.dumps(toys.get("configmaps"))
     said += "".join(path.read_text() for path in toys.folder.rglob("*.ndjson"))
     assert VALUE not in said

@@ -21,6 +21,11 @@ VERSION: Final = "external-secrets.io/v1"
 KIND: Final = "ExternalSecret"
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 OPERATOR: Final = "External Secrets"
+ALL: Final = "*"
+"""Instead of a key: whatever there is in it."""
+
+_MANAGED: Final = "reconcile.external-secrets.io/managed"
+_MANAGER: Final = "externalsecrets.external-secrets.io/"
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 State = Literal["present", "empty", "missing", "unknown"]
@@ -30,7 +35,7 @@ State = Literal["present", "empty", "missing", "unknown"]
 class Asked:
     """What the operator of secrets is asked for.
 
-    keys       that it brings; None: some that only it knows
+    keys       that it brings; None: some that only it knows (all of an entry, a template)
     interval   after which it looks again; None: never
     refreshed  when it looked last; None: never yet
     """
@@ -68,8 +73,11 @@ class Kept:
     def state(self, key: str) -> State:
         if self.there is None:
             known = self.asked is not None and self.asked.ready
-            brings = known and self.asked and (self.asked.keys is None or key in self.asked.keys)
+            asked = self.asked
+            brings = known and asked and (asked.keys is None or key == ALL or key in asked.keys)
             return "present" if brings else "unknown"
+        if key == ALL and self.there:
+            return "present" if any(self.keys.values()) else "empty"
         if key not in self.keys:
             return "missing"
         return "present" if self.keys[key] else "empty"
@@ -100,12 +108,23 @@ def owner_of(secret: Object) -> str:
     metadata = secret["metadata"]
     if any(one.get("kind") == KIND for one in metadata.get("ownerReferences") or ()):
         return OPERATOR
+    if (metadata.get("labels") or {}).get(_MANAGED) == "true":  # Merge, Orphan: no owner
+        return OPERATOR
     if (metadata.get("labels") or {}).get(MANAGED_BY) == MANAGER:
         return MANAGER
     for one in metadata.get("managedFields") or ():
         if "f:data" in one.get("fieldsV1", {}):
-            return str(one.get("manager"))
+            manager = str(one.get("manager"))
+            return OPERATOR if manager.startswith(_MANAGER) else manager
     return ""
+
+
+def ours_beside(secret: Object, wanted: Iterable[str]) -> tuple[str, ...]:
+    """Keys that cbctl wrote and that are not among `wanted`: the next write removes them."""
+    from cbctl.clients.kubernetes.former import applied_by_us
+
+    applied = applied_by_us(secret) or {}
+    return tuple(sorted(set(applied.get("data") or {}) - set(wanted)))
 
 
 def target(external: Object) -> str:
@@ -117,14 +136,16 @@ def target(external: Object) -> str:
 def _asked(one: Object) -> Asked:
     spec, status = one["spec"], one.get("status") or {}
     ready = condition(one, "Ready") or {}
-    some = spec.get("dataFrom")
+    template = (spec.get("target") or {}).get("template") or {}
+    some = spec.get("dataFrom") or template.get("data") or template.get("templateFrom")
+    again = spec.get("refreshPolicy", "Periodic") == "Periodic"
     keys = None if some else tuple(str(part["secretKey"]) for part in spec.get("data") or ())
     return Asked(
         one["metadata"]["name"],
         keys,
         ready.get("status") == "True",
         str(ready.get("message") or ready.get("reason") or "it says nothing of it"),
-        _duration(str(spec.get("refreshInterval", "1h"))),
+        _duration(str(spec.get("refreshInterval", "1h"))) if again else None,
         _time(status.get("refreshTime")),
     )
 

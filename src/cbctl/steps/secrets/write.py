@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from cbctl.config.types import Reference
 from cbctl.engine.step import (
@@ -47,10 +47,12 @@ class Found:
     """
     keeper  the ExternalSecret that brings it; "": none
     keys    by name: missing, another (value) or same
+    beside  keys that cbctl wrote and that cbctl.yaml no longer names
     """
 
     keeper: str
     keys: Mapping[str, Literal["missing", "another", "same"]]
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,9 @@ class Write(Step[Inputs, Facts, Outcome]):
             for name, wanted in values.items():
                 there = api.get("v1", "Secret", name) or {}
                 compared = _compared(wanted, there.get("data") or {})
-                found[name] = Found(keepers.get(name, ""), compared)
-                if name not in keepers and _differs(compared):
+                beside = secrets.ours_beside(there, wanted) if there else ()
+                found[name] = Found(keepers.get(name, ""), compared, beside)
+                if name not in keepers and (beside or _differs(compared)):
                     # a right that we lack, or a key that another keeps, is said before all else
                     api.apply(_secret(name, wanted), dry_run=True)
         return Observation(Facts(found))
@@ -99,18 +102,23 @@ class Write(Step[Inputs, Facts, Outcome]):
                     before = None if state == "missing" else "another value"
                     after = f"the value of {inputs.values[name][key]}"
                     changes.append(Change(f"{name}#{key}", before, after))
+            changes += [Change(f"{name}#{key}", "a value", None) for key in found.beside]
         return Changes(tuple(changes)) if changes else Nothing("the Secrets are as they should be")
 
     def apply(
         self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
     ) -> Outcome:
+        from cbctl.clients.kubernetes import secrets
+
         values = _revealed(ctx, inputs)
         written = []
         with target.connected(ctx, inputs, working=True) as api:
             for name, wanted in values.items():
                 there = api.get("v1", "Secret", name) or {}
-                if _differs(_compared(wanted, there.get("data") or {})):
+                beside = secrets.ours_beside(there, wanted) if there else ()
+                if beside or _differs(_compared(wanted, there.get("data") or {})):
                     ctx.fence()
+                    _require_nobody_else(api, name)
                     api.apply(_secret(name, wanted))
                     written.append(name)
         return Outcome(tuple(written))
@@ -154,6 +162,16 @@ def _revealed(ctx: Context, inputs: Inputs) -> dict[str, dict[str, bytes]]:
                 )
             found[name][key] = value.encode()
     return found
+
+
+def _require_nobody_else(api: Any, name: str) -> None:
+    """Raises CbctlError (7) when an ExternalSecret came for it meanwhile."""
+    from cbctl.clients.kubernetes import secrets
+
+    if any(secrets.target(one) == name for one in secrets.asked(api)):
+        raise CbctlError(
+            f"an ExternalSecret brings {name} now", exit=Exit.REFUSED, where="secrets write"
+        )
 
 
 def _secret(name: str, values: Mapping[str, bytes]) -> target.Object:
