@@ -9,7 +9,8 @@ from cbctl.config.load import environment
 from cbctl.config.types import Reference, Secret
 from cbctl.errors import CbctlError, Exit
 from cbctl.report.database import Schema, look
-from cbctl.wiring.inside import OnlyInside, is_inside
+from cbctl.wiring.inside import OnlyInside
+from cbctl.wiring.stores import is_inside
 from cbctl.wiring.view import view_of
 from cbctl.wiring.workplace import Workplace, existing_workplace, local_name, settings
 

@@ -7,7 +7,6 @@ nothing else: no wallet, no variables of this machine.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -38,11 +37,6 @@ class OnlyInside(CbctlError):
     def __init__(self, work: Workplace) -> None:
         super().__init__("is reached only inside its cluster", exit=Exit.REFUSED)
         self.work = work
-
-
-def is_inside() -> bool:
-    """Whether this process is such a Job."""
-    return HANDED in os.environ
 
 
 def relay(work: Workplace, words: Sequence[str]) -> int:

@@ -24,7 +24,7 @@ from cbctl.config.types import Reference, Secret
 from cbctl.errors import CbctlError, Exit
 from cbctl.steps.db._scratch import scratch_for
 from cbctl.wiring.backups import reference_of
-from cbctl.wiring.inside import is_inside
+from cbctl.wiring.stores import is_inside
 from cbctl.wiring.view import view_of
 from cbctl.wiring.workplace import Workplace, open_workplace
 

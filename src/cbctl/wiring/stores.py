@@ -7,6 +7,7 @@ on this machine.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from cbctl.config.types import Environment
 from cbctl.engine.store import Owner, Store
 from cbctl.machine import owner, owner_state
+from cbctl.secrets.reveal import HANDED
 from cbctl.stores.files import FileStore
 
 if TYPE_CHECKING:
@@ -26,7 +28,12 @@ MAIN = "main"
 
 def is_shared(env: Environment) -> bool:
     """Whether others, on other machines, work on the same journal."""
-    return env.api.on == "kubernetes" and MAIN in env.clusters
+    return env.api.on == "kubernetes" and MAIN in env.clusters and not is_inside()
+
+
+def is_inside() -> bool:
+    """Whether this process is a Job that only looks: it is given no way to the journal."""
+    return HANDED in os.environ
 
 
 def place_of(env: Environment, folder: Path) -> str:
