@@ -14,7 +14,7 @@ from tests.testbed.waiting import wait_for
 from cbctl.clients.postgres.clients import clients, held_up, worth_a_look
 from cbctl.clients.postgres.connect import connect
 from cbctl.config.types import Reference, Secret
-from cbctl.engine.step import Blocked, Changes, Nothing, Verified
+from cbctl.engine.step import Blocked, Change, Changes, Nothing, Verified
 from cbctl.report.sessions import sessions
 from cbctl.steps.db.kill import STEP, Inputs
 
@@ -119,3 +119,21 @@ def test_whom_it_does_not_end(one_database: Any) -> None:
         verdict = STEP.plan(inputs, STEP.observe(ctx, inputs).facts)
         assert isinstance(verdict, Blocked)
         assert "another cbctl" in verdict.why
+
+
+def test_an_idle_session_and_one_that_came_later(one_database: Any) -> None:
+    idle = psycopg.connect(one_database.url, autocommit=True)
+    ctx = FakeContext({"database-url": one_database.url})
+    inputs = Inputs(URL, pid(idle))
+    facts = STEP.observe(ctx, inputs).facts
+    assert facts.started in facts.what(inputs.pid)
+    verdict = STEP.plan(inputs, facts)
+    assert isinstance(verdict, Changes)
+    another = STEP.identify(ctx, inputs, (Change(f"session {inputs.pid}, connected before"),))
+    assert STEP.apply(ctx, inputs, verdict.changes, another).how == "gone"
+    assert idle.execute("select 1").fetchone() == (1,), "a later session with its pid is not hit"
+    intent = STEP.identify(ctx, inputs, verdict.changes)
+    assert STEP.apply(ctx, inputs, verdict.changes, intent).how == "ended"
+    with pytest.raises(psycopg.Error):
+        idle.execute("select 1")
+    idle.close()

@@ -212,8 +212,7 @@ def test_killed_in_the_middle_and_resumed_elsewhere(shop: Shop) -> None:
 
 @pytest.mark.nightly
 def test_in_an_emergency(shop: Shop) -> None:
-    """A bad release passed every check; the lock is held by nobody who answers; deploys are held
-    back afterwards until somebody lifts it."""
+    """A bad release passed every check; afterwards deploys are held back until somebody says so."""
     shop.record()
     first = shop.deploy()["release"]
     shop.overlay.settings["greeting"] = "a bad one"

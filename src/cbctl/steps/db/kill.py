@@ -50,6 +50,10 @@ class Facts:
     said: str
     is_ours: bool
 
+    def what(self, pid: int) -> str:
+        """Names this session and no later one with the same pid."""
+        return f"session {pid}, connected {self.started}"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -84,11 +88,12 @@ class Kill(Step[Inputs, Facts, Outcome]):
                 f"session {inputs.pid} is another cbctl at work",
                 "stop that run instead (Ctrl-C, or cbctl lock break): it ends at a safe point",
             )
-        return Changes((Change(f"session {inputs.pid}", facts.said, "cancelled, else ended"),))
+        return Changes((Change(facts.what(inputs.pid), facts.said, "cancelled, else ended"),))
 
     def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
-        found = _session(ctx, inputs)
-        return {"started": found.started if found else ""}
+        found = self.observe(ctx, inputs).facts
+        agreed = {change.what for change in changes}
+        return {"started": found.started if found.what(inputs.pid) in agreed else ""}
 
     def apply(
         self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
@@ -98,14 +103,18 @@ class Kill(Step[Inputs, Facts, Outcome]):
         started = str(intent["started"]) if isinstance(intent, dict) else ""
         address = address_of(ctx, inputs.url)
         with connect(address) as connection:
-            if _is_over(_session(ctx, inputs), started):
+            found = _session(ctx, inputs)
+            if found is None or found.started != started:
                 return Outcome("gone")
-            for how, done in (("cancel", "cancelled"), ("end", "ended")):
+            ways = (("cancel", "cancelled"), ("end", "ended"))
+            # without a transaction there is nothing to cancel: it is the session that is not wanted
+            for how, done in ways[found.transaction is None :]:
                 ctx.fence()
                 _send(connection, how, inputs.pid, started)
                 until = ctx.monotonic() + PATIENCE
                 while ctx.monotonic() < until:
-                    if _is_over(_session(ctx, inputs), started):
+                    now = _session(ctx, inputs)
+                    if _is_over(now, started) and (now is None or how == "cancel"):
                         return Outcome(done)
                     ctx.sleep(0.1)
         raise CbctlError(
