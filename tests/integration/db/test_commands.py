@@ -267,7 +267,7 @@ def test_a_database_in_a_cluster_is_not_tried(house: House, words: str) -> None:
     house.configure(access="in-cluster")
     refused = house.db(*words.split(), exit=64)
     assert "only from inside its cluster" in refused.err
-    assert "clusters.main is not set" in refused.err
+    assert "jobs.image is not set" in refused.err
 
 
 @pytest.mark.parametrize("count", [30, pytest.param(300, marks=pytest.mark.nightly)])
