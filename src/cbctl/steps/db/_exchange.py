@@ -111,7 +111,7 @@ def obstacle(live: Live, inputs: Whose, named: str) -> Blocked | None:
 
 
 def stamped(ctx: Context, name: str, word: str) -> str:
-    """`shop_replaced_20261126t201500123`, to the millisecond: two of them may be made in a second."""
+    """`shop_replaced_20261126t201500123`: to the millisecond, for two may be made in a second."""
     seconds, part = divmod(ctx.wall(), 1)
     now = time.strftime("%Y%m%dt%H%M%S", time.gmtime(seconds))
     return name_with(name, f"_{word}_{now}{int(part * 1000):03d}")
