@@ -74,7 +74,7 @@ def _lay(files: dict[str, bytes], layer: IO[bytes], kind: str) -> None:
     if kind.endswith("zstd"):
         source, mode = zstandard.ZstdDecompressor().stream_reader(layer), "r|"
     try:
-        with tarfile.open(fileobj=source, mode=mode) as tar:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=source, mode=mode) as tar:  # type: ignore[call-overload]  # r|* or r|
             for entry in tar:
                 name = posixpath.normpath(entry.name).lstrip("/")
                 folder, _, last = name.rpartition("/")
