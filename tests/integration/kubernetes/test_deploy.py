@@ -218,6 +218,8 @@ def test_in_an_emergency(shop: Shop) -> None:
     shop.overlay.settings["greeting"] = "a bad one"
     shop.overlay.write()
     second = shop.deploy()["release"]
+    by_hand = shop.run("rollback --print")
+    assert first in by_hand and "kubectl" in by_hand
     told = shop.process("rollback --emergency --confirm testing")
     assert told.returncode == 0, told.stderr
     assert first in told.stderr.splitlines()[0]
@@ -226,5 +228,3 @@ def test_in_an_emergency(shop: Shop) -> None:
     assert {one["id"]: one["state"] for one in shop.releases()}[second] == "bad"
     assert "frozen" in shop.run(f"deploy --image {shop.image} --yes", exit=7)
     shop.run("unfreeze --reason tested")
-    by_hand = shop.run("rollback --print --to " + first)
-    assert "kubectl" in by_hand
