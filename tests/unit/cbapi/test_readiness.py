@@ -36,9 +36,9 @@ async def _hangs() -> dict[str, Any]:
 
 async def _ignores_cancellation() -> dict[str, Any]:
     try:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(30)
     except asyncio.CancelledError:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(30)
     return {}
 
 
@@ -59,7 +59,7 @@ def test_overall(checks: dict[str, Check], expected: str) -> None:
     async def run() -> str:
         started = monotonic()
         results = await check_all(checks, limit=0.1)
-        assert monotonic() - started < 0.25
+        assert monotonic() - started < 10, "nobody waits for one that does not end"
         assert "host.internal" not in str(results)
         return overall(results)
 
