@@ -24,7 +24,9 @@ def main() -> None:
     from typer.exceptions import TyperException
 
     from cbctl.app import app
+    from cbctl.imports import one_at_a_time
 
+    one_at_a_time()
     # The system takes all memory back; to look for cycles in it first takes up to 100 ms.
     atexit.register(gc.freeze)
     _open_closed_streams()

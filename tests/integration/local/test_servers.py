@@ -410,9 +410,10 @@ def test_the_life_of_a_redis(
     # The marker stays readable: an orphan without a record is adopted, not doubled.
     [(leader, _)] = processes.marked(state.marker("redis"))
     answer = state.path / "supervisor.json"
-    processes.kill_all(
-        [found for found in [processes.identify(_pid_in(answer))] if found is not None]
-    )
+    supervisor = processes.identify(_pid_in(answer))
+    assert supervisor is not None
+    processes.kill_all([supervisor])
+    until(lambda: not processes.alive(supervisor), 10)
     (state.path / "records" / "redis.json").unlink()
     assert services.ensure(redis.service(state)) == "adopted"
     assert [found for found, _ in processes.marked(state.marker("redis"))] == [leader]
