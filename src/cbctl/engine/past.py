@@ -96,6 +96,18 @@ def open_run(store: Store) -> str | None:
     return None
 
 
+def cut_off(store: Store, kinds: frozenset[str]) -> str | None:
+    """Id of the newest run of these kinds that changed something, if it did not end well: what
+    runs is what it left."""
+    for stream in reversed(store.streams(RUNS)):
+        records = journal.read(store, stream)
+        if not records or records[0].type != "run.started" or records[0].data["kind"] not in kinds:
+            continue
+        if any(record.type == "step.intent" for record in records):
+            return None if _ended_well(records) else stream.removeprefix(RUNS)
+    return None
+
+
 def require_resumable(records: Sequence[Record], run: str, identity: Mapping[str, Json]) -> None:
     """Raises unless the run can go on with this cbctl, runbook and configuration."""
     if not records or records[0].type != "run.started":

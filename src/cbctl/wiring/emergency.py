@@ -16,6 +16,7 @@ from cbctl.engine.plan import Node, Plan
 from cbctl.engine.step import After, Blocked, Changes
 from cbctl.errors import CbctlError, Exit
 from cbctl.machine import owner
+from cbctl.report.rollback import Choice
 from cbctl.wiring.jobs import rollback_job
 from cbctl.wiring.lock import break_lock
 from cbctl.wiring.policy import freeze
@@ -58,6 +59,24 @@ def emergency(
         return _without_cluster(work, to, agree, gone, pause=pause)
     say(work, choice)
     agree()
+    try:
+        return _with_cluster(work, choice, pause=pause)
+    except CbctlError:
+        if (lost := _lost(work)) is None:
+            raise
+        return _without_cluster(work, to, lambda: None, lost, pause=pause)
+
+
+def _lost(work: Workplace) -> Unreachable | None:
+    """Why the cluster does not answer any more; None while it does."""
+    try:
+        work.store.read_lock()
+    except Unreachable as gone:
+        return gone if is_shared(work.env) else None
+    return None
+
+
+def _with_cluster(work: Workplace, choice: Choice, *, pause: bool) -> tuple[Ended, list[Part]]:
     reason = f"emergency rollback of {work.env.name} to {choice.release.id}"
     _take_over(work, reason)
     _freeze(work, reason)

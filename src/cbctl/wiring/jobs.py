@@ -134,7 +134,8 @@ def rules(work: Workplace) -> dict[str, Json]:
 
 
 def rollback_job(work: Workplace, choice: Choice) -> Job:
-    return job(work, "rollback", target=choice.release, replaces=choice.leaves.id)
+    leaves = choice.leaves.id if choice.leaves.id != choice.release.id else None
+    return job(work, "rollback", target=choice.release, replaces=leaves)
 
 
 def require_valid(work: Workplace) -> None:

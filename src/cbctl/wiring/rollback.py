@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from cbctl.clients.kubernetes.failures import Unreachable
-from cbctl.engine import release
+from cbctl.engine import past, release
 from cbctl.engine.store import Store
 from cbctl.errors import CbctlError, Exit
-from cbctl.report.rollback import Choice, LiveSchema, choose, live_schema
+from cbctl.report.rollback import Choice, LiveSchema, choose, live_schema, recorded_schema
 from cbctl.wiring.releases import kept_copy
 from cbctl.wiring.stores import MAIN, is_shared
 from cbctl.wiring.view import view_of
 from cbctl.wiring.workplace import Workplace
+
+_KINDS = frozenset({"deploy", "rollback"})
+"""Of the runs that say what runs."""
 
 
 def chosen(work: Workplace, to: str | None, store: Store | None = None) -> Choice:
@@ -18,25 +21,30 @@ def chosen(work: Workplace, to: str | None, store: Store | None = None) -> Choic
     for each release when none does.
 
     store  another one than the environment's own: the copy on this machine"""
-    known = release.history(store or work.store)
+    history = store or work.store
+    known = release.history(history)
     current = release.current(known)
     if current is None:
         raise CbctlError(
             "there is no release to go back to: nothing was deployed yet", exit=Exit.REFUSED
         )
-    return choose(known, to, _schema(work, current))
+    unfinished = past.cut_off(history, _KINDS) or ""
+    return choose(known, to, _schema(work, history, current), unfinished)
 
 
-def _schema(work: Workplace, current: release.Release) -> LiveSchema:
+def _schema(work: Workplace, store: Store, current: release.Release) -> LiveSchema:
     if work.env.database.access == "in-cluster":
-        return live_schema(None, current, "the database is reached only inside its cluster")
+        why = "the database is reached only inside its cluster"
+        return recorded_schema(store, current, why)
     try:
         url = work.values.find(view_of(work)["database"]["connection"])
-        return live_schema(url, current)
+        if not url:
+            return recorded_schema(store, current, "its URL is not known here")
+        return live_schema(url, store, current)
     except CbctlError as error:
         if error.exit is Exit.DIFFERS:
             raise
-        return live_schema(None, current, f"the database cannot be asked ({error.what})")
+        return recorded_schema(store, current, f"the database cannot be asked ({error.what})")
 
 
 def headline(work: Workplace, choice: Choice) -> str:

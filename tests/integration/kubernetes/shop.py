@@ -50,8 +50,11 @@ class Shop(Toys):
         self.soak: dict[str, Any] = {"seconds": 2, "metrics": None}
         self.genesis = str(parts.localnet.call("getGenesisHash"))
         self.addresses = {
-            name: str(Keypair().pubkey()) for name in ("resolver", "guardian", "treasury", "mint")
+            name: str(Keypair().pubkey()) for name in ("resolver", "treasury", "mint")
         }
+        guardian = parts.localnet.funded(1)
+        write(self.folder / "keys" / "guardian.json", guardian)
+        self.addresses["guardian"] = str(guardian.pubkey())
         file = self.folder / f".env.{ENV}"
         file.touch(mode=0o600)
         file.write_text(
@@ -85,6 +88,13 @@ class Shop(Toys):
             "idl": "program.json",
             "keypair": "${file:keys/program.json}",
             "wallet": "${file:keys/wallet.json}",
+            "pause": {
+                "instruction": "emergency_pause",
+                "arguments": {"scope": "AllButClaims"},
+                "account": "GlobalConfig",
+                "result": {"pause_scope": "AllButClaims"},
+                "wallet": "${file:keys/guardian.json}",
+            },
             "initialize": {
                 "instruction": "initialize_program",
                 "account": "GlobalConfig",
@@ -112,6 +122,18 @@ class Shop(Toys):
         env["api"]["kubernetes"] |= {"soak": self.soak}
         env["identity"] = self.identity
         (self.folder / "cbctl.yaml").write_text(json.dumps(content))
+
+    def greets(self, greeting: str, seconds: int = 0) -> None:
+        """Another version, whose pods need so long to start."""
+        self.overlay.settings["greeting"] = greeting
+        self.overlay.app["env"] = [{"name": "START_SECONDS", "value": str(seconds)}]
+        self.overlay.write()
+
+    def greeting(self) -> str:
+        """Of the settings that the Deployment's pods use."""
+        spec = self.get("deployment", "app")["spec"]["template"]["spec"]
+        (source,) = spec["containers"][0]["envFrom"]
+        return str(self.get("configmap", source["configMapRef"]["name"])["data"]["greeting"])
 
     def record(self) -> None:
         """As `cbctl env record` prints it."""

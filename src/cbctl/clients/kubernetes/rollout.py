@@ -177,10 +177,16 @@ class Rollout:
         return causes.of_pod(pod, self.events_of(pod))
 
 
+def seen(deployment: Object) -> bool:
+    """Whether its status is about the present generation."""
+    observed = deployment.get("status", {}).get("observedGeneration", 0)
+    return bool(observed >= deployment["metadata"]["generation"])
+
+
 def judged(deployment: Object) -> Going | Done:
     """What the Deployment's own status says; it counts once it is about the present generation."""
     status = deployment.get("status", {})
-    if status.get("observedGeneration", 0) < deployment["metadata"]["generation"]:
+    if not seen(deployment):
         return Going("the cluster has not seen the change yet")
     wanted = int(deployment["spec"].get("replicas", 1))
     updated = int(status.get("updatedReplicas") or 0)

@@ -199,7 +199,7 @@ def outcome(ctx: Context, inputs: Inputs, rendered: Wanted) -> Outcome:
 
 def verify(ctx: Context, inputs: Inputs, image: str) -> Verdict:
     with target.connected(ctx, inputs, working=True) as api:
-        live = target.deployment(api, inputs)
+        live = target.settled(ctx, api, inputs)
     runs = _image(live, inputs)
     if runs != image:
         why = f"Deployment {live['metadata']['name']} runs {runs}"

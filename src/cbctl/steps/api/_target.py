@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 LOOK_PATIENCE = 5.0  # seconds that looking goes on when the cluster does not answer
 WORK_PATIENCE = 60.0  # the same while something is being changed: API servers restart
+_SEEN_SECONDS = 30.0  # that a controller may take to see a change
+_PAUSE = 0.1
 
 
 class Located(Protocol):
@@ -93,6 +95,17 @@ def rolled_out(live: Object) -> bool:
     from cbctl.clients.kubernetes.rollout import Done, judged
 
     return isinstance(judged(live), Done)
+
+
+def settled(ctx: Context, api: Api, inputs: Placed) -> Object:
+    """The Deployment once its controller has seen what was last written, also a note on it: until
+    then its status is about what was there before."""
+    from cbctl.clients.kubernetes import rollout
+
+    until = ctx.monotonic() + _SEEN_SECONDS
+    while not rollout.seen(live := deployment(api, inputs)) and ctx.monotonic() < until:
+        ctx.sleep(_PAUSE)
+    return live
 
 
 def verified(live: Object) -> Verdict:

@@ -90,7 +90,7 @@ class Restart(Step[Inputs, Facts, Outcome]):
 
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
         with target.connected(ctx, inputs, working=True) as api:
-            return target.verified(target.deployment(api, inputs))
+            return target.verified(target.settled(ctx, api, inputs))
 
     def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
         return CannotUndo("pods that were replaced are gone; the new ones are of the same kind")

@@ -134,7 +134,7 @@ class Soak(Step[Inputs, Facts, Outcome]):
 
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
         with target.connected(ctx, inputs, working=True) as api:
-            live = target.deployment(api, inputs)
+            live = target.settled(ctx, api, inputs)
         if not _proved(live, inputs):
             return NotVerified("what runs is not what has proved itself", "deploy again")
         verdict = target.verified(live)

@@ -53,9 +53,13 @@ class Facts:
 
 @dataclass(frozen=True)
 class Outcome:
-    """schema_version: highest version that is applied now; 0: none"""
+    """
+    schema_version     highest version that is applied now; 0: none
+    schema_contracted  the same of the phase `post`
+    """
 
     schema_version: int
+    schema_contracted: int
 
 
 class Rollback(Step[Inputs, Facts, Outcome]):
@@ -109,7 +113,9 @@ class Rollback(Step[Inputs, Facts, Outcome]):
         return self.outcome(ctx, inputs, self.observe(ctx, inputs).facts)
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
-        return Outcome(reached(facts.survey.applied))
+        applied = facts.survey.applied
+        posts = tuple(row for row in applied if row.phase == "post")
+        return Outcome(reached(applied), reached(posts))
 
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
         applied = self.observe(ctx, inputs).facts.survey.applied
