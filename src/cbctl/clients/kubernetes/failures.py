@@ -28,6 +28,7 @@ class Refused(CbctlError):
 
     status  of HTTP; reason  in the server's own word: NotFound, Conflict, Invalid, Forbidden …
     causes  fields and messages, where it named them
+    forbidden  who asks has not the right to; quotas and admission refuse with the same status
     """
 
     def __init__(self, status: int, answer: bytes, *, where: str = "") -> None:
@@ -38,14 +39,19 @@ class Refused(CbctlError):
         causes = details.get("causes") if isinstance(details, dict) else None
         self.causes: list[dict[str, str]] = causes if isinstance(causes, list) else []
         what = str(told.get("message") or f"HTTP {status}")
-        # 403 is also what quotas and admission say, to somebody who is allowed to ask.
-        forbidden = status == 401 or (status == 403 and 'User "' in what and "cannot" in what)
+        self.forbidden = status == 403 and 'User "' in what and "cannot" in what
         super().__init__(
             "the cluster does not know who we are" if status == 401 else what,
             where=where,
-            exit=Exit.CREDENTIALS if forbidden else Exit.FAILED,
-            fix="sign in again, or ask for the role" if forbidden else "",
+            exit=Exit.CREDENTIALS if status == 401 or self.forbidden else Exit.FAILED,
+            fix="sign in again, or ask for the role" if status == 401 or self.forbidden else "",
         )
+
+    @property
+    def knows_no_roles(self) -> bool:
+        """It has not found roles that bindings name: a server that has just started knows none
+        yet, and refuses everybody."""
+        return self.forbidden and "RBAC: " in self.what and "not found" in self.what
 
     @property
     def missing(self) -> bool:

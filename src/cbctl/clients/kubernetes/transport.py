@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import math
 import socket
 import ssl
 import threading
@@ -26,6 +27,7 @@ LARGEST_ANSWER = 64 << 20  # bytes
 _PASSES = (429, 500, 502, 503, 504)
 _NEVER_PASSES = b"failed to create typed patch object"
 """What a manifest gets that is no object of its kind: 500 too, but no waiting helps."""
+_STARTS = 30.0  # seconds after a broken connection in which a server may still be starting
 Query = Mapping[str, str | int | None]
 
 
@@ -53,9 +55,10 @@ class Transport:
         self._credentials = Credentials(access)
         self._server_name = access.server_name
         self._tls: ssl.SSLContext | None = None
-        self._timeout, self._patience, self._sleep = timeout, patience, sleep
+        self.timeout, self._patience, self._sleep = timeout, patience, sleep
         self._idle: list[http.client.HTTPSConnection] = []
         self._lock = threading.Lock()
+        self._broke = -math.inf
 
     def close(self) -> None:
         with self._lock:
@@ -94,16 +97,19 @@ class Transport:
             try:
                 return self._once(method, path, query, body, content, accept)
             except Refused as error:
-                if error.status != 401 or renewed or not self._credentials.renew():
+                if error.status == 401 and not renewed and self._credentials.renew():
+                    renewed = True
+                    self._forget()
+                    continue
+                if not self._has_just_started(error) or time.monotonic() + wait > until:
                     raise
-                renewed = True
-                self._forget()
+                pause = wait
             except Unreachable as error:
                 pause = max(error.retry_after, wait)
                 if time.monotonic() + pause > until:
                     raise
-                self._sleep(pause)
-                wait = min(wait * 2, 2.0)
+            self._sleep(pause)
+            wait = min(wait * 2, 2.0)
 
     def stream(self, path: str, query: Query, silence: float | None) -> Stream:
         """silence: seconds without a byte after which the connection counts as broken; None: it
@@ -114,8 +120,10 @@ class Transport:
             if response.status != 200:
                 with response:
                     raise Refused(response.status, response.read(), where=self.where)
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if isinstance(error, Refused) and self._has_just_started(error):
+                raise Unreachable(error.what, where=self.where) from None
             raise
         if connection.sock is not None:
             connection.sock.settimeout(silence)
@@ -178,7 +186,7 @@ class Transport:
             return connection.getresponse()
 
     def _read(self, response: http.client.HTTPResponse) -> bytes:
-        until = time.monotonic() + self._timeout
+        until = time.monotonic() + self.timeout
         answer = bytearray()
         with self._failures():
             while part := response.read1(1 << 18):
@@ -189,7 +197,17 @@ class Transport:
         return bytes(answer)
 
     def _failures(self) -> _Failures:
-        return _Failures(self.where, self._timeout)
+        return _Failures(self)
+
+    def broke(self) -> None:
+        """A connection did."""
+        self._broke = time.monotonic()
+
+    def _has_just_started(self, error: Refused) -> bool:
+        """Whether that may pass: a server that starts refuses everybody until it knows all bindings
+        and roles."""
+        lately = time.monotonic() - self._broke < _STARTS
+        return error.forbidden and (error.knows_no_roles or lately)
 
     # ---- connections
 
@@ -198,7 +216,7 @@ class Transport:
             if self._tls is None:
                 self._tls = self._credentials.tls()
             tls = self._tls
-        connection = _Connection(self._name, self._port, timeout=self._timeout, context=tls)
+        connection = _Connection(self._name, self._port, timeout=self.timeout, context=tls)
         connection.server_name = self._server_name
         return connection
 
@@ -250,13 +268,15 @@ class _Connection(http.client.HTTPSConnection):
 class _Failures:
     """Turns what sockets and http.client raise into our own words."""
 
-    def __init__(self, where: str, timeout: float) -> None:
-        self._where, self._timeout = where, timeout
+    def __init__(self, transport: Transport) -> None:
+        self._transport, self._where = transport, transport.where
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, OSError | http.client.HTTPException):
+            self._transport.broke()
         match error:
             case ssl.SSLCertVerificationError():
                 raise CbctlError(
@@ -266,7 +286,7 @@ class _Failures:
                     fix="check server and certificate-authority of this context",
                 ) from None
             case TimeoutError():
-                what = f"the API server did not answer within {self._timeout:g} s"
+                what = f"the API server did not answer within {self._transport.timeout:g} s"
                 raise Unreachable(what, where=self._where) from None
             case ConnectionRefusedError():
                 raise Unreachable("nobody listens at the API server", where=self._where) from None
