@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.kubernetes.shop import Shop
 from tests.integration.kubernetes.support import namespace
 from tests.integration.kubernetes.toys import Toys
 from tests.testbed.kubenode.cluster import Cluster
@@ -73,6 +74,26 @@ def test_nothing_is_lost(toys: Toys, strategy: str) -> None:
         assert told["failed"] == {}, told
         assert told["counts"]["new"] >= REQUESTS, told
         assert set(told["answered"]) == {str(number - 1), str(number)}
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("strategy", ["rolling", "blue-green"])
+def test_nothing_is_lost_from_a_deploy_to_its_way_back(shop: Shop, strategy: str) -> None:
+    """The whole of `cbctl deploy` with a migration, then an emergency."""
+    shop.kubernetes["strategy"] = strategy
+    shop.record()
+    version(shop, "1", drain="4")
+    shop.deploy()
+    version(shop, "2", drain="4")
+    shop.migration(2, "alter table users add column name text;")
+    with under_load(shop, REQUESTS // 2) as told:
+        shop.deploy()
+        shop.run("rollback --emergency --confirm testing")
+    assert told["failed"] == {}, told
+    assert told["counts"]["new"] >= REQUESTS // 2, told
+    assert told["counts"]["kept"] >= KEPT, told
+    assert set(told["answered"]) == {"1", "2"}
 
 
 @pytest.mark.nightly
