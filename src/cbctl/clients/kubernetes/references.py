@@ -16,6 +16,18 @@ def required_secrets(template: Object) -> set[str]:
     return set(_named(template, "secret", "secretName", required=True))
 
 
+def secret_keys(template: Object) -> dict[str, set[str]]:
+    """The keys without which no pod starts, by Secret: those that variables name."""
+    found: dict[str, set[str]] = {}
+    pod = template["spec"]
+    for container in (*pod["containers"], *pod.get("initContainers", ())):
+        for variable in container.get("env", ()):
+            source = (variable.get("valueFrom") or {}).get("secretKeyRef")
+            if source and not source.get("optional"):
+                found.setdefault(source["name"], set()).add(source["key"])
+    return found
+
+
 def config_maps(template: Object) -> set[str]:
     return set(_named(template, "configMap", "name"))
 

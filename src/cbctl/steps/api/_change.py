@@ -7,7 +7,7 @@ back needs neither a file nor a number of a revision.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cbctl.engine.step import (
     Blocked,
@@ -23,11 +23,15 @@ from cbctl.engine.step import (
     Verdict,
 )
 from cbctl.errors import CbctlError, Exit
+from cbctl.steps.api import _room
 from cbctl.steps.api import _target as target
 from cbctl.steps.api._secrets import checked, wait_for
 from cbctl.steps.api._switch import ask_pods, same_number, until_served
 from cbctl.steps.api._target import Object
 from cbctl.steps.api._wanted import Inputs, Wanted, placed
+
+if TYPE_CHECKING:
+    from cbctl.clients.kubernetes.apply import Difference
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Facts:
     pods         how many serve now
     scaled       the number of pods that an operator set instead of that of the manifests
     serving, side  the side that serves now, and the one that is to
+    no_room      why pods that are to be started would not be let in
     """
 
     release: str
@@ -54,6 +59,7 @@ class Facts:
     scaled: int | None = None
     serving: str = ""
     side: str = ""
+    no_room: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,12 @@ def observe(ctx: Context, inputs: Inputs, rendered: Wanted) -> Observation[Facts
         found = apply.differences(api, [checked(api, one, wanted) for one in objects])
         stale = _stale(api, wanted, inputs)
         live = api.get("apps/v1", "Deployment", wanted.now)
+        rolled_out = live is not None and target.rolled_out(live)
+        # what does not run well is ended first, and makes room
+        starts = any(one.thing == wanted.title and _starts_pods(one) for one in found)
+        no_room = (
+            _room.lacking(api, wanted, objects, live) if starts and (rolled_out or not live) else ()
+        )
     facts = Facts(
         release=wanted.release,
         image=_image(live, inputs) if live else None,
@@ -87,13 +99,18 @@ def observe(ctx: Context, inputs: Inputs, rendered: Wanted) -> Observation[Facts
         ),
         refusals=tuple((one.thing, one.refusal) for one in found if one.refusal),
         stale=tuple(manifests.title(one) for one in stale),
-        rolled_out=live is not None and target.rolled_out(live),
+        rolled_out=rolled_out,
         pods=int(live["spec"].get("replicas", 1)) if live else 0,
         scaled=scale.override(number),
         serving=wanted.serving,
         side=wanted.side,
+        no_room=no_room,
     )
     return Observation(facts, _status(live) if live else {})
+
+
+def _starts_pods(one: Difference) -> bool:
+    return one.new or any(field.startswith("spec.template") for field in one.fields)
 
 
 def plan(image: str, facts: Facts) -> PlanVerdict:
@@ -102,6 +119,9 @@ def plan(image: str, facts: Facts) -> PlanVerdict:
 
         why = "; ".join(f"{thing}: {refusal}" for thing, refusal in facts.refusals)
         return Blocked(why, CONFLICT_FIX if "another manager" in why else "")
+    if facts.no_room:
+        why = f"there is no room for the new pods: {'; '.join(facts.no_room)}"
+        return Blocked(why, "a larger quota, or fewer pods for the time (cbctl api scale)")
     changes = [Change(f"remove {thing}", "there", None) for thing in facts.stale]
     for thing, *fields in facts.differences:
         changes.append(Change(thing, None, ", ".join(fields)))

@@ -72,6 +72,10 @@ class Wanted:
     def changes_side(self) -> bool:
         return bool(self.serving) and self.side != self.serving
 
+    @property
+    def title(self) -> str:
+        return f"Deployment {self.deployment}"
+
     def is_of(self, one: Object) -> bool:
         """Whether that is its Deployment."""
         return bool((one["kind"], one["metadata"]["name"]) == ("Deployment", self.deployment))

@@ -53,13 +53,12 @@ class Inputs:
 class Facts:
     """
     denied   what the run may need and we may not do
-    secrets  that the pods need and that are not there, nor made by an operator of secrets
-    used_up  quotas without room for one more pod
+    secrets  that the pods need and that are not there, nor made by an operator of secrets; a key
+             that is missing or empty as NAME: KEY
     """
 
     denied: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
-    used_up: tuple[str, ...] = ()
 
 
 class Preflight(Step[Inputs, Facts, Facts]):
@@ -76,10 +75,9 @@ class Preflight(Step[Inputs, Facts, Facts]):
             denied = access.denied(api, _asks(api, rendered, deployment))
             may_read = not any(one.resource == "secrets" and one.verb == "get" for one in denied)
             missing = _missing_secrets(api, rendered, deployment) if may_read else []
-            used_up = tuple(_used_up(api))
         finally:
             api.close()
-        return Observation(Facts(tuple(map(str, denied)), tuple(missing), used_up))
+        return Observation(Facts(tuple(map(str, denied)), tuple(missing)))
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
         if facts.denied:
@@ -90,10 +88,9 @@ class Preflight(Step[Inputs, Facts, Facts]):
         if facts.secrets:
             return Blocked(
                 f"the pods need what is not there: Secret {', '.join(facts.secrets)}",
-                "make it first, or name it by an ExternalSecret",
+                "cbctl secrets status shows them all; cbctl secrets write makes those that "
+                "cbctl.yaml has (secrets:)",
             )
-        if facts.used_up:
-            return Nothing(f"nothing is in the way yet, but {'; '.join(facts.used_up)}")
         return Nothing("nothing is in the way")
 
     def apply(
@@ -109,7 +106,7 @@ class Preflight(Step[Inputs, Facts, Facts]):
         match self.plan(inputs, facts):
             case Blocked(why, fix):
                 return NotVerified(why, fix)
-        return Verified({"used up": list(facts.used_up)})
+        return Verified()
 
     def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
         return None  # nothing was changed
@@ -143,19 +140,16 @@ def _missing_secrets(api: Api, rendered: list[Object], deployment: Object) -> li
         for one in rendered
         if one["kind"] == "ExternalSecret"
     }
-    needed = references.required_secrets(deployment["spec"]["template"]) - made
-    return [name for name in sorted(needed) if api.get("v1", "Secret", name) is None]
-
-
-def _used_up(api: Api) -> Iterator[str]:
-    """Shown and not refused: it is no obstacle where no pod is to be started."""
-    for quota in api.list("v1", "ResourceQuota"):
-        status = quota.get("status", {})
-        hard, used = status.get("hard", {}), status.get("used", {})
-        for name in ("pods", "count/pods"):
-            if name in hard and int(used.get(name, 0)) >= int(hard[name]):
-                own = quota["metadata"]["name"]
-                yield f"quota {own} has no room for another pod: {used[name]} of {hard[name]}"
+    template = deployment["spec"]["template"]
+    needed = references.required_secrets(template) - made
+    missing = []
+    for name in sorted(needed):
+        if (there := api.get("v1", "Secret", name)) is None:
+            missing.append(name)
+            continue
+        keys = references.secret_keys(template).get(name, ())
+        missing += [f"{name}: {key}" for key in sorted(keys) if not there.get("data", {}).get(key)]
+    return missing
 
 
 STEP = Preflight()
