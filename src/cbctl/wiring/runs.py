@@ -22,6 +22,8 @@ from cbctl.wiring.lock import locked, refuse_while_locked
 from cbctl.wiring.policy import NOTHING_OVERRIDDEN, Override, let_through, resumed
 from cbctl.wiring.releases import after_run
 from cbctl.wiring.single import single_job
+from cbctl.wiring.status import servers_health
+from cbctl.wiring.stores import is_shared
 from cbctl.wiring.workplace import Workplace
 
 
@@ -136,9 +138,9 @@ def resume(
 def parts_health(work: Workplace) -> list[dict[str, Any]]:
     """Whether what the current release consists of runs, as the steps that made it see it:
     [{name, state: healthy|unhealthy|unknown, detail, evidence}]."""
-    if not work.env.is_local:
+    if not work.env.is_local and not is_shared(work.env):
         raise CbctlError(
-            "nothing of it runs on this machine; elsewhere this cbctl looks at the program only",
+            "only its program is known; nothing of it runs on this machine or in Kubernetes",
             exit=Exit.REFUSED,
             where=work.env.name,
             fix=f"cbctl program verify --env {work.env.name}",
@@ -153,7 +155,8 @@ def parts_health(work: Workplace) -> list[dict[str, Any]]:
         )
     checked = job(work, "rollback", target=current, inputs={"patience": 0})
     made = plan.make(work.world, checked.nodes, checked.identity, tolerant=True)
-    return run.health(work.world, checked, made)
+    found = run.health(work.world, checked, made)
+    return found if work.env.is_local else found + servers_health(work, current)
 
 
 def notify(work: Workplace, ended: Ended) -> None:

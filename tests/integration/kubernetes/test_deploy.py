@@ -46,6 +46,12 @@ def test_from_nothing_wrong_and_back(shop: Shop) -> None:
     parts = {one["name"]: one["state"] for one in shop.json("status")["parts"]}
     running = dict.fromkeys(("postgres", "redis", "chain", "api"), "running")
     assert parts == running | {"program": "deployed"}
+    assert shop.json("health")["healthy"] is True
+    shop.parts.redis.stop()
+    told = shop.json("health", exit=10)
+    wrong = [one["name"] for one in told["parts"] if one["state"] != "healthy"]
+    assert wrong == ["redis"], told
+    shop.parts.redis.start()
     everything = shop.run("status") + shop.run("audit list") + json.dumps(shop.get("configmaps"))
     assert PASSWORD not in everything
 
