@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from solders.keypair import Keypair
-from tests.integration.kubernetes.toys import ENV, Toys
+from tests.integration.kubernetes.toys import Toys
 from tests.testbed.localnet import Localnet
 from tests.testbed.postgres import PostgresServer
 from tests.testbed.redis import RedisServer
@@ -30,7 +30,14 @@ class Parts:
 
 
 class Shop(Toys):
-    """identity: as recorded in cbctl.yaml"""
+    """
+    identity   as recorded in cbctl.yaml
+    chain      what it calls its localnet
+    protected  its name has to be typed
+    """
+
+    chain = "devnet"
+    protected = False
 
     def prepare(self, parts: Parts) -> None:
         self.parts = parts
@@ -55,7 +62,7 @@ class Shop(Toys):
         guardian = parts.localnet.funded(1)
         write(self.folder / "keys" / "guardian.json", guardian)
         self.addresses["guardian"] = str(guardian.pubkey())
-        file = self.folder / f".env.{ENV}"
+        file = self.folder / f".env.{self.env}"
         file.touch(mode=0o600)
         file.write_text(
             f"DATABASE_URL={parts.postgres.url(self.name)}\nREDIS_URL={parts.redis.url}\n"
@@ -75,10 +82,10 @@ class Shop(Toys):
         """cbctl.yaml with everything."""
         self.write()
         content = json.loads((self.folder / "cbctl.yaml").read_text())
-        env = content["environments"][ENV]
+        env = content["environments"][self.env]
         env["chain"] = {
             "on": "external",
-            "cluster": "devnet",
+            "cluster": self.chain,
             "rpc": ["${env:RPC_URL}"],
             "genesis_hash": self.genesis,
         }
@@ -121,6 +128,7 @@ class Shop(Toys):
         env["cache"] = {"on": "external", "url": "${env:REDIS_URL}"}
         env["api"]["kubernetes"] |= {"soak": self.soak}
         env["identity"] = self.identity
+        env["protected"] = self.protected
         (self.folder / "cbctl.yaml").write_text(json.dumps(content))
 
     def greets(self, greeting: str, seconds: int = 0) -> None:
@@ -137,14 +145,18 @@ class Shop(Toys):
 
     def record(self) -> None:
         """As `cbctl env record` prints it."""
-        told = self.json("env record --yes")["outcome"]
+        told = self.json(f"env record {self.agrees}")["outcome"]
         self.identity = {
             name: told[name] for name in ("cluster_uid", "namespace_uid") if told.get(name)
         }
         self.whole()
 
+    @property
+    def agrees(self) -> str:
+        return f"--confirm {self.env}" if self.protected else "--yes"
+
     def deploy(self, *, exit: int = 0) -> Any:
-        return self.json(f"deploy --image {self.image} --yes", exit=exit)
+        return self.json(f"deploy --image {self.image} {self.agrees}", exit=exit)
 
     def releases(self) -> list[Any]:
         found: list[Any] = self.json("releases")

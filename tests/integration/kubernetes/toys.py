@@ -24,10 +24,12 @@ ADDRESS = "11111111111111111111111111111111"
 class Toys:
     """
     overlay  its manifests
+    env      name of its environment
     machine  whose state folder is used: another name is another operator's machine
     """
 
     machine = "state"
+    env = ENV
 
     def __init__(self, folder: Path, cluster: Cluster, own: str) -> None:
         self.folder, self.cluster, self.own = folder, cluster, own
@@ -49,7 +51,7 @@ class Toys:
             "version": 1,
             "platform": "toys",
             "environments": {
-                ENV: {
+                self.env: {
                     "chain": {"on": "external", "cluster": "devnet", "rpc": ["https://x.example"]},
                     "program": {
                         "name": "toys",
@@ -133,7 +135,7 @@ class Toys:
             "PATH": os.pathsep.join([*paths, "/usr/bin", "/bin"]),
             "HOME": str(self.folder),
             "CBCTL_STATE_DIR": str(self.folder / self.machine),
-            "CBCTL_ENV": ENV,
+            "CBCTL_ENV": self.env,
             "CBCTL_CONFIG": str(self.folder / "cbctl.yaml"),
             "KUBECONFIG": str(self.kubeconfig),
             **self.variables,
