@@ -7,6 +7,7 @@ import json
 import pytest
 from tests.integration.kubernetes.shop import PASSWORD, Shop
 from tests.integration.kubernetes.toys import ENV
+from tests.testbed.s3 import s3_server
 
 
 def test_from_nothing_wrong_and_back(shop: Shop) -> None:
@@ -141,6 +142,30 @@ def test_another_target_is_refused_before_any_change(shop: Shop, wrong: str) -> 
     said = shop.run(f"deploy --image {shop.image} --yes", exit=7)
     assert "not the target that was recorded" in said or "another cluster" in said
     assert shop.get("deployments")["items"] == []
+
+
+@pytest.mark.nightly
+def test_another_account_is_refused_before_any_change(shop: Shop) -> None:
+    shop.record()
+    with s3_server() as variables:
+        shop.variables |= variables
+        shop.identity["account_id"] = "999999999999"
+        shop.whole()
+        said = shop.run(f"deploy --image {shop.image} --yes", exit=7)
+        assert "account is 123456789012, not 999999999999" in said
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            del shop.variables[name]
+        said = shop.run(f"deploy --image {shop.image} --yes", exit=7)
+        assert "who the target is cannot be read: AWS account" in said
+        assert shop.get("deployments")["items"] == []
+        shop.variables |= variables
+        shop.identity["account_id"] = "123456789012"
+        shop.whole()
+        shop.deploy()
+        shop.greets("another")
+        shop.deploy()
+        told = shop.process("rollback --emergency --confirm testing")
+        assert "account 123456789012" in told.stderr.splitlines()[0]
 
 
 @pytest.mark.nightly
