@@ -83,7 +83,7 @@ def _with_cluster(work: Workplace, choice: Choice, *, pause: bool) -> tuple[Ende
     parts = [_pause(work)] if pause else []
     watched = Watched()
     # what went back stays back: undoing it leads to what is bad
-    job = dataclasses.replace(rollback_job(work, choice), undo=False)
+    job = dataclasses.replace(rollback_job(work, choice, at_once=True), undo=False)
     ended = _as_far_as_it_goes(watched.by(work), job, watched)
     parts += watched.parts(ended)
     ended.exit = exit_of(ended, parts)

@@ -133,9 +133,11 @@ def rules(work: Workplace) -> dict[str, Json]:
     return found
 
 
-def rollback_job(work: Workplace, choice: Choice) -> Job:
+def rollback_job(work: Workplace, choice: Choice, *, at_once: bool = False) -> Job:
     leaves = choice.leaves.id if choice.leaves.id != choice.release.id else None
-    return job(work, "rollback", target=choice.release, replaces=leaves)
+    return job(
+        work, "rollback", target=choice.release, replaces=leaves, inputs={"at_once": at_once}
+    )
 
 
 def require_valid(work: Workplace) -> None:

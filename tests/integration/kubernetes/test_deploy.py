@@ -217,11 +217,13 @@ def test_in_an_emergency(shop: Shop) -> None:
     shop.overlay.settings["greeting"] = "a bad one"
     shop.overlay.write()
     second = shop.deploy()["release"]
+    surge = shop.get("deployment", "app")["spec"]["strategy"]
     by_hand = shop.run("rollback --print")
     assert first in by_hand and "kubectl" in by_hand
     told = shop.process("rollback --emergency --confirm testing")
     assert told.returncode == 0, told.stderr
     assert first in told.stderr.splitlines()[0]
+    assert shop.get("deployment", "app")["spec"]["strategy"] == surge, "hurried only meanwhile"
     maps = shop.get("configmaps", "-l", f"cbctl/owner=toys.{ENV}")["items"]
     assert [one["data"] for one in maps] == [{"greeting": "hello"}]
     assert {one["id"]: one["state"] for one in shop.releases()}[second] == "bad"

@@ -160,7 +160,10 @@ def identify(ctx: Context, inputs: Inputs, rendered: Wanted) -> Json:
     return {"release": wanted.release, "side": wanted.side, "former": packed.packed(former)}
 
 
-def carry_out(ctx: Context, inputs: Inputs, rendered: Wanted, intent: Json) -> Outcome:
+def carry_out(
+    ctx: Context, inputs: Inputs, rendered: Wanted, intent: Json, *, at_once: bool = False
+) -> Outcome:
+    """at_once: all pods are started at the same time, where there is room for that"""
     if not isinstance(intent, dict) or intent["release"] != rendered.release:
         raise CbctlError(
             "the manifests are not those that were planned",
@@ -170,12 +173,12 @@ def carry_out(ctx: Context, inputs: Inputs, rendered: Wanted, intent: Json) -> O
         )
     with target.connected(ctx, inputs, working=True) as api:
         wanted = placed(api, rendered, inputs, str(intent["side"]))
-        revision = _carry_out(ctx, api, inputs, wanted)
+        revision = _carry_out(ctx, api, inputs, wanted, at_once)
         live = api.get("apps/v1", "Deployment", wanted.deployment)
     return _outcome(wanted, revision, live or {})
 
 
-def _carry_out(ctx: Context, api: Any, inputs: Inputs, wanted: Wanted) -> int:
+def _carry_out(ctx: Context, api: Any, inputs: Inputs, wanted: Wanted, at_once: bool) -> int:
     from cbctl.clients.kubernetes import apply, scale, sides
 
     def applied(one: Object) -> Object:
@@ -190,11 +193,15 @@ def _carry_out(ctx: Context, api: Any, inputs: Inputs, wanted: Wanted) -> int:
         if one is not deployment and one not in later:
             applied(one)
     wait_for(ctx, api, wanted, deployment)
-    changed = applied(checked(api, deployment, wanted, make=True))
+    last_form = checked(api, deployment, wanted, make=True)
+    hurried = at_once and not wanted.side and _room.for_all_at_once(api, last_form)
+    changed = applied(_room.all_at_once(last_form) if hurried else last_form)
     if wanted.changes_side:
         changed = same_number(ctx, api, wanted, changed)
     stale = _stale(api, wanted, inputs)  # looked for now, so that nothing is left to do afterwards
     revision = target.finish(ctx, api, changed, inputs.seconds)
+    if hurried:
+        applied(last_form)
     if wanted.changes_side:
         ask_pods(ctx, api, inputs, changed)
     for one in later:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -34,6 +35,29 @@ def lacking(api: Any, wanted: Wanted, objects: list[Object], now: Object | None)
     before = quota.times(quota.of_pod(now["spec"]["template"]["spec"]), had)
     last = quota.without(quota.times(pod, count), before)
     return tuple(quota.lacking(quotas, quota.most(first, last)))
+
+
+def for_all_at_once(api: Any, deployment: Object) -> bool:
+    """Whether all its pods may be started beside those that are there."""
+    if (deployment["spec"].get("strategy") or {}).get("type") == "Recreate":
+        return False
+    try:
+        quotas = api.list("v1", "ResourceQuota")
+    except Refused as error:
+        if error.forbidden:
+            return False
+        raise
+    live = api.get("apps/v1", "Deployment", deployment["metadata"]["name"])
+    count = deployment["spec"].get("replicas") or (live and live["spec"].get("replicas")) or 1
+    pod = quota.of_pod(deployment["spec"]["template"]["spec"])
+    return not any(quota.lacking(quotas, quota.times(pod, int(count))))
+
+
+def all_at_once(deployment: Object) -> Object:
+    changed = copy.deepcopy(deployment)
+    rolling = changed["spec"].setdefault("strategy", {}).setdefault("rollingUpdate", {})
+    rolling["maxSurge"] = "100%"
+    return changed
 
 
 def _may_miss(deployment: Object, count: int) -> bool:

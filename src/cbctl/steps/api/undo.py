@@ -35,6 +35,7 @@ class Inputs:
     port, health, ready  what each new pod is asked before it is given any load (blue-green)
     repository  of the service's images; "": the registry is not asked
     registry    host:port by which it is reached, where that is another
+    at_once     rolling: all pods are started at the same time, where the quotas have room for that
     """
 
     context: str
@@ -51,6 +52,7 @@ class Inputs:
     ready: str = "/"
     repository: str = ""
     registry: str = ""
+    at_once: bool = False
 
 
 class Undo(Step[Inputs, Facts, Outcome]):
@@ -75,7 +77,7 @@ class Undo(Step[Inputs, Facts, Outcome]):
     def apply(
         self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
     ) -> Outcome:
-        return _change.carry_out(ctx, inputs, _wanted(inputs), intent)
+        return _change.carry_out(ctx, inputs, _wanted(inputs), intent, at_once=inputs.at_once)
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
         return _change.outcome(ctx, inputs, _wanted(inputs))
