@@ -83,7 +83,8 @@ class Preflight(Step[Inputs, Facts, Facts]):
         if facts.denied:
             return Blocked(
                 f"in {inputs.namespace} we may not: {', '.join(facts.denied)}",
-                "ask for the role of who deploys",
+                "ask an administrator for the role of who deploys, which the Roles in "
+                f"{inputs.manifests} give (docs/reference/deploy.md)",
             )
         if facts.secrets:
             return Blocked(
