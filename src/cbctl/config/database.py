@@ -34,6 +34,16 @@ class Backups(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     kms_key: Annotated[
         Text | None, Meta(description="S3 only: id or ARN of the key for `aws:kms`")
     ] = None
+    before_migrations: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=8760,
+            description="hours that the newest proved backup may be old before `cbctl deploy` runs"
+            " migrations; an older one is followed by another. 0: never. Where `to` is not said,"
+            " none is taken",
+        ),
+    ] = 24
     keep_days: Annotated[
         int, Meta(ge=1, le=3650, description="`cbctl db prune` removes what is older")
     ] = 30

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from cbctl.config.database import Backups
+from cbctl.config.history import History
 from cbctl.config.images import Image, Signed
 from cbctl.config.jobs import Jobs
 from cbctl.config.kubernetes import Cluster, Kubernetes
@@ -335,6 +336,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     notify: tuple[Webhook, ...] = ()
     identity: Identity = Identity()
     policy: Policy = Policy()
+    history: History = History()
 
     # Filled in by the reader.
     name: str = ""

@@ -29,6 +29,7 @@ STEPS: dict[str, str] = {
     "db.restore": "Restores a backup of the database",
     "db.restore_undo": "Puts the database back that a restore replaced",
     "db.rollback": "Takes migrations back by their down files",
+    "db.safeguard": "Takes and proves a backup before migrations, where the last one is too old",
     "db.seed": "Fills the database with invented data",
     "env.identity": "Ask every system whether it is the one that was recorded",
     "env.preflight": "Look for what would stop the deploy half-way",

@@ -3,48 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
-from cbctl.clients.backups import manifest as manifests
-from cbctl.clients.backups.gather import gather
-from cbctl.clients.backups.manifest import Manifest, Proof
+from cbctl.clients.backups.manifest import Manifest
 from cbctl.clients.backups.place import Kept, Place, find, kept, open_place
-from cbctl.clients.backups.prove import prove
 from cbctl.clients.postgres import anonymize
-from cbctl.clients.postgres.address import Address, parse
-from cbctl.clients.postgres.connect import connect
-from cbctl.clients.postgres.databases import drop_database
-from cbctl.clients.postgres.tools import Tools, Work, jobs_here, major_of, restoring
+from cbctl.clients.postgres.address import parse
+from cbctl.clients.postgres.tools import Work, jobs_here
 from cbctl.config.reference import parse as parse_reference
 from cbctl.config.types import Reference
 from cbctl.engine import policy
-from cbctl.engine.clock import stamp
 from cbctl.engine.journal import Journal
 from cbctl.errors import CbctlError, Exit
-from cbctl.local.binaries import Binary, postgres_binaries
-from cbctl.local.scratch import Scratch, scratch, throwaway_server
+from cbctl.local.scratch import scratch
 from cbctl.secrets.env_file import read_private
-from cbctl.steps.db._backups import all_tools
+from cbctl.steps.db._proof import Verdict, on_own_server, on_server, write_proof
 from cbctl.wiring.lock import locked
 from cbctl.wiring.view import backups_of
 from cbctl.wiring.workplace import Workplace, environment_named, open_workplace
 
 Progress = Callable[..., None]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """problems  what is not as the manifest says, one line each; () when it was proved
-    server    version of the one that it was restored into; "" when it came not so far
-    """
-
-    manifest: Manifest
-    problems: tuple[str, ...]
-    server: str
 
 
 def opened(config: str | None, env: str | None) -> Workplace:
@@ -89,10 +68,10 @@ def verify(
             variables=made.variables,
         )
         if on is None:
-            verdict = _on_own_server(place, manifest, made, doing, secret)
+            verdict = on_own_server(place, manifest, made, doing, secret)
         else:
             url = work.world.reveal(on).reveal()
-            verdict = _on_server(place, manifest, parse(url, where="--on"), doing, secret)
+            verdict = on_server(place, manifest, parse(url, where="--on"), doing, secret)
     if not verdict.problems:
         _record(work, place, verdict)
     return verdict
@@ -119,75 +98,6 @@ def identity_text(file: Path | None) -> str:
     return found
 
 
-def server_for(manifest: Manifest) -> Binary:
-    """A Postgres of this machine of the backup's major version, else the oldest newer one."""
-    wanted = max(major_of(manifest.server), 1)
-    able = [
-        one for one in postgres_binaries() if one.major >= wanted and _tools(one.major, manifest)
-    ]
-    if not able:
-        here = ", ".join(str(one.major) for one in postgres_binaries()) or "none"
-        raise CbctlError(
-            f"the backup is of Postgres {manifest.server}, by pg_dump {manifest.tools}; to restore "
-            f"it this machine has: {here}",
-            exit=Exit.REFUSED,
-            where=manifest.id,
-            fix=f"install Postgres {max(wanted, manifest.tools)}, or name a server: --on env:NAME",
-        )
-    return min(able, key=lambda one: one.major)
-
-
-def _tools(server: int, manifest: Manifest) -> Tools | None:
-    return restoring(all_tools(), server, manifest.tools)
-
-
-def _on_own_server(
-    place: Place, manifest: Manifest, made: Scratch, work: Work, secret: str
-) -> Verdict:
-    server = server_for(manifest)
-    tools = _tools(server.major, manifest)
-    assert tools is not None
-    found = gather(place, manifest, tools, work, secret)
-    if found.archive is None or found.problems:  # no server is needed to know that
-        return Verdict(manifest, found.problems, "")
-    with throwaway_server(made, server) as url:
-        return _proved(found.archive, manifest, parse(url), tools, work)
-
-
-def _on_server(
-    place: Place, manifest: Manifest, admin: Address, work: Work, secret: str
-) -> Verdict:
-    version = server_version(admin)
-    tools = _tools(major_of(version), manifest)
-    if tools is None or major_of(version) < major_of(manifest.server):
-        raise CbctlError(
-            f"the backup is of Postgres {manifest.server}, by pg_dump {manifest.tools}; it cannot "
-            f"be restored into Postgres {version} with the programs here",
-            exit=Exit.REFUSED,
-            where=manifest.id,
-            fix="choose a server as new as the backup's",
-        )
-    found = gather(place, manifest, tools, work, secret)
-    if found.archive is None or found.problems:
-        return Verdict(manifest, found.problems, "")
-    return _proved(found.archive, manifest, admin, tools, work)
-
-
-def _proved(archive: Path, manifest: Manifest, admin: Address, tools: Tools, work: Work) -> Verdict:
-    name = f"cbctl_verify_{manifest.id.lower().replace('-', '_')}"
-    drop_database(admin, name)  # what an interrupted one left
-    try:
-        problems = prove(archive, manifest, admin, name, tools, work)
-    finally:
-        drop_database(admin, name)
-    return Verdict(manifest, tuple(problems), server_version(admin))
-
-
-def server_version(address: Address) -> str:
-    with connect(address) as connection:
-        return str(connection.info.parameter_status("server_version")).split()[0]
-
-
 def _record(work: Workplace, place: Place, verdict: Verdict) -> None:
     """Beside the backup, for whoever reaches the place; and in the history, which is audited."""
     owner, manifest = work.world.owner, verdict.manifest
@@ -196,11 +106,7 @@ def _record(work: Workplace, place: Place, verdict: Verdict) -> None:
         policy.backup_verified(
             log, owner.who, owner.host, manifest.id, manifest.made_at, manifest.digest
         )
-        at = stamp(work.world.clock.wall())
-        proof = Proof(
-            at=at, who=owner.who, host=owner.host, server=verdict.server, manifest=manifest.digest
-        )
-        place.write(manifest.id, manifests.PROOF, msgspec.json.encode(proof) + b"\n")
+        write_proof(place, verdict, work.world.clock.wall(), owner.who, owner.host)
 
 
 def age_of(backup: Kept, now: float) -> float:

@@ -17,6 +17,8 @@ _NEED_THIS_MACHINE = frozenset(
     {"db.backup", "db.baseline", "db.prune", "db.restore", "db.restore_undo"}
 )
 """Its disk, for a dump; its programs of Postgres."""
+_KNOWS_ITSELF = "db.safeguard"
+"""Says in the plan that it can do nothing for such a database."""
 
 
 def step_for(work: Workplace, name: str) -> Step[Any, Any, Any]:
@@ -24,7 +26,7 @@ def step_for(work: Workplace, name: str) -> Step[Any, Any, Any]:
     step = catalogue.step(name)
     subject = name.partition(".")[0]
     part = {"db": work.env.database, "cache": work.env.cache}.get(subject)
-    if part is None or part.access != "in-cluster":
+    if part is None or part.access != "in-cluster" or name == _KNOWS_ITSELF:
         return step
     if name in _NEED_THIS_MACHINE:
         raise CbctlError(

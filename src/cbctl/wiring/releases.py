@@ -7,9 +7,11 @@ history reads it too. There are no secrets in it.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from cbctl.clients.kubernetes.failures import Unreachable
 from cbctl.engine import release
+from cbctl.engine.journal import RUNS
 from cbctl.engine.release import HISTORY, Release, State
 from cbctl.errors import CbctlError
 from cbctl.local.files import write_atomic
@@ -19,32 +21,80 @@ from cbctl.wiring.lock import locked
 from cbctl.wiring.stores import is_shared, tidy
 from cbctl.wiring.workplace import Workplace
 
+if TYPE_CHECKING:
+    from cbctl.clients.aws.objects import Objects
 
-def after_run(work: Workplace) -> None:
-    """What is kept here and packed there. That it could not be is told, never fatal: the run is
-    over."""
-    if not is_shared(work.env):
-        return
-    keep_copy(work)
-    try:
-        tidy(work.store)
-    except CbctlError as error:
-        work.say(f"old runs were not packed: {work.world.scrub(str(error))}")
+
+def after_run(work: Workplace, run: str) -> None:
+    """What is kept here and elsewhere, and packed there. That it could not be is told, never fatal:
+    the run is over."""
+    if is_shared(work.env):
+        keep_copy(work)
+    _copy_away(work, RUNS + run if run else "")
+    if is_shared(work.env):
+        try:
+            tidy(work.store)
+        except CbctlError as error:
+            work.say(f"old runs were not packed: {work.world.scrub(str(error))}")
 
 
 def keep_copy(work: Workplace) -> None:
+    """The history on this machine."""
     try:
-        lines = work.store.read(HISTORY)
-        path = work.state.path / f"{HISTORY}.ndjson"
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        write_atomic(path, b"".join(line + b"\n" for line in lines))
+        _write_copy(work, _lines(work, HISTORY))
     except (CbctlError, OSError) as error:
         work.say(f"the releases were not copied to this machine: {work.world.scrub(str(error))}")
 
 
-def kept_copy(work: Workplace) -> tuple[FileStore, str] | None:
-    """A store with the history as it was when a run ended here last, and that time."""
+def _copy_away(work: Workplace, run: str) -> None:
+    """The history, and the journal of a run, to where `history.to` says."""
+    try:
+        away = _away(work)
+        if away is None:
+            return
+        for stream in (HISTORY, run):
+            if stream and (lines := _lines(work, stream)):
+                away.write(f"{stream}.ndjson", lines)
+    except CbctlError as error:
+        where = f"{work.env.history.to}: {work.world.scrub(str(error))}"
+        work.say(f"the history was not copied to {where}")
+
+
+def _away(work: Workplace) -> Objects | None:
+    history = work.env.history
+    if history.to is None:
+        return None
+    from cbctl.clients.aws.objects import Objects
+
+    sealed: dict[str, str] = {"ServerSideEncryption": history.encryption}
+    if history.kms_key is not None:
+        sealed["SSEKMSKeyId"] = history.kms_key
+    place = f"{history.to.rstrip('/')}/{work.env.platform}/{work.env.name}"
+    return Objects(place, sealed)
+
+
+def _lines(work: Workplace, stream: str) -> bytes:
+    return b"".join(line + b"\n" for line in work.store.read(stream))
+
+
+def _write_copy(work: Workplace, lines: bytes) -> None:
     path = work.state.path / f"{HISTORY}.ndjson"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    write_atomic(path, lines)
+
+
+def kept_copy(work: Workplace) -> tuple[FileStore, str] | None:
+    """A store with the history as it was when a run ended here last, and that time; or as it was
+    copied away, if that is newer: nothing is ever taken out of it."""
+    path = work.state.path / f"{HISTORY}.ndjson"
+    try:
+        away = _away(work)
+        known = away.read(f"{HISTORY}.ndjson") if away else None
+        if known and len(known) > (path.stat().st_size if path.exists() else 0):
+            _write_copy(work, known)
+            work.say(f"the history comes from {work.env.history.to}")
+    except (CbctlError, OSError) as error:
+        work.say(f"the copy at {work.env.history.to}: {work.world.scrub(str(error))}")
     try:
         at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except OSError:
@@ -73,4 +123,5 @@ def mark_release(work: Workplace, id: str, state: State, reason: str) -> bool:
         release.mark(world.store, world.clock, held.token, id, state, world.owner.who, reason)
     if is_shared(work.env):
         keep_copy(work)
+    _copy_away(work, "")
     return was != state

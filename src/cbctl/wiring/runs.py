@@ -68,7 +68,7 @@ def carry_out(
             work.say(f"what it had begun: cbctl why {before} --env {work.env.name}")
         lend(work, job)
         ended = run.start(work.world, job, made, since)
-    after_run(work)
+    after_run(work, ended.run)
     notify(work, ended)
     if ended.release:
         _clean_up(work)
@@ -128,7 +128,7 @@ def resume(
         agree(made)
         lend(work, again)
         ended = run.resume(work.world, again, made, id, since)
-    after_run(work)
+    after_run(work, ended.run)
     notify(work, ended)
     if ended.release:
         _clean_up(work)

@@ -44,7 +44,11 @@ def view_of(work: Workplace) -> dict[str, Any]:
         **_fields(env.database),
         "connection": _connection(env.database.on, env.database.url, "database-url"),
         "step": "postgres" if env.database.on == "local" else "",
-        "backups": {**_fields(env.database.backups), "place": backups_of(work)},
+        "backups": {
+            **_fields(env.database.backups),
+            "place": backups_of(work),
+            "configured": env.database.backups.to is not None,
+        },
     }
     view["cache"] = {
         **_fields(env.cache),

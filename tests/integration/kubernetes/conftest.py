@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,12 @@ def cluster() -> Cluster:
 
 @pytest.fixture
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
-    folder = tmp_path_factory.mktemp("parts")
+    with running_parts(tmp_path_factory.mktemp("parts")) as running:
+        yield running
+
+
+@contextmanager
+def running_parts(folder: Path) -> Iterator[Parts]:
     for name in ("postgres", "redis", "localnet"):
         (folder / name).mkdir()
     postgres = PostgresServer(folder / "postgres", user="owner", password=PASSWORD, kind=ANY)

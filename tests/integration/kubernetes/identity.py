@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.testbed.kubenode.cluster import Cluster
 
-BASE = Path(__file__).parents[3] / "manifests" / "base"
+BASE = Path(__file__).parents[3] / "manifests" / "base" / "foundation"
 ROLES = ("accounts.yaml", "roles.yaml")
 ACCOUNT = "crypto-bet-deployer"
 

@@ -54,6 +54,8 @@ class Shop(Toys):
         self.name = f"d{secrets.token_hex(4)}"
         parts.postgres.execute("postgres", f"create database {self.name}")
         self.identity: dict[str, str] = {}
+        self.history: dict[str, str] = {}
+        self.backups: dict[str, str] = {}
         self.soak: dict[str, Any] = {"seconds": 2, "metrics": None}
         self.genesis = str(parts.localnet.call("getGenesisHash"))
         self.addresses = {
@@ -124,11 +126,12 @@ class Shop(Toys):
                 },
             },
         }
-        env["database"] = {"on": "external", "url": "${env:DATABASE_URL}"}
+        env["database"] = {"on": "external", "url": "${env:DATABASE_URL}", "backups": self.backups}
         env["cache"] = {"on": "external", "url": "${env:REDIS_URL}"}
         env["api"]["kubernetes"] |= {"soak": self.soak}
         env["identity"] = self.identity
         env["protected"] = self.protected
+        env["history"] = self.history
         (self.folder / "cbctl.yaml").write_text(json.dumps(content))
 
     def greets(self, greeting: str, seconds: int = 0) -> None:

@@ -27,8 +27,13 @@ def test_from_nothing_wrong_and_back(shop: Shop) -> None:
     shop.overlay.settings["greeting"] = "good evening"
     shop.overlay.write()
     shop.migration(2, "create table bets (id bigint);")
+    shop.backups = {"to": "backups"}
+    shop.whole()
+    assert "last proved backup" in shop.run(f"deploy --image {shop.image} --plan", exit=2)
     second = shop.deploy()
     assert second["release"] != first["release"]
+    (backup,) = shop.json("db backups")
+    assert backup["verified"] and backup["schema"] == 1, "before the migration"
 
     shop.overlay.app["command"] = ["no-such-program"]
     shop.overlay.write()

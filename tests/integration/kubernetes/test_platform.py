@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from solders.keypair import Keypair
 from tests.integration.kubernetes.support import namespace
 from tests.integration.kubernetes.test_load import under_load
@@ -162,9 +161,9 @@ def overlay(toys: Toys, version: str) -> None:
 
 def foundation(toys: Toys) -> None:
     """What an administrator gives the environment: roles as the manifests have them."""
-    rendered = toys.kubectl("kustomize", str(toys.folder / "overlay"))
-    wanted = [one for one in yaml.safe_load_all(rendered) if one["kind"] in ("Role", "RoleBinding")]
-    toys.cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(wanted))
+    chosen = ("-l", "app.kubernetes.io/component=foundation")
+    overlay = str(toys.folder / "overlay")
+    toys.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", overlay, *chosen)
 
 
 def asked(toys: Toys, path: str) -> Any:

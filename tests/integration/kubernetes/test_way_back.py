@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 from tests.integration.kubernetes.line import Line
-from tests.integration.kubernetes.shop import Shop
+from tests.integration.kubernetes.shop import PASSWORD, Shop
+from tests.testbed.s3 import s3_client, s3_server
 
 EMERGENCY = "rollback --emergency --confirm testing"
 
@@ -167,6 +168,38 @@ def test_without_the_cluster(shop: Shop) -> None:
     told = shop.process(EMERGENCY)
     assert told.returncode == 0, told.stderr
     assert shop.greeting() == "one"
+
+
+@pytest.mark.nightly
+def test_without_the_cluster_from_another_machine(shop: Shop) -> None:
+    """The history is in a bucket too, encrypted there, and holds no secret."""
+    line = Line(shop)
+    with s3_server() as variables:
+        s3 = s3_client(variables)
+        shop.variables |= variables
+        shop.history = {"to": "s3://histories/all"}
+        shop.record()
+        shop.greets("one")
+        told = shop.process(f"deploy --image {shop.image} --yes")
+        assert told.returncode == 0, told.stderr
+        assert "the history was not copied to s3://histories/all" in told.stderr, "told, not fatal"
+        s3.create_bucket(Bucket="histories")
+        deployed(shop, "two")
+        listed = s3.list_objects_v2(Bucket="histories")["Contents"]
+        names = [one["Key"].removeprefix("all/toys/testing/") for one in listed]
+        assert "releases/history.ndjson" in names
+        assert any(name.startswith("runs/") for name in names)
+        for one in listed:
+            found = s3.get_object(Bucket="histories", Key=one["Key"])
+            assert found["ServerSideEncryption"] == "AES256"
+            assert PASSWORD.encode() not in found["Body"].read()
+        line.cut()
+        shop.variables["CBCTL_STATE_DIR"] = str(shop.folder / "another-machine")
+        told = shop.process(EMERGENCY)
+        assert told.returncode == 5, told.stderr
+        assert "the history comes from s3://histories/all" in told.stderr
+        assert "--to r1 --print" in told.stderr
+        assert "kubectl" in shop.run("rollback --print")
 
 
 @pytest.mark.nightly

@@ -96,7 +96,7 @@ def test_the_service_gets_what_the_configuration_says(container: Any) -> None:
 
 
 def test_no_right_reaches_beyond_the_namespace() -> None:
-    roles = list(yaml.safe_load_all((BASE / "roles.yaml").read_text()))
+    roles = list(yaml.safe_load_all((BASE / "foundation" / "roles.yaml").read_text()))
     assert {one["kind"] for one in roles} == {"Role", "RoleBinding"}
     for role in (one for one in roles if one["kind"] == "Role"):
         for rule in role["rules"]:
@@ -108,7 +108,7 @@ def test_no_right_reaches_beyond_the_namespace() -> None:
 
 def test_ci_never_reads_the_urls_of_other_roles() -> None:
     """Who owns the database, or may read all of it: only operations, and Jobs in the cluster."""
-    roles = list(yaml.safe_load_all((BASE / "roles.yaml").read_text()))
+    roles = list(yaml.safe_load_all((BASE / "foundation" / "roles.yaml").read_text()))
     bound = [one for one in roles if one["kind"] == "RoleBinding"]
     accounts = {
         one["roleRef"]["name"]
