@@ -96,6 +96,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "secrets handover": ("--env local --yes", "--env production --yes"),
     "db sessions": ("--env local", "--all --env local --output json"),
     "db kill": ("1 --env local --yes",),
+    "db maintain": ("--env local --yes", "--env local --plan --output json"),
+    "db analyze": ("--env local --yes",),
     "api build": ("--env local", "--env production --yes"),
     "api push": ("--env local", "--env production --yes"),
     "api rollout": ("--image x@sha256:0 --env local", "--image x@sha256:0 --env production --yes"),
