@@ -215,6 +215,9 @@ class Database(Store, frozen=True, forbid_unknown_fields=True, kw_only=True):
         Reference | None,
         Meta(description="URL of a role that may create databases, for `cbctl db restore`"),
     ] = None
+    readonly: Annotated[
+        Reference | None, Meta(description="URL of a role that may only read, for `cbctl db shell`")
+    ] = None
     backups: Backups = Backups()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +43,40 @@ def sessions(config: str | None, env: str | None, *, everyone: bool) -> list[Ses
 
     work, url = _opened(config, env)
     return look_at(url, f"{work.env.name}: database.url", everyone=everyone)
+
+
+def shell(
+    config: str | None, env: str | None, *, write: bool, agree: Callable[[str], None]
+) -> tuple[str, dict[str, str], str]:
+    """psql, the variables it gets, and what to say before.
+
+    write  as the owner, who may change something; `agree` asks for a protected environment's name
+    Errors as those of `schema`; 7 where only the cluster reaches it."""
+    from cbctl.clients.postgres.address import parse
+    from cbctl.clients.postgres.psql import program, variables
+    from cbctl.local.binaries import postgres_tools
+
+    try:
+        work, url = _opened(config, env)
+    except OnlyInside as inside:
+        raise CbctlError(
+            "this database is reached only from inside its cluster (access: in-cluster)",
+            exit=Exit.REFUSED,
+            where=inside.work.env.name,
+            fix="kubectl port-forward to a host that reaches it, and an environment whose "
+            "database.url leads there",
+        ) from None
+    read_only = work.env.protected and not write
+    if work.env.protected and write:
+        agree(work.env.name)
+    readonly = work.env.database.readonly
+    if readonly is not None and not write:
+        url, read_only = work.world.reveal(readonly), True
+    address = parse(url, where="database.url")
+    psql = program([one.path for one in postgres_tools()])
+    given = variables(address, work.world.owner.who, os.environ, read_only=read_only)
+    how = "read-only; --write changes that" if read_only else "what you change is changed"
+    return psql, given, f"{address}: {how}"
 
 
 def _opened(config: str | None, env: str | None) -> tuple[Workplace, Secret]:

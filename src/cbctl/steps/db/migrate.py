@@ -109,8 +109,14 @@ class Migrate(Step[Inputs, Facts, Outcome]):
         if missing := gaps([entry.version for entry in folder]):
             evidence["numbers that are missing in the folder"] = ", ".join(missing)
         facts = Facts(down, folder, works_with, found)
-        if found is not None and (notes := _due(inputs, facts, found).notes):
-            evidence["notes"] = "; ".join(notes)
+        if found is not None and address is not None:
+            due = _due(inputs, facts, found)
+            if due.notes:
+                evidence["notes"] = "; ".join(due.notes)
+            if due.due and (open_ones := _open_transactions(address)):
+                evidence["in the way"] = "; ".join(open_ones)
+                for one in open_ones:
+                    ctx.progress(one)
         return Observation(facts, evidence)
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
@@ -220,6 +226,24 @@ def _marker(inputs: Inputs) -> Marker:
 
 def _change(entry: Entry) -> Change:
     return Change(what(entry), None, entry.phase)
+
+
+def _open_transactions(address: Address) -> list[str]:
+    """Whom a migration may have to wait for, a sentence each; () where we may not see that."""
+    from cbctl.clients.postgres.clients import clients
+
+    try:
+        with connect(address) as connection:
+            found = clients(connection, address)
+    except CbctlError:
+        return []
+    return [
+        f"session {one.pid} ({one.user} {one.application}".rstrip()
+        + f") has a transaction open for {one.transaction} s, which may be in the way:"
+        f" cbctl db kill {one.pid}"
+        for one in found
+        if one.transaction is not None and (one.is_long or one.is_idle_in_transaction)
+    ]
 
 
 def _marker_change(inputs: Inputs) -> Change:
