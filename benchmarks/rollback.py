@@ -149,7 +149,7 @@ def emergency(shop: Shop) -> Events:
 def script(shop: Shop) -> Events:
     text = SCRIPT.replace("NAMESPACE", shop.own)
     path = f"{binary.kubectl().parent}:/usr/bin:/bin"
-    environ = {"PATH": path, "KUBECONFIG": str(shop.cluster.kubeconfig)}
+    environ = {"PATH": path, "HOME": str(shop.folder), "KUBECONFIG": str(shop.cluster.kubeconfig)}
     subprocess.run(["sh", "-c", text], env=environ, check=True, capture_output=True)
     return []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from tests.integration.kubernetes.shop import Parts, Shop
 from tests.integration.kubernetes.support import namespace
+from tests.testbed.kubenode import binary
 from tests.testbed.kubenode.cluster import CONTEXT, Cluster
 
 from cbctl.clients.kubernetes import access
@@ -19,6 +21,21 @@ from cbctl.clients.kubernetes.access import Ask
 from cbctl.clients.kubernetes.api import Api
 
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+TRIED = (
+    "get configmap cbctl-log",  # the journal
+    "get configmaps -l cbctl/records=runs",
+    "get lease cbctl-lock",
+    "patch lease cbctl-lock --type=merge -p {}",
+    "get secrets",
+    "create configmap mine",
+    "scale deployment app --replicas=0",
+    "set env deployment/app A=1",
+    "delete deployment app",
+    "delete configmap cbctl-log",
+    "logs deployment/app",
+    "exec deployment/app -- true",
+)
+"""What somebody would do first."""
 KINDS = "configmaps,deployments,services,replicasets,pods,leases"
 
 
@@ -85,6 +102,13 @@ def refused(shop: Shop, own: str) -> None:
         assert sorted(set(asks)) == access.denied(api, asks)
     finally:
         api.close()
+    for line in TRIED:
+        words = ["kubectl", f"--kubeconfig={shop.kubeconfig}", "-n", own, *line.split()]
+        done = subprocess.run(
+            [str(binary.kubectl()), *words[1:]], capture_output=True, text=True, check=False
+        )
+        assert done.returncode != 0, f"{line}: {done.stdout}"
+        assert "orbidden" in done.stderr, done.stderr
 
 
 @pytest.mark.nightly
