@@ -111,12 +111,9 @@ class Migrate(Step[Inputs, Facts, Outcome]):
         facts = Facts(down, folder, works_with, found)
         if found is not None and address is not None:
             due = _due(inputs, facts, found)
-            if due.notes:
-                evidence["notes"] = "; ".join(due.notes)
-            if due.due and (open_ones := _open_transactions(address)):
-                evidence["in the way"] = "; ".join(open_ones)
-                for one in open_ones:
-                    ctx.progress(one)
+            open_ones = _open_transactions(address) if due.due else []
+            if notes := [*due.notes, *open_ones]:
+                evidence["notes"] = "; ".join(notes)
         return Observation(facts, evidence)
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
