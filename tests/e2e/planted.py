@@ -55,6 +55,7 @@ PLACED = {
     "program.unpause.wallet": "${file:keys/wallet.json}",
     "database.url": "${env:DATABASE_URL}, with a password",
     "database.admin": "${env:ADMIN_URL}, with a password",
+    "database.readonly": "${env:READONLY_URL}, with a password",
     "cache.url": "${env:REDIS_URL}, with a password",
     "api.environment.*": "${env:JWT_SECRET}, ${file:partner.key}, ${state:session-secret}",
     "notify.*.url": "${env:NOTIFY_URL}, the token is in its path and query",
@@ -242,6 +243,8 @@ def given(home: Path, seed: int) -> Iterator[Planted]:
         stack.callback(postgres.stop)
         admin = canaries.text("database.admin")
         postgres.execute("postgres", f"create role admin superuser login password '{admin}'")
+        reader = canaries.text("database.readonly")
+        postgres.execute("postgres", f"create role reader login password '{reader}'")
         redis = RedisServer(servers, password=canaries.text("cache.url", special=True))
         redis.start()
         stack.callback(redis.stop)
@@ -249,6 +252,7 @@ def given(home: Path, seed: int) -> Iterator[Planted]:
         made.variables = {
             "RPC_URL": f"http://127.0.0.1:{made.platform.chain_port}/v2/{rpc}",
             "DATABASE_URL": postgres.url("postgres"),
+            "READONLY_URL": f"postgresql://reader:{reader}@127.0.0.1:{postgres.port}/postgres",
             "ADMIN_URL": f"postgresql://admin:{admin}@127.0.0.1:{postgres.port}/postgres",
             "REDIS_URL": redis.url,
             "JWT_SECRET": canaries.text("api.environment", special=True),
@@ -259,6 +263,7 @@ def given(home: Path, seed: int) -> Iterator[Planted]:
         made.passwords = {
             "DATABASE_URL": quote(postgres.password, safe=""),
             "ADMIN_URL": admin,
+            "READONLY_URL": reader,
             "REDIS_URL": quote(redis.password, safe=""),
         }
         made.write_variables()
@@ -297,7 +302,8 @@ def _name_them(platform: Platform, program_id: Pubkey) -> None:
     platform.edit("wallet: ${key:guardian}", "wallet: ${file:keys/guardian.json}")
     platform.edit(
         "      url: ${env:DATABASE_URL?}",
-        "      admin: ${env:ADMIN_URL}\n      url: ${env:DATABASE_URL?}",
+        "      readonly: ${env:READONLY_URL}\n      admin: ${env:ADMIN_URL}\n"
+        "      url: ${env:DATABASE_URL?}",
     )
     platform.edit(
         "        JWT_SECRET: ${state:jwt-secret}\n",
