@@ -6,6 +6,7 @@ history reads it too. There are no secrets in it.
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -52,10 +53,11 @@ def _copy_away(work: Workplace, run: str) -> None:
         away = _away(work)
         if away is None:
             return
-        for stream in (HISTORY, run):
-            if stream and (lines := _lines(work, stream)):
-                away.write(f"{stream}.ndjson", lines)
-    except CbctlError as error:
+        with closing(away):
+            for stream in (HISTORY, run):
+                if stream and (lines := _lines(work, stream)):
+                    away.extend(f"{stream}.ndjson", lines)
+    except (CbctlError, OSError) as error:
         where = f"{work.env.history.to}: {work.world.scrub(str(error))}"
         work.say(f"the history was not copied to {where}")
 
@@ -73,6 +75,14 @@ def _away(work: Workplace) -> Objects | None:
     return Objects(place, sealed)
 
 
+def _known_away(work: Workplace) -> bytes | None:
+    away = _away(work)
+    if away is None:
+        return None
+    with closing(away):
+        return away.read(f"{HISTORY}.ndjson")
+
+
 def _lines(work: Workplace, stream: str) -> bytes:
     return b"".join(line + b"\n" for line in work.store.read(stream))
 
@@ -85,12 +95,15 @@ def _write_copy(work: Workplace, lines: bytes) -> None:
 
 def kept_copy(work: Workplace) -> tuple[FileStore, str] | None:
     """A store with the history as it was when a run ended here last, and that time; or as it was
-    copied away, if that is newer: nothing is ever taken out of it."""
+    copied away, if that goes on from there: nothing is ever taken out of it."""
     path = work.state.path / f"{HISTORY}.ndjson"
     try:
-        away = _away(work)
-        known = away.read(f"{HISTORY}.ndjson") if away else None
-        if known and len(known) > (path.stat().st_size if path.exists() else 0):
+        known = _known_away(work)
+        here = path.read_bytes() if path.exists() else b""
+        if known and not known.startswith(here) and not here.startswith(known):
+            # what is known here is believed, not who may write there
+            work.say(f"the copy at {work.env.history.to} is another history: it is not used")
+        elif known and len(known) > len(here):
             _write_copy(work, known)
             work.say(f"the history comes from {work.env.history.to}")
     except (CbctlError, OSError) as error:
