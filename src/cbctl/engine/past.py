@@ -96,14 +96,16 @@ def open_run(store: Store) -> str | None:
     return None
 
 
-def cut_off(store: Store, kinds: frozenset[str]) -> str | None:
-    """Id of the newest run of these kinds that changed something, if it did not end well: what
-    runs is what it left."""
+def cut_off(store: Store, kinds: frozenset[str], steps: frozenset[str]) -> str | None:
+    """Id of the newest run of these kinds that began one of these steps, if it did not end well:
+    what runs is what it left."""
     for stream in reversed(store.streams(RUNS)):
         records = journal.read(store, stream)
         if not records or records[0].type != "run.started" or records[0].data["kind"] not in kinds:
             continue
-        if any(record.type == "step.intent" for record in records):
+        names = {shown["id"]: shown["step"] for shown in records[0].data["shown"]}
+        begun = {names.get(r.data["step"]) for r in records if r.type == "step.intent"}
+        if begun & steps:
             return None if _ended_well(records) else stream.removeprefix(RUNS)
     return None
 

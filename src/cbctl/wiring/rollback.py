@@ -14,6 +14,8 @@ from cbctl.wiring.workplace import Workplace
 
 _KINDS = frozenset({"deploy", "rollback"})
 """Of the runs that say what runs."""
+_STEPS = frozenset({"api.rollout", "api.undo", "local.api", "program.deploy"})
+"""By which something else runs than before: a migration alone leaves the release as it is."""
 
 
 def chosen(work: Workplace, to: str | None, store: Store | None = None) -> Choice:
@@ -28,7 +30,7 @@ def chosen(work: Workplace, to: str | None, store: Store | None = None) -> Choic
         raise CbctlError(
             "there is no release to go back to: nothing was deployed yet", exit=Exit.REFUSED
         )
-    unfinished = past.cut_off(history, _KINDS) or ""
+    unfinished = past.cut_off(history, _KINDS, _STEPS) or ""
     return choose(known, to, _schema(work, history, current), unfinished)
 
 
