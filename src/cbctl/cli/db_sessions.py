@@ -107,7 +107,7 @@ def analyze(
 
 def shell(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- WORD...]", help="For psql itself.")
+        list[str] | None, typer.Argument(metavar="WORD", help="For psql itself.")
     ] = None,
     write: Annotated[
         bool, typer.Option("--write", help="As the owner of the schema, who may change something.")
@@ -118,7 +118,8 @@ def shell(
 ) -> None:
     """Open psql on the database, its password in no command line and no variable.
 
-    Read-only where the environment is protected or `database.readonly` is set, until --write.
+    Read-only where the environment is protected or `database.readonly` is set, until --write. What
+    comes after `--` is for psql.
 
     Example: cbctl db shell --env production
     """
