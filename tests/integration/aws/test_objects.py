@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -12,6 +13,17 @@ from tests.testbed.s3 import s3_client, s3_server
 
 from cbctl.clients.aws.objects import Objects
 from cbctl.errors import CbctlError, Exit
+
+
+# botocore lets go of the socket of a request that was refused before its body was sent
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Here, and not in whichever test comes later."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="module")
