@@ -14,7 +14,6 @@ from tests.testbed.s3 import s3_client, s3_server
 from cbctl.clients.aws.objects import Objects
 from cbctl.errors import CbctlError, Exit
 
-
 # botocore lets go of the socket of a request that was refused before its body was sent
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
