@@ -14,6 +14,7 @@ from cbctl.clients.postgres.tools import Work, jobs_here
 from cbctl.config.reference import parse as parse_reference
 from cbctl.config.types import Reference
 from cbctl.engine import policy
+from cbctl.engine.clock import stamp
 from cbctl.engine.journal import Journal
 from cbctl.errors import CbctlError, Exit
 from cbctl.local.scratch import scratch
@@ -106,7 +107,7 @@ def _record(work: Workplace, place: Place, verdict: Verdict) -> None:
         policy.backup_verified(
             log, owner.who, owner.host, manifest.id, manifest.made_at, manifest.digest
         )
-        write_proof(place, verdict, work.world.clock.wall(), owner.who, owner.host)
+        write_proof(place, verdict, stamp(work.world.clock.wall()), owner.who, owner.host)
 
 
 def age_of(backup: Kept, now: float) -> float:

@@ -16,7 +16,6 @@ from cbctl.clients.postgres.address import Address, parse
 from cbctl.clients.postgres.connect import connect
 from cbctl.clients.postgres.databases import drop_database
 from cbctl.clients.postgres.tools import Tools, Work, major_of, restoring
-from cbctl.engine.clock import stamp
 from cbctl.errors import CbctlError, Exit
 from cbctl.local.binaries import Binary, postgres_binaries
 from cbctl.local.scratch import Scratch, throwaway_server
@@ -87,12 +86,10 @@ def on_server(place: Place, manifest: Manifest, admin: Address, work: Work, secr
     return _proved(found.archive, manifest, admin, tools, work)
 
 
-def write_proof(place: Place, verdict: Verdict, now: float, who: str, host: str) -> None:
-    """Beside the backup, for whoever reaches the place. now: seconds since the epoch"""
+def write_proof(place: Place, verdict: Verdict, at: str, who: str, host: str) -> None:
+    """Beside the backup, for whoever reaches the place. at: RFC 3339, UTC"""
     manifest = verdict.manifest
-    proof = Proof(
-        at=stamp(now), who=who, host=host, server=verdict.server, manifest=manifest.digest
-    )
+    proof = Proof(at=at, who=who, host=host, server=verdict.server, manifest=manifest.digest)
     place.write(manifest.id, manifests.PROOF, msgspec.json.encode(proof) + b"\n")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,7 +136,8 @@ class Safeguard(Step[Inputs, Facts, Outcome]):
                 fix="cbctl db verify-backup shows everything; nothing was migrated",
             )
         ctx.fence()
-        write_proof(place, verdict, ctx.wall(), inputs.who, inputs.host)
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ctx.wall()))
+        write_proof(place, verdict, at, inputs.who, inputs.host)
         return Outcome(id)
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
