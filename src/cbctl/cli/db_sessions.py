@@ -1,4 +1,4 @@
-"""`cbctl db sessions`, `kill`, `maintain`, `analyze` and `shell`: whoever is at work in it."""
+"""`cbctl db sessions` and `kill`: who holds whom up, and an end of it."""
 
 from __future__ import annotations
 
@@ -71,70 +71,6 @@ def kill(
     run_step(asked, "db.kill", {"pid": pid})
 
 
-def maintain(
-    env: EnvOption = None,
-    plan: PlanOption = False,
-    yes: YesOption = False,
-    confirm: ConfirmOption = None,
-    output: OutputOption = Output.TEXT,
-    events: EventsOption = Events.NONE,
-    config: ConfigOption = None,
-) -> None:
-    """Vacuum and analyze the tables that want it, and no others; reads and writes go on.
-
-    --plan says which, and why: dead rows, statistics out of date, rows that are too old.
-
-    Example: cbctl db maintain --env production --plan
-    """
-    run_step(Asked(env, None, config, plan, yes, confirm, output, events), "db.maintain", {})
-
-
-def analyze(
-    env: EnvOption = None,
-    plan: PlanOption = False,
-    yes: YesOption = False,
-    confirm: ConfirmOption = None,
-    output: OutputOption = Output.TEXT,
-    events: EventsOption = Events.NONE,
-    config: ConfigOption = None,
-) -> None:
-    """Bring the planner's statistics up to date, of tables where they are not.
-
-    Example: cbctl db analyze --env local --yes
-    """
-    run_step(Asked(env, None, config, plan, yes, confirm, output, events), "db.analyze", {})
-
-
-def shell(
-    words: Annotated[
-        list[str] | None, typer.Argument(metavar="WORD", help="For psql itself.")
-    ] = None,
-    write: Annotated[
-        bool, typer.Option("--write", help="As the owner of the schema, who may change something.")
-    ] = False,
-    env: EnvOption = None,
-    confirm: ConfirmOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Open psql on the database, its password in no command line and no variable.
-
-    Read-only where the environment is protected or `database.readonly` is set, until --write. What
-    comes after `--` is for psql.
-
-    Example: cbctl db shell --env production
-    """
-    from cbctl.cli.ask import confirm_name
-    from cbctl.wiring.database import shell as opened
-
-    def agree(name: str) -> None:
-        confirm_name(f"a shell that may change {name}", name, confirm)
-
-    def say(text: str) -> None:
-        typer.echo(text, err=True)
-
-    raise typer.Exit(opened(config, env, words or (), write=write, agree=agree, say=say))
-
-
 def add_to(app: typer.Typer) -> None:
-    for command in (sessions, kill, maintain, analyze, shell):
+    for command in (sessions, kill):
         app.command()(command)

@@ -96,10 +96,12 @@ def open_run(store: Store) -> str | None:
     return None
 
 
-def cut_off(store: Store, kinds: frozenset[str], steps: frozenset[str]) -> str | None:
-    """Id of the newest run of these kinds that began one of these steps, if it did not end well:
-    what runs is what it left."""
+def cut_off(store: Store, since: str, kinds: frozenset[str], steps: frozenset[str]) -> str | None:
+    """Id of the newest run of these kinds after the run `since` that began one of these steps, if
+    it did not end well: what runs is what it left."""
     for stream in reversed(store.streams(RUNS)):
+        if stream <= RUNS + since:
+            return None
         records = journal.read(store, stream)
         if not records or records[0].type != "run.started" or records[0].data["kind"] not in kinds:
             continue

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cbctl.clients.kubernetes.failures import Unreachable
 from cbctl.engine import past, release
+from cbctl.engine.plan import Plan, Planned
+from cbctl.engine.step import Changes
 from cbctl.engine.store import Store
 from cbctl.errors import CbctlError, Exit
-from cbctl.report.rollback import Choice, LiveSchema, choose, live_schema, recorded_schema
+from cbctl.report.rollback import (
+    Choice,
+    LiveSchema,
+    choose,
+    live_schema,
+    out_of_reach,
+    recorded_schema,
+)
+from cbctl.wiring.policy import MIGRATE
 from cbctl.wiring.releases import kept_copy
 from cbctl.wiring.stores import MAIN, is_shared
 from cbctl.wiring.view import view_of
 from cbctl.wiring.workplace import Workplace
 
+_NOTES = "notes"
+"""Of a step's evidence, what a person has to know before saying yes."""
 _KINDS = frozenset({"deploy", "rollback"})
 """Of the runs that say what runs."""
 _STEPS = frozenset({"api.rollout", "api.undo", "local.api", "program.deploy"})
@@ -30,7 +44,7 @@ def chosen(work: Workplace, to: str | None, store: Store | None = None) -> Choic
         raise CbctlError(
             "there is no release to go back to: nothing was deployed yet", exit=Exit.REFUSED
         )
-    unfinished = past.cut_off(history, _KINDS, _STEPS) or ""
+    unfinished = past.cut_off(history, current.run, _KINDS, _STEPS) or ""
     return choose(known, to, _schema(work, history, current), unfinished)
 
 
@@ -67,6 +81,28 @@ def say(work: Workplace, choice: Choice) -> None:
     work.say(choice.why)
     for line in choice.passed_over:
         work.say(f"passed over {line}")
+
+
+def with_way_back(store: Store, made: Plan) -> Plan:
+    """The plan, which says of migrations that take something away which releases are out of reach
+    afterwards."""
+    return replace(made, steps=tuple(_noted(store, one) for one in made.steps))
+
+
+def _noted(store: Store, planned: Planned) -> Planned:
+    if planned.name != MIGRATE or not isinstance(planned.verdict, Changes):
+        return planned
+    posts = [
+        int(change.what.removeprefix("migration ").split("_")[0])
+        for change in planned.verdict.changes
+        if change.after == "post"
+    ]
+    lost = out_of_reach(release.history(store), max(posts)) if posts else []
+    if not lost:
+        return planned
+    said = f"afterwards there is no way back to {', '.join(lost)}, but with the database"
+    notes = [str(planned.evidence[_NOTES]), said] if _NOTES in planned.evidence else [said]
+    return replace(planned, evidence={**planned.evidence, _NOTES: "; ".join(notes)})
 
 
 def by_hand(work: Workplace, to: str | None) -> list[str]:

@@ -103,10 +103,8 @@ def refused(shop: Shop, own: str) -> None:
     finally:
         api.close()
     for line in TRIED:
-        words = ["kubectl", f"--kubeconfig={shop.kubeconfig}", "-n", own, *line.split()]
-        done = subprocess.run(
-            [str(binary.kubectl()), *words[1:]], capture_output=True, text=True, check=False
-        )
+        words = [str(binary.kubectl()), f"--kubeconfig={shop.kubeconfig}", "-n", own]
+        done = subprocess.run([*words, *line.split()], capture_output=True, text=True, check=False)
         assert done.returncode != 0, f"{line}: {done.stdout}"
         assert "orbidden" in done.stderr, done.stderr
 

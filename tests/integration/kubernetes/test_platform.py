@@ -7,52 +7,30 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from solders.keypair import Keypair
+from tests.integration.kubernetes.conftest import running_parts
+from tests.integration.kubernetes.shop import PASSWORD, Parts
 from tests.integration.kubernetes.support import namespace
 from tests.integration.kubernetes.test_load import under_load
 from tests.integration.kubernetes.test_secrets import operations, variables
 from tests.integration.kubernetes.toys import ENV, Toys
 from tests.testbed.kubenode.cluster import Cluster
 from tests.testbed.kubenode.node import ADDRESS
-from tests.testbed.localnet import Localnet
-from tests.testbed.postgres import ANY, PostgresServer
-from tests.testbed.redis import RedisServer
-from tests.testbed.waiting import free_port
 
 ROOT = Path(__file__).parents[3]
 NAME = "crypto-bet-api"
 SECRETS = "crypto-bet-secrets"
-PASSWORD = "canary-" + secrets.token_hex(8)
-
-
-@dataclass
-class Parts:
-    """What the service needs, on this machine; pods reach it at ADDRESS."""
-
-    postgres: PostgresServer
-    redis: RedisServer
-    localnet: Localnet
 
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
-    folder = tmp_path_factory.mktemp("parts")
-    for name in ("postgres", "redis", "localnet"):
-        (folder / name).mkdir()
-    postgres = PostgresServer(folder / "postgres", user="owner", password=PASSWORD, kind=ANY)
-    redis = RedisServer(folder / "redis", password=PASSWORD)
-    postgres.start()
-    redis.start()
-    localnet = Localnet(folder / "localnet", free_port(1), 400)
-    yield Parts(postgres, redis, localnet)
-    localnet.stop()
-    redis.stop()
-    postgres.stop()
+    """What the service needs, on this machine; pods reach it at ADDRESS."""
+    with running_parts(tmp_path_factory.mktemp("parts")) as running:
+        yield running
 
 
 @pytest.fixture

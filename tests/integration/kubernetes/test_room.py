@@ -64,3 +64,8 @@ def test_no_room(toys: Toys) -> None:
     greets(toys, "on the other side")
     said = toys.run(f"api rollout --image {toys.image} --yes", exit=7)
     assert "quota small: pods: 2 of 3 used, 2 more needed" in said
+
+    quota(toys, pods="4")
+    toys.rollout()
+    greets(toys, "and back, in the place of what is kept")
+    assert toys.rollout()["outcome"]["revision"] > 0, "pods of the kept side make room"

@@ -70,7 +70,6 @@ _UNPROVED: Final = (
         "it does not speak TLS",
         "let the server use TLS, or check that it is the right one",
     ),
-    (r"((?:SSL|certificate)[^\n]*)", "{}", _AUTHORITY),
 )
 """What libpq says of TLS → our words, and what to do."""
 
@@ -178,6 +177,7 @@ def _failed(address: Address, text: str) -> CbctlError:
             exit=Exit.CREDENTIALS,
             fix="check user and password in the URL, and pg_hba.conf on the server",
         )
+    mode = parameters(address, CONNECT_SECONDS)["sslmode"]
     for pattern, words, fix in _UNPROVED:
         if found := re.search(pattern, text):
             what = words.format(*found.groups())
@@ -185,9 +185,11 @@ def _failed(address: Address, text: str) -> CbctlError:
                 f"it is not proved who the server is: {what}; no password was sent",
                 where=str(address),
                 exit=Exit.REFUSED,
-                fix=f"{fix} (sslmode={address.option('sslmode') or 'verify-full'})",
+                fix=f"{fix} (sslmode={mode})",
             )
     fix = "see the server's log for the reason"
+    if re.search(r"SSL|certificate|sslrootcert", text):
+        fix = f"the connection is made with sslmode={mode}; {_AUTHORITY}"
     return CbctlError(f"cannot connect: {_last_line(text)}", where=str(address), fix=fix)
 
 

@@ -17,22 +17,19 @@ def lacking(api: Any, wanted: Wanted, objects: list[Object], now: Object | None)
 
     objects  as they will be applied
     now      the Deployment that serves"""
-    try:
-        quotas = api.list("v1", "ResourceQuota")
-    except Refused as error:
-        if error.forbidden:
-            return ()
-        raise
+    quotas = _quotas(api)
     if not quotas:
         return ()
     (made,) = (one for one in objects if wanted.is_of(one))
     pod = quota.of_pod(made["spec"]["template"]["spec"])
-    had = int(now["spec"].get("replicas", 1)) if now else 0
-    count = int(made["spec"].get("replicas", had or 1))
-    if now is None or wanted.changes_side:
+    count = int(made["spec"].get("replicas", _replicas(now) or 1))
+    # of two sides it is the other one that is changed, and it may have pods yet
+    there = api.get("apps/v1", "Deployment", wanted.deployment) if wanted.changes_side else now
+    had = _replicas(there)
+    if there is None or not had:
         return tuple(quota.lacking(quotas, quota.times(pod, count)))
-    first = quota.times(pod, 0 if _may_miss(made, count) else 1)
-    before = quota.times(quota.of_pod(now["spec"]["template"]["spec"]), had)
+    first = quota.times(pod, 0 if _may_miss(made, had) else 1)
+    before = quota.times(quota.of_pod(there["spec"]["template"]["spec"]), had)
     last = quota.without(quota.times(pod, count), before)
     return tuple(quota.lacking(quotas, quota.most(first, last)))
 
@@ -41,16 +38,28 @@ def for_all_at_once(api: Any, deployment: Object) -> bool:
     """Whether all its pods may be started beside those that are there."""
     if (deployment["spec"].get("strategy") or {}).get("type") == "Recreate":
         return False
+    quotas = _quotas(api)
+    if quotas is None:
+        return False
+    live = api.get("apps/v1", "Deployment", deployment["metadata"]["name"])
+    count = int(deployment["spec"].get("replicas", _replicas(live) or 1))
+    pod = quota.of_pod(deployment["spec"]["template"]["spec"])
+    return not any(quota.lacking(quotas, quota.times(pod, count)))
+
+
+def _replicas(deployment: Object | None) -> int:
+    return int(deployment["spec"].get("replicas", 1)) if deployment else 0
+
+
+def _quotas(api: Any) -> list[Object] | None:
+    """None where we may not look at them."""
     try:
-        quotas = api.list("v1", "ResourceQuota")
+        found: list[Object] = api.list("v1", "ResourceQuota")
     except Refused as error:
         if error.forbidden:
-            return False
+            return None
         raise
-    live = api.get("apps/v1", "Deployment", deployment["metadata"]["name"])
-    count = deployment["spec"].get("replicas") or (live and live["spec"].get("replicas")) or 1
-    pod = quota.of_pod(deployment["spec"]["template"]["spec"])
-    return not any(quota.lacking(quotas, quota.times(pod, int(count))))
+    return found
 
 
 def all_at_once(deployment: Object) -> Object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -48,20 +47,18 @@ class Outcome:
 
 
 class Upkeep(Step[Inputs, Facts, Outcome]):
-    """wants: what a table wants, of what this step does; None: nothing"""
-
     inputs: ClassVar[type[Inputs]] = Inputs
     at_most: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, summary: str, wants: Callable[[Table], tuple[Kind, str] | None]) -> None:
-        self.summary = summary  # type: ignore[misc]  # of two steps
-        self._wants = wants
+    def wants(self, table: Table) -> tuple[Kind, str] | None:
+        """What it wants of what this step does, and why; None: nothing."""
+        raise NotImplementedError
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
         address = address_of(ctx, inputs.url)
         with connect(address) as connection:
             found = tables(connection, address)
-        wanting = [(one.name, *wanted) for one in found if (wanted := self._wants(one))]
+        wanting = [(one.name, *wanted) for one in found if (wanted := self.wants(one))]
         return Observation(Facts(tuple(wanting)), {"tables": len(found)})
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:

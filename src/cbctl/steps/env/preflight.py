@@ -149,7 +149,9 @@ def _missing_secrets(api: Api, rendered: list[Object], deployment: Object) -> li
             missing.append(name)
             continue
         keys = references.secret_keys(template).get(name, ())
-        missing += [f"{name}: {key}" for key in sorted(keys) if not there.get("data", {}).get(key)]
+        missing += [
+            f"{name}: {key}" for key in sorted(keys) if not (there.get("data") or {}).get(key)
+        ]
     return missing
 
 
