@@ -121,8 +121,8 @@ def plan(image: str, facts: Facts) -> PlanVerdict:
         return Blocked(why, CONFLICT_FIX if "another manager" in why else "")
     if facts.no_room:
         why = f"there is no room for the new pods: {'; '.join(facts.no_room)}"
-        fix = "a larger quota; or fewer pods for the time (cbctl api scale), or none of the side that "
-        return Blocked(why, f"{fix}was left (cbctl api finish)")
+        fix = "a larger quota; or fewer pods for the time (cbctl api scale)"
+        return Blocked(why, f"{fix}, or none of the side that was left (cbctl api finish)")
     changes = [Change(f"remove {thing}", "there", None) for thing in facts.stale]
     for thing, *fields in facts.differences:
         changes.append(Change(thing, None, ", ".join(fields)))
