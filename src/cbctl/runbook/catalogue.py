@@ -23,7 +23,7 @@ STEPS: dict[str, str] = {
     "db.analyze": "Brings the planner's statistics up to date",
     "db.backup": "Takes a backup of the database",
     "db.baseline": "Takes a database over whose schema is there already",
-    "db.kill": "Ends a session of the database",
+    "db.kill": "Ends sessions of the database",
     "db.maintain": "Vacuums and analyzes the tables that want it",
     "db.migrate": "Runs the migrations of the database that are due",
     "db.prune": "Removes old backups of the database",
