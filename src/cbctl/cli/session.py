@@ -152,11 +152,14 @@ def plan_only(
 
 
 def _planned(planned: Planned) -> dict[str, Any]:
-    """Lamports, where a step tells what it will cost, are what a person decides by."""
+    """Lamports, where a step tells what it will cost, and notes are what a person decides by."""
     told = {"id": planned.id, "step": planned.name, "summary": planned.summary}
     seen = dict(planned.evidence)
     lamports = {name: seen[name] for name in ("locked", "returned", "fees") if name in seen}
-    return {**told, **describe(planned.verdict), **({"lamports": lamports} if lamports else {})}
+    more: dict[str, Any] = {"lamports": lamports} if lamports else {}
+    if notes := seen.get("notes"):
+        more["notes"] = notes
+    return {**told, **describe(planned.verdict), **more}
 
 
 def _colour(stream: TextIO | None) -> bool:

@@ -50,6 +50,8 @@ def _section(title: str, steps: list[Planned] | None, width: int) -> list[str]:
                 lines += ["      " + line for line in changed(step.get("changes"), width - 6)]
                 if lamports := step.get("lamports"):
                     lines += _wrapped("      lamports: ", _money(lamports), width)
+                if step.get("notes"):
+                    lines += _wrapped("      note: ", clean(step["notes"]), width)
     return lines
 
 

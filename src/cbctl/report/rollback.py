@@ -139,6 +139,18 @@ def _unfit(
     return None
 
 
+def out_of_reach(known: Sequence[Release], contracted: int) -> list[str]:
+    """The healthy releases that cannot be gone back to once that migration of the phase post has
+    run."""
+    return [
+        one.id
+        for one in known
+        if one.state == "healthy"
+        and (high := one.parts.get("schema_max")) is not None
+        and int(high) < contracted
+    ]
+
+
 def _same(one: Release, other: Release) -> bool:
     """What runs is the same: the slot of a deploy and the schema at that time do not count."""
     changing = {"slot", "schema_version", "schema_contracted"}

@@ -6,20 +6,22 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from cbctl.engine import journal as journals
 from cbctl.engine import plan, release, run
 from cbctl.engine.past import open_run
-from cbctl.engine.plan import Plan
+from cbctl.engine.plan import Plan, Planned
 from cbctl.engine.run import Ended, Job
-from cbctl.engine.step import Json
+from cbctl.engine.step import Changes, Json
 from cbctl.errors import CbctlError, Exit
 from cbctl.local import artifacts
+from cbctl.report.rollback import out_of_reach
 from cbctl.wiring.jobs import job, require_ports
 from cbctl.wiring.kept_program import bring, lend
 from cbctl.wiring.lock import locked, refuse_while_locked
-from cbctl.wiring.policy import NOTHING_OVERRIDDEN, Override, let_through, resumed
+from cbctl.wiring.policy import MIGRATE, NOTHING_OVERRIDDEN, Override, let_through, resumed
 from cbctl.wiring.releases import after_run
 from cbctl.wiring.single import single_job
 from cbctl.wiring.status import servers_health
@@ -31,12 +33,37 @@ def make_plan(work: Workplace, job: Job) -> Plan:
     return plan.make(work.world, job.nodes, job.planned_from, left_out=job.left_out)
 
 
+NOTES = "notes"
+"""Of a step's evidence, what a person has to know before saying yes."""
+
+
 def checked_plan(work: Workplace, job: Job) -> Plan:
     """The plan of a job that is to be carried out. Raises CbctlError (7) for what no step can see
     before others are done."""
     require_ports(work, job)
     bring(work, job)
-    return make_plan(work, job)
+    return _with_way_back(work, make_plan(work, job))
+
+
+def _with_way_back(work: Workplace, made: Plan) -> Plan:
+    """Says of migrations that take something away which releases are out of reach afterwards."""
+
+    def told(planned: Planned) -> Planned:
+        if planned.name != MIGRATE or not isinstance(planned.verdict, Changes):
+            return planned
+        posts = [
+            int(change.what.removeprefix("migration ").split("_")[0])
+            for change in planned.verdict.changes
+            if change.after == "post"
+        ]
+        lost = out_of_reach(release.history(work.store), max(posts)) if posts else []
+        if not lost:
+            return planned
+        said = f"afterwards there is no way back to {', '.join(lost)}, but with the database"
+        notes = [str(planned.evidence[NOTES]), said] if NOTES in planned.evidence else [said]
+        return replace(planned, evidence={**planned.evidence, NOTES: "; ".join(notes)})
+
+    return replace(made, steps=tuple(map(told, made.steps)))
 
 
 def carry_out(

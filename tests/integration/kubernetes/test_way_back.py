@@ -86,6 +86,8 @@ def test_a_migration_that_the_old_one_cannot_live_with(shop: Shop) -> None:
     deployed(shop, "one")
     shop.migration(2, "alter table users drop column id;", phase="post")
     deployed(shop, "two")
+    said = shop.run("db migrate --phase post --plan", exit=2)
+    assert "no way back to r1" in " ".join(said.split()), said
     assert "0002" in shop.run("db migrate --phase post --yes")
     said = shop.run("rollback --yes", exit=7)
     assert "migration 2 has taken away what it needs" in said

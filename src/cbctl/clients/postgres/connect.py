@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -42,6 +44,41 @@ _DENIED: Final = (
 
 # libpq ends the login before it sends anything when the server asks for less than was required.
 _WEAKER: Final = r'authentication method requirement "[^"]*" failed'
+
+
+_AUTHORITY: Final = (
+    "sslrootcert=FILE in the URL names the authority that signed the server's certificate (of RDS: "
+    "its CA bundle)"
+)
+_UNPROVED: Final = (
+    (r'root certificate file "([^"]*)" does not exist', "there is no file {}", _AUTHORITY),
+    (
+        r'could not read root certificate file "([^"]*)"',
+        "the file {} is no certificate",
+        _AUTHORITY,
+    ),
+    (
+        r'server certificate for "([^"]*)"[^\n]* does not match host name "([^"]*)"',
+        "its certificate is for {}, not for {}",
+        "connect to the name in the certificate, or to the right server",
+    ),
+    (
+        r"certificate verify failed|certificate has expired|unable to get local issuer",
+        "its certificate is of another authority, or over",
+        f"check the certificate on the server; {_AUTHORITY}",
+    ),
+    (
+        r"server does not support SSL",
+        "it does not speak TLS",
+        "let the server use TLS, or check that it is the right one",
+    ),
+    (r"((?:SSL|certificate)[^\n]*)", "{}", _AUTHORITY),
+)
+"""What libpq says of TLS → our words, and what to do."""
+
+
+_ENDED: Final = ("57P", "08")
+"""SQLSTATE classes: the server ends or ended the session, the connection failed."""
 
 
 class DatabaseDown(CbctlError):
@@ -147,13 +184,16 @@ def _failed(address: Address, text: str) -> CbctlError:
             exit=Exit.CREDENTIALS,
             fix="check user and password in the URL, and pg_hba.conf on the server",
         )
+    for pattern, words, fix in _UNPROVED:
+        if found := re.search(pattern, text):
+            what = words.format(*found.groups())
+            return CbctlError(
+                f"it is not proved who the server is: {what}; no password was sent",
+                where=str(address),
+                exit=Exit.REFUSED,
+                fix=f"{fix} (sslmode={address.option('sslmode') or 'verify-full'})",
+            )
     fix = "see the server's log for the reason"
-    if re.search(r"SSL|certificate|sslrootcert", text):
-        fix = (
-            f"the connection is made with sslmode={address.option('sslmode') or 'verify-full'}; "
-            "sslmode=verify-full needs sslrootcert=FILE in the URL, with the authority that signed "
-            "the server's certificate"
-        )
     return CbctlError(f"cannot connect: {_last_line(text)}", where=str(address), fix=fix)
 
 
@@ -190,6 +230,25 @@ def failed(error: psycopg.Error, address: Address, doing: str) -> CbctlError:
         exit=Exit.CREDENTIALS if denied else Exit.FAILED,
         fix="use the role that owns the schema" if denied else "",
     )
+
+
+@contextmanager
+def told_when_lost(address: Address) -> Iterator[None]:
+    """A connection that breaks ends in a CbctlError, not in the driver's own words."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if error.sqlstate is not None and not error.sqlstate.startswith(_ENDED):
+            raise  # the server's answer to a statement
+        reason = f"server: {error.sqlstate}" if error.sqlstate else "network"
+        raise CbctlError(
+            f"the connection to the database broke ({reason}); what was not finished is undone by "
+            "the server",
+            where=str(address),
+            fix="run it again: it continues where this run stopped",
+        ) from None
 
 
 def ping(target: Address | Secret | str, *, seconds: float = CONNECT_SECONDS) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cbctl.clients.postgres.connect import connect
+from cbctl.clients.postgres.connect import connect, told_when_lost
 from cbctl.clients.postgres.upkeep import Kind, Table, look_after, tables
 from cbctl.config.types import Reference
 from cbctl.engine.step import (
@@ -79,7 +79,7 @@ class Upkeep(Step[Inputs, Facts, Outcome]):
         wanting = [
             one for one in self.observe(ctx, inputs).facts.wanting if _what(*one[:2]) in agreed
         ]
-        with connect(address) as connection:
+        with told_when_lost(address), connect(address) as connection:
             for number, (name, kind, _) in enumerate(wanting):
                 ctx.fence()
                 ctx.progress(_what(name, kind), number, len(wanting))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cbctl.clients.postgres.address import Address, parse
 from cbctl.clients.postgres.compare import Choice, Due, SchemaRange, compare
-from cbctl.clients.postgres.connect import DatabaseDown, connect
+from cbctl.clients.postgres.connect import DatabaseDown, connect, told_when_lost
 from cbctl.clients.postgres.ledger import Marker, Survey, obstacle, reached, survey
 from cbctl.clients.postgres.migrations import Entry, gaps, read_folder
 from cbctl.clients.postgres.schema_range import read_range
@@ -111,12 +111,9 @@ class Migrate(Step[Inputs, Facts, Outcome]):
         facts = Facts(down, folder, works_with, found)
         if found is not None and address is not None:
             due = _due(inputs, facts, found)
-            if due.notes:
-                evidence["notes"] = "; ".join(due.notes)
-            if due.due and (open_ones := _open_transactions(address)):
-                evidence["in the way"] = "; ".join(open_ones)
-                for one in open_ones:
-                    ctx.progress(one)
+            open_ones = _open_transactions(address) if due.due else []
+            if notes := [*due.notes, *open_ones]:
+                evidence["notes"] = "; ".join(notes)
         return Observation(facts, evidence)
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
@@ -152,24 +149,27 @@ class Migrate(Step[Inputs, Facts, Outcome]):
         works_with = read_range(inputs.schema, tuple(m.entry for m in migrations))
         agreed = {change.what for change in changes} | _intended(intent)
         address = _address(ctx, inputs)
-        applied = migrate(
-            Job(
-                address=address,
-                migrations=migrations,
-                works_with=works_with,
-                marker=_marker(inputs),
-                token=ctx.token,
-                phase=inputs.phase,
-                by=ctx.run,
-                create_marker=inputs.create_marker,
-                out_of_order=inputs.out_of_order,
-                agreed={m.entry.title for m in migrations if what(m.entry) in agreed},
-                fence=ctx.fence,
-                patience=Patience(monotonic=ctx.monotonic, sleep=ctx.sleep, progress=ctx.progress),
+        with told_when_lost(address):
+            applied = migrate(
+                Job(
+                    address=address,
+                    migrations=migrations,
+                    works_with=works_with,
+                    marker=_marker(inputs),
+                    token=ctx.token,
+                    phase=inputs.phase,
+                    by=ctx.run,
+                    create_marker=inputs.create_marker,
+                    out_of_order=inputs.out_of_order,
+                    agreed={m.entry.title for m in migrations if what(m.entry) in agreed},
+                    fence=ctx.fence,
+                    patience=Patience(
+                        monotonic=ctx.monotonic, sleep=ctx.sleep, progress=ctx.progress
+                    ),
+                )
             )
-        )
-        with connect(address) as connection:
-            now = survey(connection, address)
+            with connect(address) as connection:
+                now = survey(connection, address)
         return _outcome(now, works_with, tuple(entry.title for entry in applied))
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:

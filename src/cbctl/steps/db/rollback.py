@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cbctl.clients.postgres.compare import SchemaRange, back
-from cbctl.clients.postgres.connect import connect
+from cbctl.clients.postgres.connect import connect, told_when_lost
 from cbctl.clients.postgres.ledger import Applied, Marker, Survey, obstacle, reached, survey
 from cbctl.clients.postgres.migrations import Entry, read_folder
 from cbctl.config.types import Reference
@@ -98,8 +98,9 @@ class Rollback(Step[Inputs, Facts, Outcome]):
         agreed = {change.what for change in changes}
         if isinstance(intent, dict) and isinstance(names := intent.get("migrations"), list):
             agreed |= {str(name) for name in names}
+        address = address_of(ctx, inputs.url)
         job = Job(
-            address=address_of(ctx, inputs.url),
+            address=address,
             migrations=migrations,
             works_with=SchemaRange(0, max((m.entry.version for m in migrations), default=0)),
             marker=_marker(inputs),
@@ -109,7 +110,8 @@ class Rollback(Step[Inputs, Facts, Outcome]):
             fence=ctx.fence,
             patience=Patience(monotonic=ctx.monotonic, sleep=ctx.sleep, progress=ctx.progress),
         )
-        roll_back(job, inputs.to)
+        with told_when_lost(address):
+            roll_back(job, inputs.to)
         return self.outcome(ctx, inputs, self.observe(ctx, inputs).facts)
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
