@@ -55,6 +55,8 @@ PLACED = {
     "program.unpause.wallet": "${file:keys/wallet.json}",
     "database.url": "${env:DATABASE_URL}, with a password",
     "database.admin": "${env:ADMIN_URL}, with a password",
+    "database.roles.app": "${env:APP_URL}, with a password",
+    "database.roles.readonly": "${env:READONLY_URL}, with a password",
     "cache.url": "${env:REDIS_URL}, with a password",
     "api.environment.*": "${env:JWT_SECRET}, ${file:partner.key}, ${state:session-secret}",
     "notify.*.url": "${env:NOTIFY_URL}, the token is in its path and query",
@@ -205,8 +207,11 @@ class Planted:
             path.write_bytes(before)
             path.chmod(was)
 
-    def is_api(self, environment: bytes) -> bool:
-        """The service has its own secrets in its environment: there they belong."""
+    def has_its_own(self, environment: bytes) -> bool:
+        """The service has its secrets in its environment, and psql the password of `db shell`, for
+        which it has no other way but a file: there they belong."""
+        if b"\0PGAPPNAME=cbctl shell of " in b"\0" + environment:
+            return True
         marker = State.at(self.platform.state).marker("api") if self.platform.state.exists() else ""
         return bool(marker) and f"CBCTL_RUN_MARKER={marker}".encode() in environment
 
@@ -224,7 +229,7 @@ def planted(home: Path, seed: int) -> Iterator[Planted]:
         made.temporary.mkdir()
         platform.variables["TMPDIR"] = str(made.temporary)
         stack.callback(platform.kill_everything)
-        watch = Watch(made.canaries.tagged, made.is_api, made.temporary)
+        watch = Watch(made.canaries.tagged, made.has_its_own, made.temporary)
         made.watch = stack.enter_context(watch)
         yield made
 
@@ -242,6 +247,7 @@ def given(home: Path, seed: int) -> Iterator[Planted]:
         stack.callback(postgres.stop)
         admin = canaries.text("database.admin")
         postgres.execute("postgres", f"create role admin superuser login password '{admin}'")
+        roles = {name: canaries.text(f"database.roles.{name}") for name in ("app", "readonly")}
         redis = RedisServer(servers, password=canaries.text("cache.url", special=True))
         redis.start()
         stack.callback(redis.stop)
@@ -250,6 +256,11 @@ def given(home: Path, seed: int) -> Iterator[Planted]:
             "RPC_URL": f"http://127.0.0.1:{made.platform.chain_port}/v2/{rpc}",
             "DATABASE_URL": postgres.url("postgres"),
             "ADMIN_URL": f"postgresql://admin:{admin}@127.0.0.1:{postgres.port}/postgres",
+            **{
+                f"{name.upper()}_URL": f"postgresql://{name}:{password}@127.0.0.1:{postgres.port}"
+                "/postgres"
+                for name, password in roles.items()
+            },
             "REDIS_URL": redis.url,
             "JWT_SECRET": canaries.text("api.environment", special=True),
             "NOTIFY_URL": made.hook.address(f"/services/{token}?key={query}"),
@@ -298,6 +309,10 @@ def _name_them(platform: Platform, program_id: Pubkey) -> None:
     platform.edit(
         "      url: ${env:DATABASE_URL?}",
         "      admin: ${env:ADMIN_URL}\n      url: ${env:DATABASE_URL?}",
+    )
+    platform.edit(
+        "      roles: null\n",
+        '      roles: { app: "${env:APP_URL}", readonly: "${env:READONLY_URL}" }\n',
     )
     platform.edit(
         "        JWT_SECRET: ${state:jwt-secret}\n",

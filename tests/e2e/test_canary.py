@@ -98,6 +98,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "db kill": ("1 --env local --yes", "--blocking --env local --yes"),
     "db maintain": ("--env local --yes", "--env local --plan --output json"),
     "db analyze": ("--env local --yes",),
+    "db roles": ("--env local --yes", "--env local --plan --output json"),
     "db shell": ("--env local -- --version", "--env local -- -c \\conninfo"),
     "api build": ("--env local", "--env production --yes"),
     "api push": ("--env local", "--env production --yes"),

@@ -1,4 +1,4 @@
-"""`cbctl db sessions`, `kill`, `maintain`, `analyze` and `shell`: whoever is at work in it."""
+"""`cbctl db sessions`, `kill`, `maintain`, `analyze`, `roles` and `shell`: whoever works in it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def sessions(
 
 def kill(
     pid: Annotated[
-        int | None, typer.Argument(metavar="[PID]", min=1, help="As `sessions` shows it.")
+        int | None, typer.Argument(metavar="PID", min=1, help="As `sessions` shows it.")
     ] = None,
     blocking: Annotated[
         bool,
@@ -118,9 +118,27 @@ def analyze(
     run_step(Asked(env, None, config, plan, yes, confirm, output, events), "db.analyze", {})
 
 
+def roles(
+    env: EnvOption = None,
+    plan: PlanOption = False,
+    yes: YesOption = False,
+    confirm: ConfirmOption = None,
+    output: OutputOption = Output.TEXT,
+    events: EventsOption = Events.NONE,
+    config: ConfigOption = None,
+) -> None:
+    """Make the roles of `database.roles`, or put their rights and passwords right.
+
+    --plan says what differs: what they lack, and what they or everybody may too much.
+
+    Example: cbctl db roles --env production --plan
+    """
+    run_step(Asked(env, None, config, plan, yes, confirm, output, events), "db.roles", {})
+
+
 def shell(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- WORD...]", help="For psql itself.")
+        list[str] | None, typer.Argument(metavar="WORD", help="For psql itself.")
     ] = None,
     write: Annotated[
         bool, typer.Option("--write", help="As the owner of the schema, who may change something.")
@@ -131,7 +149,7 @@ def shell(
 ) -> None:
     """Open psql on the database, its password in no command line and no file.
 
-    Read-only where the environment is protected or `database.readonly` is set, until --write.
+    Read-only where the environment is protected or `database.roles.readonly` is set, until --write.
 
     Example: cbctl db shell --env production
     """
@@ -149,5 +167,5 @@ def shell(
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (sessions, kill, maintain, analyze, shell):
+    for command in (sessions, kill, maintain, analyze, roles, shell):
         app.command()(command)

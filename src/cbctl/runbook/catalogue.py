@@ -30,6 +30,7 @@ STEPS: dict[str, str] = {
     "db.repair": "Mends what keeps migrations from running",
     "db.restore": "Restores a backup of the database",
     "db.restore_undo": "Puts the database back that a restore replaced",
+    "db.roles": "Makes the roles of the database, or puts them right",
     "db.rollback": "Takes migrations back by their down files",
     "db.safeguard": "Takes and proves a backup before migrations, where the last one is too old",
     "db.seed": "Fills the database with invented data",

@@ -161,10 +161,11 @@ def test_those_that_a_migration_waits_for_and_no_other(one_database: Any, tmp_pa
     elsewhere.execute("select from other")
     given = migrate.Inputs(URL, tmp_path, "testing", "local", schema=tmp_path / "schema.json")
     migrating = FakeContext({"database-url": one_database.url})
-    due = migrate.STEP.plan(given, migrate.STEP.observe(migrating, given).facts)
+    looked = migrate.STEP.observe(migrating, given)
+    due = migrate.STEP.plan(given, looked.facts)
     assert isinstance(due, Changes)
-    seen = next(said for said in migrating.said if f"session {pid(holder)} " in said)
-    assert "with locks on shop, which may be in the way" in seen
+    assert f"session {pid(holder)} (" in str(looked.evidence["notes"])
+    assert "with locks on shop, which may be in the way" in str(looked.evidence["notes"])
     done: list[migrate.Outcome] = []
     changes = due.changes
 

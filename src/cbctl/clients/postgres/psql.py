@@ -1,5 +1,8 @@
 """psql, told by variables where to connect: a password has no place among its words.
 
+Nor in a file, which would stay when psql is killed. Its environment is read by the same user and
+the superuser alone, and both could read its memory too.
+
 Source: PostgreSQL documentation, libpq, "Environment Variables".
 """
 
