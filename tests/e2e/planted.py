@@ -207,11 +207,8 @@ class Planted:
             path.write_bytes(before)
             path.chmod(was)
 
-    def has_its_own(self, environment: bytes) -> bool:
-        """The service has its secrets in its environment, and psql the password of `db shell`, for
-        which it has no other way but a file: there they belong."""
-        if b"\0PGAPPNAME=cbctl shell of " in b"\0" + environment:
-            return True
+    def is_api(self, environment: bytes) -> bool:
+        """The service has its own secrets in its environment: there they belong."""
         marker = State.at(self.platform.state).marker("api") if self.platform.state.exists() else ""
         return bool(marker) and f"CBCTL_RUN_MARKER={marker}".encode() in environment
 
@@ -229,7 +226,7 @@ def planted(home: Path, seed: int) -> Iterator[Planted]:
         made.temporary.mkdir()
         platform.variables["TMPDIR"] = str(made.temporary)
         stack.callback(platform.kill_everything)
-        watch = Watch(made.canaries.tagged, made.has_its_own, made.temporary)
+        watch = Watch(made.canaries.tagged, made.is_api, made.temporary)
         made.watch = stack.enter_context(watch)
         yield made
 

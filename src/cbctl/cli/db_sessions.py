@@ -147,23 +147,22 @@ def shell(
     confirm: ConfirmOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Open psql on the database, its password in no command line and no file.
+    """Open psql on the database, its password in no command line and no variable.
 
     Read-only where the environment is protected or `database.roles.readonly` is set, until --write.
 
     Example: cbctl db shell --env production
     """
-    import os
-
     from cbctl.cli.ask import confirm_name
     from cbctl.wiring.database import shell as opened
 
     def agree(name: str) -> None:
         confirm_name(f"a shell that may change {name}", name, confirm)
 
-    program, variables, said = opened(config, env, write=write, agree=agree)
-    typer.echo(said, err=True)
-    os.execve(program, [program, *(words or ())], variables)  # noqa: S606 (no shell is meant)
+    def say(text: str) -> None:
+        typer.echo(text, err=True)
+
+    raise typer.Exit(opened(config, env, words or (), write=write, agree=agree, say=say))
 
 
 def add_to(app: typer.Typer) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,15 +45,23 @@ def sessions(config: str | None, env: str | None, *, everyone: bool) -> list[Ses
 
 
 def shell(
-    config: str | None, env: str | None, *, write: bool, agree: Callable[[str], None]
-) -> tuple[str, dict[str, str], str]:
-    """psql, the variables it gets, and what to say before.
+    config: str | None,
+    env: str | None,
+    words: Sequence[str],
+    *,
+    write: bool,
+    agree: Callable[[str], None],
+    say: Callable[[str], None],
+) -> int:
+    """psql's exit code.
 
     write  as the owner, who may change something; `agree` asks for a protected environment's name
     Errors as those of `schema`; 7 where only the cluster reaches it."""
     from cbctl.clients.postgres.address import parse
-    from cbctl.clients.postgres.psql import program, variables
+    from cbctl.clients.postgres.psql import program, run
+    from cbctl.clients.postgres.tools import Work
     from cbctl.local.binaries import postgres_tools
+    from cbctl.local.scratch import scratch
 
     try:
         work, url = _opened(config, env)
@@ -74,9 +81,10 @@ def shell(
         url, read_only = work.world.reveal(readonly), True
     address = parse(url, where="database.url")
     psql = program([one.path for one in postgres_tools()])
-    given = variables(address, work.world.owner.who, os.environ, read_only=read_only)
-    how = "read-only; --write changes that" if read_only else "what you change is changed"
-    return psql, given, f"{address}: {how}"
+    say(f"{address}: {'read-only; --write changes that' if read_only else 'what you do is done'}")
+    with scratch(work.state, "shell") as made:
+        doing = Work(folder=made.path, jobs=1, variables=made.variables)
+        return run(psql, words, address, doing, work.world.owner.who, read_only=read_only)
 
 
 def _opened(config: str | None, env: str | None) -> tuple[Workplace, Secret]:

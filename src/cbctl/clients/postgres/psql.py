@@ -1,45 +1,31 @@
-"""psql, told by variables where to connect: a password has no place among its words.
-
-Nor in a file, which would stay when psql is killed. Its environment is read by the same user and
-the superuser alone, and both could read its memory too.
-
-Source: PostgreSQL documentation, libpq, "Environment Variables".
-"""
+"""psql, for a person."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+import signal
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from cbctl.clients.postgres.address import Address
-from cbctl.clients.postgres.connect import CONNECT_SECONDS, parameters
+from cbctl.clients.postgres.tools import Work, login
 from cbctl.errors import CbctlError, Exit
 
-_VARIABLES = {
-    "channel_binding": "PGCHANNELBINDING",
-    "connect_timeout": "PGCONNECT_TIMEOUT",
-    "dbname": "PGDATABASE",
-    "gssencmode": "PGGSSENCMODE",
-    "host": "PGHOST",
-    "options": "PGOPTIONS",
-    "passfile": "PGPASSFILE",
-    "password": "PGPASSWORD",
-    "port": "PGPORT",
-    "require_auth": "PGREQUIREAUTH",
-    "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION",
-    "sslcert": "PGSSLCERT",
-    "sslcrl": "PGSSLCRL",
-    "sslkey": "PGSSLKEY",
-    "sslmode": "PGSSLMODE",
-    "sslnegotiation": "PGSSLNEGOTIATION",
-    "sslrootcert": "PGSSLROOTCERT",
-    "sslsni": "PGSSLSNI",
-    "target_session_attrs": "PGTARGETSESSIONATTRS",
-    "user": "PGUSER",
-}
 _READ_ONLY = "-c default_transaction_read_only=on"
+_OF_THE_TERMINAL = (
+    "TERM",
+    "COLORTERM",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "PAGER",
+    "LESS",
+    "EDITOR",
+)
+"""All that it gets of our own variables: among the others may be secrets."""
 
 
 def program(beside: list[Path]) -> str:
@@ -55,18 +41,22 @@ def program(beside: list[Path]) -> str:
     )
 
 
-def variables(
-    address: Address, who: str, environ: Mapping[str, str], *, read_only: bool
-) -> dict[str, str]:
-    """What psql gets: none of the shell's own PG… variables, which would lead elsewhere.
+def run(
+    psql: str, words: Sequence[str], address: Address, work: Work, who: str, *, read_only: bool
+) -> int:
+    """Its exit code.
 
     who        names the session for others who look
     read_only  it begins so; whoever means it can change that"""
-    found = {name: value for name, value in environ.items() if not name.startswith("PG")}
-    given = parameters(address, CONNECT_SECONDS)
-    if read_only:
-        given["options"] = f"{given['options']} {_READ_ONLY}".strip()
-    for name, variable in _VARIABLES.items():
-        if value := given.get(name):
-            found[variable] = str(value)
-    return found | {"PGAPPNAME": f"cbctl shell of {who}"[:63]}
+    with login(address, work) as given:
+        options = given.get("PGOPTIONS", "")
+        own = {name: os.environ[name] for name in _OF_THE_TERMINAL if name in os.environ}
+        environment = {**given, **own, "PGAPPNAME": f"cbctl shell of {who}"[:63]}
+        if read_only:
+            environment["PGOPTIONS"] = f"{options} {_READ_ONLY}".strip()
+        # Ctrl-C is for psql, which gives up a statement by it; a handler is not handed on to it
+        before = signal.signal(signal.SIGINT, lambda *_: None)
+        try:
+            return subprocess.run([psql, *words], env=environment, check=False).returncode
+        finally:
+            signal.signal(signal.SIGINT, before)

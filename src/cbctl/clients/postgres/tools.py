@@ -125,7 +125,7 @@ def jobs_here(asked: int) -> int:
 
 
 @contextmanager
-def _login(address: Address, work: Work) -> Iterator[dict[str, str]]:
+def login(address: Address, work: Work) -> Iterator[dict[str, str]]:
     """The environment of a program that connects. The password stands in a file that only this
     user reads: neither in the program's words nor in its environment."""
     from secrets import token_hex
@@ -158,7 +158,7 @@ def connection_words(address: Address) -> str:
 def run_tool(words: Sequence[str], address: Address, work: Work) -> None:
     """Raises ToolFailed; and what `work.pause` raises, after the program and what it started have
     ended."""
-    with _login(address, work) as environment, TemporaryFile(dir=work.folder) as said:
+    with login(address, work) as environment, TemporaryFile(dir=work.folder) as said:
         process = subprocess.Popen(
             words,
             env=environment,
