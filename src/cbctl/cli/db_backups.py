@@ -169,7 +169,11 @@ def restore(
     asked = Asked(env, None, config, plan, yes, confirm, output, events)
     if undo:
         if into:
-            raise CbctlError("--undo restores nothing: --into has no use", exit=Exit.USAGE)
+            raise CbctlError(
+                "--undo restores nothing: --into has no use",
+                exit=Exit.USAGE,
+                fix="leave out one of them",
+            )
         run_step(asked, "db.restore_undo", {"replace": replace})
     given = {
         "backup": backup,

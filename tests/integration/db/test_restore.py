@@ -95,6 +95,8 @@ def test_beside_it_and_instead_of_one_that_is_lost(house: BackupHouse) -> None:
     house.db("restore", "--yes")
     assert people(house) == 1000
     assert "nothing was replaced" in house.db("restore", "--undo", exit=7).err
+    both = house.db("restore", "--undo", "--into", "other", exit=64).err
+    assert "--into has no use" in both and "leave out one of them" in both
 
 
 def test_a_damaged_or_foreign_backup_changes_nothing(house: BackupHouse) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Connection = psycopg.Connection[tuple[Any, ...]]
 
 APPLICATION: Final = "cbctl"
+MIGRATING: Final = "cbctl migration"
+"""The session in which migrations run, for those who look who waits."""
 CONNECT_SECONDS: Final = 5.0
 
 # What libpq says when a connection fails → (kind, words). A failed login has no SQLSTATE, so the
@@ -90,21 +92,25 @@ class DatabaseDown(CbctlError):
 
 
 def connect(
-    target: Address | Secret | str, *, seconds: float = CONNECT_SECONDS, where: str = ""
+    target: Address | Secret | str,
+    *,
+    seconds: float = CONNECT_SECONDS,
+    where: str = "",
+    application: str = APPLICATION,
 ) -> Connection:
-    """A connection in autocommit mode, application_name `cbctl`.
+    """A connection in autocommit mode.
 
-    seconds  limit for connecting, over all addresses of the host name
-    where    the setting that holds the URL, for messages about its form
+    seconds      limit for connecting, over all addresses of the host name
+    where        the setting that holds the URL, for messages about its form
+    application  what others see it as
     Raises DatabaseDown, or CbctlError: 3 when the login is refused, 64 when the URL is malformed.
     """
     address = target if isinstance(target, Address) else parse(target, where=where)
     import psycopg
 
     try:
-        connection = psycopg.connect(
-            autocommit=True, prepare_threshold=None, **parameters(address, seconds)
-        )
+        given = parameters(address, seconds) | {"application_name": application}
+        connection = psycopg.connect(autocommit=True, prepare_threshold=None, **given)
     except psycopg.Error as error:
         # `from None`: the chain would lead to libpq's own text and to the parameters.
         raise _failed(address, scrub(str(error), address)) from None
