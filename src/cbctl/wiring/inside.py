@@ -28,7 +28,9 @@ from cbctl.wiring.workplace import Workplace
 
 WORDS = "words.json"
 SECONDS = 600
-_STICKY = "/dev/shm"  # noqa: S108
+STICKY = "/dev/shm"  # noqa: S108
+"""Where only owners can exchange what is theirs: a pod's own volumes may be written by everybody
+in it, which a state folder is refused in."""
 
 
 class OnlyInside(CbctlError):
@@ -80,8 +82,7 @@ def carried_out(folder: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     """The side of the Job: the command line, run in a process of its own."""
     content = json.loads((folder / WORDS).read_bytes())
     tasks.require_version(content["cbctl"])
-    # A pod's own volumes may be written by everybody in it, which the state folder is refused in.
-    with tempfile.TemporaryDirectory(prefix="look-", dir=_STICKY) as made:
+    with tempfile.TemporaryDirectory(prefix="look-", dir=STICKY) as made:
         tasks.unpacked((folder / tasks.FILES).read_bytes(), Path(made))
         own = dict(environ) | {
             HANDED: json.dumps(content["handed"]),

@@ -26,7 +26,7 @@ from cbctl.stores.files import FileStore
 from cbctl.wiring import worker
 
 URL = Reference(kind="secret", name="database-owner", key="database-url")
-PLACE = Place("context", "namespace", "", "cbctl@sha256:" + "0" * 64, "cbctl-job", 60)
+PLACE = Place("context", "namespace", "", "cbctl@sha256:" + "0" * 64, "cbctl-job", 60, "1Gi")
 
 
 class Jobs:
