@@ -1,7 +1,7 @@
 """The side of a Job: one call of one step, inside the cluster.
 
-It holds no lock of its own: what it changes is bound to the token of the run that sent it, which
-is compared with the lock before each change.
+It holds no lock of its own: it changes something only while the lock is held by the run that sent
+it, or by a resume of that, which waits for it; before each change it looks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import msgspec
 from cbctl.config.types import Reference, Secret
 from cbctl.engine.canonical import recordable
 from cbctl.engine.event import Event
-from cbctl.engine.lock import Held
+from cbctl.engine.lock import Lent
 from cbctl.engine.step import Change, Step, Verified, Waiting
 from cbctl.engine.store import Fenced, Store
 from cbctl.engine.world import Situation, Stop, Stopped, World, guarded
@@ -130,12 +130,12 @@ def _called(task: Task, world: World, files: Path, state: Path) -> Any:
     return guarded(world, task.id, task.phase, lambda: _made(task, step, ctx, inputs, world))()
 
 
-def _held(task: Task, store: Store) -> Held:
+def _held(task: Task, store: Store) -> Lent:
     """The lock of the run that sent this, as it is now. Raises Fenced when it is another's."""
     now = store.read_lock()
-    if now is None or not now.held or (now.token, now.run) != (task.token, task.run):
+    if now is None or not now.held or now.run != task.run:
         raise Fenced(task.token, now)
-    return Held(store, now)
+    return Lent(store, now)
 
 
 def _made(

@@ -136,6 +136,20 @@ def test_nothing_is_changed_for_a_run_that_lost_its_lock(
     assert one_database.rows("select count(*) from pg_tables where schemaname = 'public'") == [(0,)]
 
 
+def test_a_resume_takes_the_lock_anew_and_its_job_goes_on(
+    jobs: Jobs, one_database: Any, inputs: Inputs
+) -> None:
+    step = InCluster(STEP, "db.migrate", PLACE)
+    held = jobs.hold("r7")
+    ctx = FakeContext(run="r7", step="migrate", token=held.token)
+    verdict = step.plan(inputs, step.observe(ctx, inputs).facts)
+    assert isinstance(verdict, Changes)
+    intent = step.identify(ctx, inputs, verdict.changes)
+    held.release()
+    assert jobs.hold("r7").token > held.token
+    assert step.apply(ctx, inputs, verdict.changes, intent).applied == ("0001_a", "0002_b")
+
+
 def test_a_failure_is_told_as_from_outside(jobs: Jobs, inputs: Inputs) -> None:
     (inputs.folder / "0002_b.up.sql").write_text("select 1 from nowhere;")
     step = InCluster(STEP, "db.migrate", PLACE)

@@ -36,7 +36,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
                folder of a state is the pod's own
     files      by input, the path inside the packed files
     values     by the text of a reference, the variable that has its value
-    token      fencing token of the run's lock; 0: nothing may be changed
+    token      fencing token that the run's lock had; 0: nothing may be changed
     changes, intent, facts  what the phase is given
     """
 
