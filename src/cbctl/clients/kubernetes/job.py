@@ -356,7 +356,7 @@ def _gone(api: Api, name: str, now: Callable[[], float]) -> None:
 def _more_room(why: str, wanted: Wanted) -> str:
     if not any(word in why.lower() for word in ("emptydir", "ephemeral")):
         return ""
-    return f"it needs more disk: `jobs.disk` in cbctl.yaml is {wanted.room.disk}, on one node"
+    return f"give it more than {wanted.room.disk}: `jobs.disk` in cbctl.yaml; its node must have it"
 
 
 def _failed(state: _State, why: str, log: Sequence[str] = (), fix: str = "") -> CbctlError:

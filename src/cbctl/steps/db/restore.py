@@ -259,7 +259,10 @@ def _obstacle(inputs: Inputs, facts: Facts) -> Blocked | None:
     if facts.of != own and inputs.anonymize is None:
         return Blocked("the data of another environment comes only anonymized", "say --anonymize")
     if facts.encrypted and inputs.identity is None:
-        return Blocked("the backup is encrypted", "--identity names what opens it")
+        return Blocked(
+            "the backup is encrypted",
+            "--identity FILE opens it, or --identity secret:NAME#KEY inside a cluster",
+        )
     if facts.gaps:
         more = f" (and {len(facts.gaps) - 3} more)" if len(facts.gaps) > 3 else ""
         return Blocked("; ".join(facts.gaps[:3]) + more, f"correct {inputs.anonymize}")
