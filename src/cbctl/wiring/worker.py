@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from cbctl.engine.step import Change, Step, Verified, Waiting
 from cbctl.engine.store import Fenced, Store
 from cbctl.engine.world import Situation, Stop, Stopped, World, guarded
 from cbctl.errors import CbctlError, Exit
-from cbctl.local import scratch
 from cbctl.machine import SystemClock, SystemRandom, Threads, owner, owner_state
 from cbctl.runbook import catalogue
 from cbctl.runbook.inputs import BadInput, bind
@@ -55,13 +54,10 @@ def work(
             tell(Answer(inside.carried_out(folder, environ)))
             return True
         task = _read(folder)
-        with tempfile.TemporaryDirectory(prefix="task-") as made:
-            files, disk = Path(made, "files"), Path(made, "disk")
-            disk.mkdir(mode=0o700)
-            tasks.unpacked((folder / tasks.FILES).read_bytes(), files)
+        with tempfile.TemporaryDirectory(prefix="task-") as files, inside.own_state() as state:
+            tasks.unpacked((folder / tasks.FILES).read_bytes(), Path(files))
             world = _world(task, store(), tell, stop, environ)
-            with _own_state(disk) as state:
-                tell(Answer(_called(task, world, files, state)))
+            tell(Answer(_called(task, world, Path(files), state)))
     except Fenced as lost:
         tell(Failure(str(lost), Exit.LOCKED, lost=True))
     except Stopped:
@@ -107,14 +103,6 @@ def _world(
         scrub=scrubber.scrub,
         stop=stop,
     )
-
-
-@contextmanager
-def _own_state(disk: Path) -> Iterator[Path]:
-    """A state folder for this call. What is large in it lies on the disk."""
-    with tempfile.TemporaryDirectory(prefix="state-", dir=inside.STICKY) as made:
-        Path(made, scratch.FOLDER).symlink_to(disk)
-        yield Path(made)
 
 
 def _called(task: Task, world: World, files: Path, state: Path) -> Any:

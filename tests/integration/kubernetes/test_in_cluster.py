@@ -45,6 +45,17 @@ def test_migrated_in_the_same_run(toys: Inside) -> None:
 
 
 @pytest.mark.nightly
+def test_compared_with_what_the_migrations_build(toys: Inside) -> None:
+    """On a server of the pod's own."""
+    toys.json("db migrate --new-database --yes")
+    assert "the schema is what the migrations build up to 0001" in toys.run("db verify")
+    toys.server.execute(toys.name, "alter table users add name text")
+    assert "name" in toys.run("db verify", exit=10)
+    toys.migration(2, "create index users_id on users (id)", "index")
+    assert "users_id" in toys.run("db trace")
+
+
+@pytest.mark.nightly
 def test_one_that_fails_is_told_as_from_outside(toys: Inside) -> None:
     toys.migration(1, "select 1 from nowhere;")
     said = toys.run("db migrate --new-database --yes", exit=5)
