@@ -56,10 +56,6 @@ class Inside(Toys):
         (folder / "migrations").mkdir()
         self.migration(1, "create table users (id int);")
 
-    def secret(self, name: str, values: dict[str, str]) -> None:
-        literals = [f"--from-literal={key}={value}" for key, value in values.items()]
-        self.kubectl("create", "secret", "generic", name, *literals)
-
     def migration(self, number: int, text: str, name: str = "users") -> None:
         (self.folder / "migrations" / f"{number:04d}_{name}.up.sql").write_text(text)
         (self.folder / "schema.json").write_text(json.dumps({"min": 0, "max": number}))

@@ -8,7 +8,6 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,10 @@ import httpx
 import psutil
 import pyrage
 import pytest
-from tests.integration.kubernetes.inside import PASSWORD, Inside, inside, postgres
+from msgspec.structs import replace
+from tests.integration.kubernetes.inside import PASSWORD, Inside, cbctl_image, inside, postgres
+from tests.integration.kubernetes.shop import Shop
+from tests.integration.kubernetes.toys import Toys
 from tests.testbed.kubenode.cluster import Cluster
 from tests.testbed.kubenode.node import ADDRESS
 from tests.testbed.postgres import PostgresServer
@@ -51,16 +53,20 @@ def house(
 
 def furnish(house: Inside, s3: dict[str, str]) -> None:
     """A database with something in it, and a bucket for its backups."""
-    bucket = house.own
-    s3_client(s3).create_bucket(Bucket=bucket)
-    port = house.cluster.node.port_out(int(s3["AWS_ENDPOINT_URL"].rpartition(":")[2]))
-    house.secret(KEYS, {**s3, "AWS_ENDPOINT_URL": f"http://{ADDRESS}:{port}"})
-    house.variables = s3
-    house.database["backups"] = {"to": f"s3://{bucket}/kept"}
-    house.jobs["variables_from"] = KEYS
+    house.database["backups"] = {"to": bucket_for(house, s3)}
     house.write()
     house.migration(1, "create table users (id int); insert into users values (1), (2);")
     house.json("db migrate --new-database --yes")
+
+
+def bucket_for(house: Toys, s3: dict[str, str]) -> str:
+    """A new one, which this machine and Jobs reach."""
+    s3_client(s3).create_bucket(Bucket=house.own)
+    port = house.cluster.node.port_out(int(s3["AWS_ENDPOINT_URL"].rpartition(":")[2]))
+    house.secret(KEYS, {**s3, "AWS_ENDPOINT_URL": f"http://{ADDRESS}:{port}"})
+    house.variables = s3
+    house.jobs |= {"image": cbctl_image(house.cluster), "variables_from": KEYS}
+    return f"s3://{house.own}/kept"
 
 
 def users(house: Inside, name: str = "") -> list[Any]:
@@ -107,6 +113,11 @@ def job_of(house: Inside) -> tuple[str, str]:
     return job["metadata"]["name"], pod["metadata"]["name"]
 
 
+def token(house: Inside) -> int:
+    """Of the lock: whoever takes it has another one."""
+    return int(house.get("lease", "cbctl-lock")["spec"]["leaseTransitions"])
+
+
 def test_made_proved_restored_and_taken_back(house: Inside) -> None:
     made = house.json("db backup --yes")["outcome"]
     assert made["schema_version"] == 1
@@ -139,8 +150,7 @@ def test_what_is_old_goes(house: Inside) -> None:
     assert house.json("db prune --yes")["outcome"]["removed"] == [f"database {older}"]
     assert not databases(house, f"{house.name}_replaced_%")
     manifest = f"kept/toys/testing/{old}/manifest.json"
-    content = json.loads(client.get_object(Bucket=house.own, Key=manifest)["Body"].read())
-    made = manifests.read(json.dumps(content).encode(), "")
+    made = manifests.read(client.get_object(Bucket=house.own, Key=manifest)["Body"].read(), "")
     aged = replace(made, made_at="2020-01-01T00:00:00Z")
     client.put_object(Bucket=house.own, Key=manifest, Body=manifests.to_bytes(aged))
     assert house.json("db prune --yes")["outcome"]["removed"] == [f"backup {old}"]
@@ -169,11 +179,11 @@ def test_killed_while_dumping_a_resume_waits_for_the_same_job(house: Inside) -> 
     with held_up(house) as going:
         going.kill()
         job, pod = job_of(house)
-        resumed = house.started("resume --yes --output json")
-        wait_for(lambda: "resume" in json.dumps(house.get("lease", "cbctl-lock")), 60, "the resume")
-    assert resumed.stdout is not None
-    told = json.loads(resumed.stdout.read())
-    assert resumed.wait(60) == 0, told
+        first = token(house)
+        resumed = house.started("resume --yes")
+        wait_for(lambda: token(house) > first, 60, "the resume")
+    resumed.communicate(timeout=200)
+    assert resumed.returncode == 0
     (row,) = backups(house)
     created = [one["message"] for one in house.get("events")["items"] if job in str(one)]
     assert [said for said in created if said.startswith("Created")] == [f"Created pod: {pod}"]
@@ -187,9 +197,11 @@ def test_killed_while_dumping_another_run_is_not_disturbed(house: Inside) -> Non
     with held_up(house) as going:
         going.kill()
         _, pod = job_of(house)
+        first = token(house)
         other = house.started("db backup --yes")
-        wait_for(lambda: len(house.get("jobs")["items"]) > 1, 60, "the other one")
-    assert other.wait(200) == 0
+        wait_for(lambda: token(house) > first, 60, "the other one")
+    other.communicate(timeout=200)
+    assert other.returncode == 0
     wait_for(lambda: "failure" in house.kubectl("logs", pod), 60, "the end of the first")
     assert "the lock was taken by" in house.kubectl("logs", pod)
     assert len(backups(house)) == 1
@@ -308,3 +320,27 @@ def test_a_folder_is_no_place_for_them(house: Inside) -> None:
     assert "nothing there knows the releases" in house.run(
         "rollback testing --with-database --yes", exit=7
     )
+
+
+@pytest.mark.nightly
+def test_a_deploy_takes_and_proves_one_before_migrations(shop: Shop, s3: dict[str, str]) -> None:
+    shop.record()
+    url = shop.parts.postgres.url(shop.name)
+    port = shop.cluster.node.port_out(shop.parts.postgres.port)
+    inner = url.replace(f"127.0.0.1:{shop.parts.postgres.port}", f"{ADDRESS}:{port}")
+    shop.secret("owner", {"url": f"{inner}?sslmode=disable"})
+    shop.database = {"on": "external", "access": "in-cluster", "url": "${secret:owner#url}"}
+    shop.backups = {"to": bucket_for(shop, s3)}
+    shop.whole()
+    shop.deploy()
+    assert shop.json("db backups") == []
+    shop.migration(2, "create table bets (id bigint);")
+    assert "last proved backup" in shop.run(f"deploy --image {shop.image} --plan", exit=2)
+    shop.deploy()
+    (backup,) = shop.json("db backups")
+    assert backup["verified"] and backup["schema"] == 1, "before the migration"
+    shop.backups = {}
+    shop.whole()
+    shop.migration(3, "create table odds (id bigint);")
+    told = shop.run(f"deploy --image {shop.image} --plan", exit=2)
+    assert "database.backups.to does not say where it would be kept" in told
