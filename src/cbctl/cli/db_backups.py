@@ -36,8 +36,13 @@ JobsOption = Annotated[
 ]
 BackupArgument = Annotated[str, typer.Argument(metavar="BACKUP", help="Id of a backup, or `last`.")]
 IdentityOption = Annotated[
-    Path | None,
-    typer.Option("--identity", metavar="FILE", help="age identity that opens an encrypted one."),
+    str | None,
+    typer.Option(
+        "--identity",
+        metavar="FILE|secret:NAME#KEY",
+        help="age identity that opens an encrypted one: a file, or, for a database that only its "
+        "cluster reaches, a key of a Secret.",
+    ),
 ]
 
 
@@ -51,6 +56,22 @@ def place_text(place: str | None) -> str | None:
     if place is None or place.startswith("s3://"):
         return place
     return str(Path(place).expanduser().absolute())
+
+
+def identity_reference(named: str | None) -> str | None:
+    """The text of the reference that a step takes."""
+    from cbctl.config.reference import BadReference, parse
+
+    if named is None:
+        return None
+    kind, _, key = named.partition(":")
+    in_cluster = kind == "secret" and "#" in key
+    text = f"${{secret:{key}}}" if in_cluster else f"${{file:{Path(named).absolute()}}}"
+    try:
+        parse(text)
+    except BadReference as error:
+        raise CbctlError(str(error), exit=Exit.USAGE, where=f"--identity {named}") from None
+    return text
 
 
 def backup(
@@ -179,7 +200,7 @@ def restore(
         "backup": backup,
         "replace": replace,
         "into": into,
-        "identity": str(identity.absolute()) if identity else None,
+        "identity": identity_reference(identity),
         "jobs": jobs,
         "place": place_text(place),
     }
@@ -214,7 +235,12 @@ def prune(
 
 def verify_backup(
     backup: BackupArgument = "last",
-    identity: IdentityOption = None,
+    identity: Annotated[
+        Path | None,
+        typer.Option(
+            "--identity", metavar="FILE", help="age identity that opens an encrypted one."
+        ),
+    ] = None,
     on: Annotated[
         str | None,
         typer.Option(

@@ -29,7 +29,8 @@ from cbctl.local.probes import ask
 from cbctl.local.spec import Ready
 from cbctl.local.state import State
 
-_FOLDER = "scratch"
+FOLDER = "scratch"
+"""Below a state."""
 _DATA = "data"
 _SECONDS = 60.0
 _ASKED_SECONDS = 10.0
@@ -55,7 +56,7 @@ class Scratch:
 
     @property
     def marker(self) -> str:
-        return self.state.marker(f"{_FOLDER} {self.path.name}")
+        return self.state.marker(f"{FOLDER} {self.path.name}")
 
     @property
     def variables(self) -> dict[str, str]:
@@ -67,7 +68,7 @@ def scratch(state: State, name: str, *, goes_on: str = "") -> Iterator[Scratch]:
     """goes_on  file that, once it is there, makes the folder worth being found again by the same
     name: then an interruption leaves it as it is
     """
-    root = state.path / _FOLDER
+    root = state.path / FOLDER
     root.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     own = root / (name if goes_on else f"{name}-{secrets.token_hex(4)}")
     for left in sorted(root.iterdir()):

@@ -219,7 +219,7 @@ def test_prune_drops_what_was_replaced_long_ago(house: BackupHouse) -> None:
     back_up(house)
     done = house.db("restore", "--replace", name, "--yes", "-o", "json").json["outcome"]
     assert "nothing that may go" in house.db("prune", "--plan").out
-    old = f"{name}_replaced_20200101t000000"
+    old = f"{name}_replaced_20200101t000000000"
     house.database.server.execute("postgres", f"alter database {done['replaced']} rename to {old}")
     assert f"database {old}" in house.db("prune", "--plan", exit=2).out
     house.db("prune", "--yes")

@@ -126,7 +126,8 @@ def _made(one: Kept) -> float:
 
 def _time_of_database(name: str) -> float:
     try:
-        return calendar.timegm(time.strptime(name.rpartition("_")[2], "%Y%m%dt%H%M%S"))
+        second = name.rpartition("_")[2][:15]  # milliseconds follow
+        return calendar.timegm(time.strptime(second, "%Y%m%dt%H%M%S"))
     except ValueError:
         return float("inf")  # renamed by somebody: not ours to drop
 

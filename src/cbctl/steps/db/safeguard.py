@@ -42,13 +42,11 @@ class Inputs(backup.Inputs):
     folder      of the migrations
     hours       that the newest proved backup may be old; 0: none is wanted
     configured  whether the settings say where backups are kept for good
-    access      how the database is reached
     """
 
     folder: Path
     hours: int = 24
     configured: bool = False
-    access: str = "direct"
 
 
 @dataclass(frozen=True)
@@ -160,8 +158,6 @@ class Safeguard(Step[Inputs, Facts, Outcome]):
 def _not_here(inputs: Inputs) -> str:
     if not inputs.hours:
         return "database.backups.before_migrations is 0"
-    if inputs.access != "direct":
-        return "the database is reached only inside its cluster"
     if not inputs.configured:
         return "database.backups.to does not say where it would be kept"
     return ""
