@@ -81,7 +81,7 @@ def effect(step: str) -> None:
 
 
 class Dying(FileStore):
-    def append(self, stream: str, expected: int, token: int, line: bytes) -> None:
+    def append(self, stream: str, expected: int, token: int | None, line: bytes) -> None:
         record = json.loads(line)
         name = "history" if stream.startswith("releases/") else record["type"]
         here = PLACE in (name, f"{name}:{record['data'].get('step')}")

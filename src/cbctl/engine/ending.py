@@ -5,6 +5,7 @@ from __future__ import annotations
 from cbctl.engine import release as releases
 from cbctl.engine.carry import Carrying
 from cbctl.engine.job import Ended, Result, end
+from cbctl.engine.journal import RUNS
 from cbctl.engine.lock import RENEW_EVERY
 from cbctl.engine.past import Past
 from cbctl.engine.store import Fenced
@@ -183,9 +184,13 @@ def lock_lost(lost: Fenced, resume: str = "") -> CbctlError:
 
 
 def _resume(carrying: Carrying) -> str:
-    """The whole command, to be copied."""
+    """The whole command, to be copied; "" for what was done beside the runs: given again, it looks
+    at what is left to do."""
+    if not carrying.log.stream.startswith(RUNS):
+        return ""
     return f"cbctl resume {carrying.run} --env {carrying.job.environment}"
 
 
 def _go_on(fix: str, carrying: Carrying) -> str:
-    return "; ".join(p for p in (fix, f"{_resume(carrying)} goes on from there") if p)
+    resume = _resume(carrying)
+    return "; ".join(p for p in (fix, resume and f"{resume} goes on from there") if p)

@@ -29,6 +29,8 @@ from cbctl.errors import CbctlError, Exit
 
 GENESIS = "0" * 64
 RUNS = "runs/"
+BESIDE = "beside/"
+"""Of what is done beside whoever holds the lock: a stream for each such run."""
 _SECOND = "%Y%m%dT%H%M%S"
 
 
@@ -54,8 +56,15 @@ class Head:
 class Journal:
     """Appends to one stream. Not safe for use from several threads: only the engine writes."""
 
-    def __init__(self, store: Store, clock: Clock, stream: str, token: int) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, stream: str, token: int, *, beside: bool = False
+    ) -> None:
+        """
+        token   of the lock; with `beside` it only says after which holder the records were written
+        beside  the lock is not ours, and need not be
+        """
         self._store, self._clock, self._token = store, clock, token
+        self._fence = None if beside else token
         self.stream = stream
         lines = store.read(stream)
         for _ in check(stream, lines):
@@ -73,7 +82,7 @@ class Journal:
             SCHEMA, self._count + 1, self._hash, stamp(self._clock.wall()), self._token, type, data
         )
         line = canonical(record)
-        self._store.append(self.stream, self._count, self._token, line)
+        self._store.append(self.stream, self._count, self._fence, line)
         self._count, self._hash = self._count + 1, _hash(line)
         return record
 
@@ -107,7 +116,7 @@ def check(stream: str, lines: Iterable[bytes]) -> Iterable[Record]:
 
 def problem(stream: str, record: Record) -> str:
     """Why cbctl cannot have written this there; nothing when it can."""
-    if record.seq == 1 and stream.startswith(RUNS) and record.type not in records.BEGINS:
+    if record.seq == 1 and stream.startswith((RUNS, BESIDE)) and record.type not in records.BEGINS:
         return "a run does not begin so"
     return records.problem(record.type, record.data, record.at)
 
@@ -118,21 +127,21 @@ def head(store: Store, stream: str) -> Head:
     return Head(stream, len(lines), _hash(lines[-1]) if lines else GENESIS)
 
 
-def newest(store: Store) -> Head | None:
+def newest(store: Store, prefix: str = RUNS) -> Head | None:
     """The end of the newest run, for the first record of the next."""
-    streams = store.streams(RUNS)
+    streams = store.streams(prefix)
     return head(store, streams[-1]) if streams else None
 
 
-def new_run(store: Store, clock: Clock, random: Random) -> str:
+def new_run(store: Store, clock: Clock, random: Random, prefix: str = RUNS) -> str:
     """An id that sorts by time: 20261122T193348-9f3a1c.
 
     It also sorts after every run that is there: with two runs in a second, and when the clock was
     set back, the order of runs is still that of their ids."""
     at = datetime.fromtimestamp(clock.wall(), UTC).replace(microsecond=0)
-    for stream in store.streams(RUNS)[-1:]:
+    for stream in store.streams(prefix)[-1:]:
         with suppress(ValueError, OverflowError):
-            last = datetime.strptime(stream.removeprefix(RUNS)[:15], _SECOND).replace(tzinfo=UTC)
+            last = datetime.strptime(stream.removeprefix(prefix)[:15], _SECOND).replace(tzinfo=UTC)
             at = max(at, last + timedelta(seconds=1))
     return f"{at:{_SECOND}}-{random.token(3)}"
 

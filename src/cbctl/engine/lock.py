@@ -79,6 +79,23 @@ class Lent(Held):
         return now.held and now.run == self._record.run
 
 
+class Unlocked(Held):
+    """What a step has that works beside whoever holds the lock, and needs none (`needs_lock`)."""
+
+    def __init__(self) -> None:
+        pass
+
+    @property
+    def token(self) -> int:
+        return 0
+
+    def fence(self) -> None:
+        pass
+
+    def renew(self) -> None:
+        pass
+
+
 def acquire(
     store: Store,
     clock: Clock,

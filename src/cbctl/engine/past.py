@@ -85,15 +85,19 @@ def of(records: Sequence[Record]) -> Past:
 
 
 def open_run(store: Store) -> str | None:
-    """Id of the newest run that did not end well and that no later one has replaced."""
+    """Id of the newest run that did not end well and that no later one has replaced. One that
+    changed nothing replaces none."""
+    idle: str | None = None
     for stream in reversed(store.streams(RUNS)):
         records = journal.read(store, stream)
         if not records or records[0].type != "run.started":
             continue
         if _ended_well(records):
-            return None  # whatever is older than a run that ended well is history
-        return stream.removeprefix(RUNS)
-    return None
+            break  # whatever is older than a run that ended well is history
+        if _began_something(records):
+            return stream.removeprefix(RUNS)
+        idle = idle or stream.removeprefix(RUNS)
+    return idle
 
 
 def cut_off(store: Store, since: str, kinds: frozenset[str], steps: frozenset[str]) -> str | None:
@@ -146,13 +150,17 @@ def require_last(store: Store, run: str) -> None:
     for stream in store.streams(RUNS):
         if stream <= RUNS + run:
             continue
-        if any(r.type == "step.intent" for r in journal.read(store, stream)):
+        if _began_something(journal.read(store, stream)):
             newer = stream.removeprefix(RUNS)
             raise CbctlError(
                 f"run {newer} changed things after run {run}",
                 exit=Exit.REFUSED,
                 fix=f"cbctl runs show {newer}; start a new run, which shows its own plan",
             )
+
+
+def _began_something(records: Sequence[Record]) -> bool:
+    return any(r.type == "step.intent" for r in records)
 
 
 def _ended_well(records: Sequence[Record]) -> bool:

@@ -19,8 +19,8 @@ from cbctl.engine.carry import Carrying, within
 from cbctl.engine.check import check_only, health, nothing_to_do
 from cbctl.engine.ending import lock_lost, to_the_end
 from cbctl.engine.job import Ended, Job, Result, cancelled, end, refuse, summary
-from cbctl.engine.journal import RUNS, Head, Journal
-from cbctl.engine.lock import RENEW_EVERY, Held, acquire, last_token
+from cbctl.engine.journal import BESIDE, RUNS, Head, Journal
+from cbctl.engine.lock import RENEW_EVERY, Held, Unlocked, acquire, last_token
 from cbctl.engine.past import Past, require_resumable
 from cbctl.engine.plan import Plan
 from cbctl.engine.store import Fenced, Store
@@ -32,6 +32,7 @@ __all__ = [
     "Job",
     "Moment",
     "Result",
+    "beside",
     "check_only",
     "health",
     "moment",
@@ -79,30 +80,47 @@ def start(world: World, job: Job, plan: Plan, since: Moment) -> Ended:
         if since.held and _planned_anew(world, job, held).hash != plan.hash:
             raise _moved()
         log = Journal(world.store, world.clock, RUNS + run, held.token)
-        log.write(
-            "run.started",
-            kind=job.kind,
-            environment=job.environment,
-            reason=job.reason,
-            who=world.owner.who,
-            host=world.owner.host,
-            identity=job.pinned,
-            selection=dict(job.selection),
-            plan=plan.hash,
-            replaces=job.replaces,
-            passed=[plain(p) for p in job.passed],
-            rules=dict(job.rules),
-            shown=[
-                {"id": p.id, "step": p.name, "facts": p.facts, **plans.describe(p.verdict)}
-                for p in plan.steps
-            ],
-            parent=plain(since.newest),
-            policy=plain(policy.head(world.store)),
-        )
-        world.emit("run.started", run, kind=job.kind, resumed=False)
-        return to_the_end(Carrying(world, job, plan, run, held, log, pasts.none(plan)), None)
+        return _begun(world, job, plan, run, held, log, since.newest)
 
     return _locked(world, job, run, job.reason, since, work)
+
+
+def beside(world: World, job: Job, plan: Plan) -> Ended:
+    """Carries out a plan whose steps need no lock, beside whoever holds it. Its journal is no
+    run's, so that no run is replaced by it; it names the one before it of its kind."""
+    now = world.store.read_lock()
+    run = journals.new_run(world.store, world.clock, world.random, BESIDE)
+    before = journals.newest(world.store, BESIDE)
+    token = last_token(world.store, now)
+    log = Journal(world.store, world.clock, BESIDE + run, token, beside=True)
+    return _begun(world, job, plan, run, Unlocked(), log, before)
+
+
+def _begun(
+    world: World, job: Job, plan: Plan, run: str, held: Held, log: Journal, parent: Head | None
+) -> Ended:
+    log.write(
+        "run.started",
+        kind=job.kind,
+        environment=job.environment,
+        reason=job.reason,
+        who=world.owner.who,
+        host=world.owner.host,
+        identity=job.pinned,
+        selection=dict(job.selection),
+        plan=plan.hash,
+        replaces=job.replaces,
+        passed=[plain(p) for p in job.passed],
+        rules=dict(job.rules),
+        shown=[
+            {"id": p.id, "step": p.name, "facts": p.facts, **plans.describe(p.verdict)}
+            for p in plan.steps
+        ],
+        parent=plain(parent),
+        policy=plain(policy.head(world.store)),
+    )
+    world.emit("run.started", run, kind=job.kind, resumed=False)
+    return to_the_end(Carrying(world, job, plan, run, held, log, pasts.none(plan)), None)
 
 
 def resume(world: World, job: Job, plan: Plan, run: str, since: Moment) -> Ended:

@@ -179,6 +179,10 @@ class Step(Generic[I, F, O]):
     """Every `Change.what` this step can ever make, for a plan in which its inputs depend on what
     another step will do; () means that this cannot be said before."""
 
+    needs_lock: ClassVar[bool] = True
+    """False for a step that leaves what runs work on as it is: alone it is carried out beside the
+    holder of the lock, and it takes no run's place."""
+
     def observe(self, ctx: Context, inputs: I) -> Observation[F]:
         """Looks at the real system; changes nothing. A system that is not there yet is a fact,
         not an error: `plan` then answers `After` or `Changes`."""

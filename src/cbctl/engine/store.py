@@ -61,8 +61,10 @@ def _lost(token: int, now: LockRecord | None) -> str:
 
 
 class Store(Protocol):
-    def append(self, stream: str, expected: int, token: int, line: bytes) -> None:
+    def append(self, stream: str, expected: int, token: int | None, line: bytes) -> None:
         """Adds a record to a stream of `expected` records, durably, while `token` holds the lock.
+
+        token  None: beside whoever holds it, to a stream of which he writes nothing
 
         Raises Conflict or Fenced, and then has changed nothing (elsewhere it may have: when the
         answer was lost, and right after it the lock)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cbctl.engine import journal, policy
-from cbctl.engine.journal import RUNS, Record
+from cbctl.engine.journal import BESIDE, RUNS, Record
 from cbctl.engine.release import HISTORY
 from cbctl.engine.store import Store
 from cbctl.report.runs import going_on
@@ -50,6 +50,9 @@ def entries(store: Store, environment: str) -> list[Entry]:
             reason = "; ".join(filter(None, (told[0].reason, rules[run])))
             told[0] = replace(told[0], reason=reason)
         found += told
+    for stream in store.streams(BESIDE):
+        run = stream.removeprefix(BESIDE)
+        found += _of_run(run, journal.read(store, stream), environment, running=False)
     # clocks are set back, tokens are not
     return sorted(found, key=lambda e: (e.token, e.at))
 

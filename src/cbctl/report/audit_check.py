@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from cbctl.engine import journal
-from cbctl.engine.journal import GENESIS, RUNS, Head, Record
+from cbctl.engine.journal import BESIDE, GENESIS, RUNS, Head, Record
 from cbctl.engine.release import HISTORY
 from cbctl.errors import CbctlError, Exit
 from cbctl.report.audit_copy import HISTORIES, Copy, ends, line_hash
@@ -74,6 +74,9 @@ class _Check:
         self.runs = [name for name in streams if name.startswith(RUNS)]
         for name in self.runs:
             self._links(name)
+        for name in streams:
+            if name.startswith(BESIDE):
+                self._beside(name)
         self._history()
         for head in heads:
             self._head(head)
@@ -126,6 +129,15 @@ class _Check:
                 self._holds("link", where, head)
                 if record.type != "run.resumed":
                     self._between(name, head.stream, where)
+
+    def _beside(self, name: str) -> None:
+        """Several may be going on at once: each names one that was there before it."""
+        for record in self.records[name][:1]:
+            where = f"{name} record {record.seq}"
+            for named in (record.data.get("policy"), record.data.get("parent")):
+                if named and (head := self._read_head("link", where, named)):
+                    self.links += 1
+                    self._holds("link", where, head)
 
     def _no_parent(self, name: str, record: Record, where: str) -> None:
         if record.type == "run.resumed":
@@ -247,5 +259,5 @@ def _break(stream: str, number: int, line: bytes, last: str) -> tuple[str, str]:
 def newest(heads: Iterable[Head]) -> list[Head]:
     """The ends that are worth to be kept elsewhere: they cover all before them."""
     found = list(heads)
-    runs = [h for h in found if h.stream.startswith(RUNS)]
-    return [*runs[-1:], *(h for h in found if h.stream in HISTORIES)]
+    last = [[h for h in found if h.stream.startswith(kind)][-1:] for kind in (RUNS, BESIDE)]
+    return [*last[0], *last[1], *(h for h in found if h.stream in HISTORIES)]

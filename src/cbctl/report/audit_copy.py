@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cbctl.engine import policy, release
-from cbctl.engine.journal import GENESIS, RUNS, Head
+from cbctl.engine.journal import BESIDE, GENESIS, RUNS, Head
 from cbctl.engine.store import Store
 from cbctl.errors import CbctlError, Exit
 
@@ -52,7 +52,7 @@ def copy(store: Store, environment: str) -> Copy:
         if histories == before:
             break
         before = histories
-        streams = {s: store.read(s) for s in store.streams(RUNS)}
+        streams = {s: store.read(s) for kind in (BESIDE, RUNS) for s in store.streams(kind)}
     streams |= {s: lines for s, lines in before.items() if lines}
     return Copy(environment, dict(sorted(streams.items())))
 

@@ -43,13 +43,13 @@ class FileStore:
 
     # -- streams ----------------------------------------------------------------------------
 
-    def append(self, stream: str, expected: int, token: int, line: bytes) -> None:
+    def append(self, stream: str, expected: int, token: int | None, line: bytes) -> None:
         if b"\n" in line:
             raise ValueError("a record is one line")
         path = self._path(stream)
         with self._guard():
-            lock = self.read_lock()
-            if lock is None or not lock.held or lock.token != token:
+            lock = self.read_lock() if token is not None else None
+            if token is not None and (lock is None or not lock.held or lock.token != token):
                 raise Fenced(token, lock)
             with _told(path):
                 self._make(path.parent)

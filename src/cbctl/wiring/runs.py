@@ -51,7 +51,9 @@ def carry_out(
     """Plans, asks through `agree` (which raises to stop) and runs; tells whom it was told to.
 
     require  raises for a plan that is not the one that was meant"""
-    refuse_while_locked(work)
+    locks = any(node.step.needs_lock for node in job.nodes)
+    if locks:
+        refuse_while_locked(work)
     since = run.moment(work.store)
     with _signals(work):
         made = checked_plan(work, job)
@@ -62,6 +64,10 @@ def carry_out(
             return run.check_only(work.world, job, made)
         job = let_through(work, job, made, override)
         agree(made)
+        if not locks:
+            ended = run.beside(work.world, job, made)
+            notify(work, ended, journals.BESIDE)
+            return ended
         before = open_run(work.store)
         refuse_while_locked(work)  # by whoever began meanwhile: that run is not left behind
         if before:
@@ -160,13 +166,15 @@ def parts_health(work: Workplace) -> list[dict[str, Any]]:
     return found if work.env.is_local else found + servers_health(work, current)
 
 
-def notify(work: Workplace, ended: Ended) -> None:
-    """Sends the end of a run to everyone in `notify:`; a failure is told, never fatal."""
+def notify(work: Workplace, ended: Ended, kept: str = journals.RUNS) -> None:
+    """Sends the end of a run to everyone in `notify:`; a failure is told, never fatal.
+
+    kept  what the name of its journal begins with"""
     if not ended.run or not work.env.notify:
         return
     from cbctl.clients import webhook
 
-    head = journals.head(work.store, journals.RUNS + ended.run)
+    head = journals.head(work.store, kept + ended.run)
     end: dict[str, Json] = {"count": head.count, "hash": head.hash}
     text = webhook.message(run.summary(ended), work.env.name, work.world.owner.who, end)
     for receiver in work.env.notify:

@@ -19,7 +19,7 @@ import msgspec
 from cbctl.config.types import Reference, Secret
 from cbctl.engine.canonical import recordable
 from cbctl.engine.event import Event
-from cbctl.engine.lock import Lent
+from cbctl.engine.lock import Held, Lent, Unlocked
 from cbctl.engine.step import Change, Step, Verified, Waiting
 from cbctl.engine.store import Fenced, Store
 from cbctl.engine.world import Situation, Stop, Stopped, World, guarded
@@ -114,7 +114,10 @@ def _called(task: Task, world: World, files: Path, state: Path) -> Any:
         inputs = bind(step.inputs, values)
     except BadInput as error:
         raise CbctlError(str(error), exit=Exit.USAGE, where=task.id) from None
-    ctx = world.situation(task.run, task.id, _held(task, world.store) if task.token else None)
+    held: Held | None = None
+    if task.phase == "apply":
+        held = _held(task, world.store) if step.needs_lock else Unlocked()
+    ctx = world.situation(task.run, task.id, held)
     return guarded(world, task.id, task.phase, lambda: _made(task, step, ctx, inputs, world))()
 
 

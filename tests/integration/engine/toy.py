@@ -80,7 +80,7 @@ class Clock(SystemClock):
 class Points:
     """A store in which a record may be the last."""
 
-    def append(self, stream: str, expected: int, token: int, line: bytes) -> None:
+    def append(self, stream: str, expected: int, token: int | None, line: bytes) -> None:
         super().append(stream, expected, token, line)  # type: ignore[misc]
         point(json.loads(line)["type"])
 

@@ -52,9 +52,11 @@ def effects_without_a_fence(patch: pytest.MonkeyPatch) -> None:
 
 
 def records_without_a_token(patch: pytest.MonkeyPatch) -> None:
-    def append(self: MemoryStore, stream: str, expected: int, token: int, line: bytes) -> None:
+    def append(
+        self: MemoryStore, stream: str, expected: int, token: int | None, line: bytes
+    ) -> None:
         held = self.disk.lock
-        if held is not None:
+        if held is not None and token is not None:
             self.disk.lock = replace(held, held=True, token=token)
         try:
             checked(self, stream, expected, token, line)

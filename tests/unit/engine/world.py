@@ -89,16 +89,17 @@ class MemoryStore:
         self.disk, self.process, self._owner_state = disk, process, owner_state
         self.fail: dict[str, Exception] = {}
 
-    def append(self, stream: str, expected: int, token: int, line: bytes) -> None:
+    def append(self, stream: str, expected: int, token: int | None, line: bytes) -> None:
         self._before("append")
         lock = self.disk.lock
-        if lock is None or not lock.held or lock.token != token:
+        if token is not None and (lock is None or not lock.held or lock.token != token):
             raise Fenced(token, lock)
         lines = self.disk.streams.get(stream, [])
         if len(lines) != expected:
             raise Conflict(stream)
         self.disk.streams[stream] = [*lines, line]
-        self.disk.token_log.append((token, stream))
+        if token is not None:
+            self.disk.token_log.append((token, stream))
         self.disk.appended(stream, line)
         self.process.point()
 

@@ -38,7 +38,7 @@ class Mortal(FileStore):
     process = Process()
     dies_before = b""  # writing a record that holds this
 
-    def append(self, stream: str, expected: int, token: int, line: bytes) -> None:
+    def append(self, stream: str, expected: int, token: int | None, line: bytes) -> None:
         if self.dies_before and self.dies_before in line:
             self.process.dead = True
         self.process.point()
@@ -126,6 +126,12 @@ class Place:
     ) -> Ended | None:
         on = self.machine(who)
         return self._go(on, lambda: self._resume(on, self.job(on, scripts, **more), id))
+
+    def beside(self, scripts: Mapping[str, Script], who: str = "anna", **more: Any) -> str:
+        """The id of what was done beside the holder of the lock."""
+        on = self.machine(who)
+        doing = self.job(on, scripts, **more)
+        return run.beside(on.world, doing, planned(on, doing)).run
 
     def break_lock(self, who: str, reason: str) -> str:
         """As `cbctl lock break` does."""

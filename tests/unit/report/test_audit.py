@@ -13,7 +13,7 @@ from tests.unit.report import place as stories
 from tests.unit.report.place import Place
 
 from cbctl.engine import journal, release
-from cbctl.engine.journal import RUNS, Head
+from cbctl.engine.journal import BESIDE, RUNS, Head
 from cbctl.engine.release import HISTORY
 from cbctl.errors import CbctlError, Exit
 from cbctl.report.audit import entries
@@ -171,6 +171,19 @@ def test_the_newest_run_removed_is_found_with_a_head_alone(place: Place) -> None
     assert finding.kind == "head" and "was removed" in finding.means
     (finding,) = check(place, Head("", kept.count, kept.hash)).findings
     assert finding.kind == "head"
+
+
+def test_what_was_done_beside_the_runs(place: Place) -> None:
+    stories.succeeded(place)
+    done = [place.beside({"kill": Script()}, value=value) for value in ("one", "two")]
+    assert [(e.kind, e.run, e.result) for e in entries(place.store, "x")][1:] == [
+        ("run", id, "succeeded") for id in done
+    ]
+    assert check(place).findings == ()
+    assert BESIDE + done[1] in [h.stream for h in newest(check(place).ends)]
+    (place.folder / f"{BESIDE}{done[0]}.ndjson").unlink()
+    (finding,) = check(place).findings
+    assert finding.where == f"{BESIDE}{done[1]} record 1" and "was removed" in finding.means
 
 
 def test_a_cut_tail(place: Place) -> None:

@@ -66,6 +66,26 @@ class Contract:
             store.append("runs/other", 0, 1, b"two")
         assert store.read(STREAM) == [b"one"] and store.streams("runs/") == [STREAM]
 
+    def test_a_record_beside_the_holder_takes_nothing_from_him(
+        self, store: Store, again: Callable[[], Store]
+    ) -> None:
+        store.append(STREAM, 0, 1, b"one")
+        other = again()
+        other.append("beside/a", 0, None, b"his")
+        store.append(STREAM, 1, 1, b"two")
+        other.append("beside/a", 1, None, b"his too")
+        with pytest.raises(Conflict):
+            other.append("beside/a", 1, None, b"again")
+        store.append(STREAM, 2, 1, b"three")
+        assert again().read(STREAM) == [b"one", b"two", b"three"]
+        assert again().read("beside/a") == [b"his", b"his too"]
+        released = replace(LOCK, held=False)
+        store.swap_lock(LOCK, released)
+        other.append("beside/b", 0, None, b"nobody holds it")
+        again().swap_lock(released, replace(LOCK, token=2))
+        assert again().streams("beside/") == ["beside/a", "beside/b"]
+        assert again().read("beside/b") == [b"nobody holds it"]
+
     def test_the_next_holder_goes_on_where_the_last_one_stopped(
         self, store: Store, again: Callable[[], Store]
     ) -> None:

@@ -73,6 +73,7 @@ class InCluster(Step[Any, Any, Any]):
         self.inputs = step.inputs  # type: ignore[misc]  # of the class in every other step
         self.summary = step.summary  # type: ignore[misc]
         self.at_most = step.at_most  # type: ignore[misc]
+        self.needs_lock = step.needs_lock  # type: ignore[misc]
 
     def observe(self, ctx: Context, inputs: Any) -> Observation[Any]:
         found = self._call(ctx, "observe", inputs)

@@ -39,7 +39,7 @@ class ClusterStore:
 
     # -- streams ----------------------------------------------------------------------------
 
-    def append(self, stream: str, expected: int, token: int, line: bytes) -> None:
+    def append(self, stream: str, expected: int, token: int | None, line: bytes) -> None:
         if b"\n" in line:
             raise ValueError("a record is one line")
         _require_name(stream)
@@ -48,6 +48,9 @@ class ClusterStore:
             while True:
                 known = self._log is not None
                 now = self._log or self._look()
+                if now is None and token is None:
+                    log.hand_over(self._objects, None, 0)  # nobody has had the lock yet
+                    continue
                 if tried and now and now.streams.get(stream, {}).get(number) == text:
                     return  # it was done, only its answer was lost
                 wrong = self._wrong(now, stream, expected, token)
@@ -146,10 +149,12 @@ class ClusterStore:
         again = log.read(self._objects)
         return (again and again.version) == (now and now.version)
 
-    def _wrong(self, now: Log | None, stream: str, expected: int, token: int) -> Exception | None:
-        if now is None or not now.may_add(token, self._holder):
+    def _wrong(
+        self, now: Log | None, stream: str, expected: int, token: int | None
+    ) -> Exception | None:
+        if token is not None and (now is None or not now.may_add(token, self._holder)):
             return Fenced(token, self.read_lock())
-        written = now.streams.get(stream, {})
+        written = now.streams.get(stream, {}) if now else {}
         if stream not in self._counts:
             self._counts[stream] = len(self._streams.read(stream).keys() - written.keys())
         count = self._counts[stream] + len(written)
