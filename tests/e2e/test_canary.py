@@ -95,7 +95,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "secrets write": ("--env local --yes", "--env production --yes"),
     "secrets handover": ("--env local --yes", "--env production --yes"),
     "db sessions": ("--env local", "--all --env local --output json"),
-    "db kill": ("1 --env local --yes", "--blocking --env local --yes"),
+    "db kill": (
+        "1 --env local --yes",
+        "--blocking --env local --yes",
+        "--user nobody --env local --yes",
+    ),
     "db maintain": ("--env local --yes", "--env local --plan --output json"),
     "db analyze": ("--env local --yes",),
     "db roles": ("--env local --yes", "--env local --plan --output json"),

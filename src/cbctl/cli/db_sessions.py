@@ -37,12 +37,16 @@ def sessions(
     """
     from cbctl.wiring.database import sessions as look
 
-    found = look(config, env, everyone=everyone)
+    seen = look(config, env, everyone=everyone)
+    found = seen.sessions
+    if seen.note:
+        typer.echo(f"note: {seen.note}", err=True)
     if output is not Output.TEXT:
         print_data([asdict(one) for one in found], output)
         return
     if not found:
-        print_text("nobody holds anybody up, and no transaction is long")
+        long = "whether a transaction is long cannot be said" if seen.note else ""
+        print_text(f"nobody holds anybody up, and {long or 'no transaction is long'}")
         return
     columns = ("pid", "user", "application", "address", "state", "transaction", "waits")
     rows = [asdict(one) for one in found]
@@ -62,6 +66,10 @@ def kill(
         bool,
         typer.Option("--blocking", help="Those that the migration which is running waits for."),
     ] = False,
+    user: Annotated[
+        str | None,
+        typer.Option("--user", metavar="ROLE", help="All of this role: its password leaked."),
+    ] = None,
     env: EnvOption = None,
     plan: PlanOption = False,
     yes: YesOption = False,
@@ -73,15 +81,18 @@ def kill(
     """Cancel what a session is at, and end the session when that does not help.
 
     --blocking: of each session that a waiting migration waits for, and of no other.
+    --user: ends every session of a role, whatever it is at; runs of cbctl stay.
+
+    It works beside a run that holds the lock, such as the migration that waits.
 
     Example: cbctl db kill 4711 --env local
     """
-    if (pid is None) is not blocking:
+    if [pid is not None, blocking, user is not None].count(True) != 1:
         raise CbctlError(
-            "whose session?", exit=Exit.USAGE, fix="give a PID, or --blocking; not both"
+            "whose session?", exit=Exit.USAGE, fix="give one of: a PID, --blocking, --user ROLE"
         )
     asked = Asked(env, None, config, plan, yes, confirm, output, events)
-    run_step(asked, "db.kill", {"pid": pid})
+    run_step(asked, "db.kill", {"pid": pid, "user": user})
 
 
 def add_to(app: typer.Typer) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cbctl.config.types import Secret
+if TYPE_CHECKING:
+    from cbctl.clients.postgres.clients import Client
 
 
 @dataclass(frozen=True)
 class Session:
     """
-    started      with `pid` it is this session and no later one
-    transaction  seconds that its transaction is open; None: it has none
+    started      with `pid` it is this session and no later one; "": hidden from us
+    state        in the server's words; hidden
+    transaction  seconds that its transaction is open; None: it has none, or it is hidden
     blocked_by   pids of those that it waits for
     holds_up     how many wait for it, directly or behind others
     """
@@ -28,28 +32,38 @@ class Session:
     holds_up: int
 
 
-def sessions(url: Secret, where: str, *, everyone: bool) -> list[Session]:
-    """Those that are worth a look, or all but our own. Raises CbctlError as connecting does."""
-    from cbctl.clients.postgres.address import parse
-    from cbctl.clients.postgres.clients import clients, held_up, worth_a_look
-    from cbctl.clients.postgres.connect import connect
+@dataclass(frozen=True)
+class Seen:
+    """note: what could not be seen, and what would let us; "": all was"""
 
-    address = parse(url, where=where)
-    with connect(address) as connection:
-        found = clients(connection, address)
+    sessions: list[Session]
+    note: str
+
+
+def sessions(found: Sequence[Client], role: str, *, everyone: bool) -> Seen:
+    """Those that are worth a look, or all but our own. role: that looked"""
+    from cbctl.clients.postgres.clients import held_up, rights_for, worth_a_look
+
     chosen = found if everyone else worth_a_look(found)
-    return [
-        Session(
-            one.pid,
-            one.started,
-            one.user,
-            one.application,
-            one.address,
-            one.state,
-            one.transaction,
-            one.waits,
-            one.blocked_by,
-            held_up(found, one.pid),
-        )
-        for one in chosen
-    ]
+    hidden = sum(one.is_hidden for one in found)
+    return Seen(
+        [
+            Session(
+                one.pid,
+                one.started,
+                one.user,
+                one.application,
+                one.address,
+                one.state,
+                one.transaction,
+                one.waits,
+                one.blocked_by,
+                held_up(found, one.pid),
+            )
+            for one in chosen
+        ],
+        f"what {hidden} of {len(found)} sessions are at, and since when, is hidden from {role}: "
+        f"only who waits for whom is known of them; {rights_for(role)}"
+        if hidden
+        else "",
+    )

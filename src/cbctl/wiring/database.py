@@ -18,7 +18,7 @@ from cbctl.wiring.workplace import Workplace, existing_workplace, local_name, se
 if TYPE_CHECKING:
     from cbctl.clients.postgres.compare import Choice
     from cbctl.clients.postgres.lint import Finding
-    from cbctl.report.sessions import Session
+    from cbctl.report.sessions import Seen
 
 
 def require_reachable(work: Workplace) -> None:
@@ -36,12 +36,18 @@ def schema(
     return look(work.env, url, phase, out_of_order=out_of_order)
 
 
-def sessions(config: str | None, env: str | None, *, everyone: bool) -> list[Session]:
-    """Errors as those of `schema`."""
+def sessions(config: str | None, env: str | None, *, everyone: bool) -> Seen:
+    """As `db kill` sees them. Errors as those of `schema`."""
     from cbctl.report.sessions import sessions as look_at
+    from cbctl.runbook.inputs import bind
+    from cbctl.steps.db._sessions import watching
+    from cbctl.steps.db.kill import Inputs
+    from cbctl.wiring.single import values_of
 
-    work, url = _opened(config, env)
-    return look_at(url, f"{work.env.name}: database.url", everyone=everyone)
+    work, _ = _opened(config, env)
+    inputs = bind(Inputs, values_of(work, "db.kill", Inputs, {}))
+    with watching(work.world.situation("", "db sessions"), inputs) as watch:
+        return look_at(watch.clients(), watch.role, everyone=everyone)
 
 
 def shell(

@@ -24,7 +24,7 @@ from cbctl.engine.world import Stop
 from cbctl.errors import CbctlError, Exit
 from cbctl.local.state import State
 from cbctl.machine import SystemClock, SystemRandom, owner, owner_state
-from cbctl.steps.db import safeguard
+from cbctl.steps.db import kill, safeguard
 from cbctl.steps.db.migrate import STEP, Inputs
 from cbctl.steps.in_cluster import task
 from cbctl.steps.in_cluster.step import InCluster, Place
@@ -244,3 +244,23 @@ def test_an_image_of_another_version(
     with pytest.raises(CbctlError, match=r"holds cbctl 9\.9\.9") as raised:
         InCluster(STEP, "db.migrate", PLACE).observe(FakeContext(), inputs)
     assert raised.value.exit is Exit.REFUSED
+
+
+def test_a_session_is_ended_beside_the_holder_of_the_lock(jobs: Jobs, one_database: Any) -> None:
+    """Nothing of it is done from outside, and no run has to hold the lock for it."""
+    jobs.hold("another")
+    other = one_database.connect()
+    step = InCluster(kill.STEP, "db.kill", PLACE)
+    inputs = kill.Inputs(
+        url=URL, platform="testing", environment="production", pid=other.info.backend_pid
+    )
+    ctx = FakeContext(run="beside", step="kill", token=0)
+    facts = step.observe(ctx, inputs).facts
+    verdict = step.plan(inputs, facts)
+    assert isinstance(verdict, Changes)
+    intent = step.identify(ctx, inputs, verdict.changes)
+    assert not step.needs_lock
+    outcome = step.apply(ctx, inputs, verdict.changes, intent)
+    assert outcome.sessions == {str(inputs.pid): "ended"}
+    assert isinstance(step.verify(ctx, inputs), Verified)
+    other.close()

@@ -15,13 +15,17 @@ from tests.testbed.waiting import wait_for
 from cbctl.clients.postgres.clients import clients, held_up, worth_a_look
 from cbctl.clients.postgres.connect import connect
 from cbctl.clients.postgres.ledger import Marker, record_marker
-from cbctl.config.types import Reference, Secret
+from cbctl.config.types import Reference
 from cbctl.engine.step import Blocked, Change, Changes, Nothing, Verified
 from cbctl.report.sessions import sessions
 from cbctl.steps.db import migrate
 from cbctl.steps.db.kill import STEP, Inputs
 
 URL = Reference(kind="state", name="database-url")
+
+
+def who(pid: int | None = None, **more: Any) -> Inputs:
+    return Inputs(url=URL, platform="testing", environment="local", pid=pid, **more)
 
 
 def pid(connection: psycopg.Connection[Any]) -> int:
@@ -60,14 +64,16 @@ def test_who_holds_whom_up_and_an_end_of_it(one_database: Any) -> None:
         found = clients(connection, one_database.address)
     assert held_up(found, pid(holder)) == 2
     assert {one.pid for one in worth_a_look(found)} == {pid(c) for c in (holder, first, second)}
-    shown = {one.pid: one for one in sessions(Secret(one_database.url), "url", everyone=False)}
+    seen = sessions(found, "owner", everyone=False)
+    shown = {one.pid: one for one in seen.sessions}
+    assert seen.note == ""
     assert shown[pid(holder)].state == "idle in transaction"
     assert shown[pid(holder)].holds_up == 2
     assert pid(holder) in shown[pid(first)].blocked_by
 
     # idle in a transaction: no statement to cancel, so the session is ended
     ctx = FakeContext({"database-url": one_database.url})
-    inputs = Inputs(URL, pid(holder))
+    inputs = who(pid(holder))
     verdict = STEP.plan(inputs, STEP.observe(ctx, inputs).facts)
     assert isinstance(verdict, Changes)
     intent = STEP.identify(ctx, inputs, verdict.changes)
@@ -97,7 +103,7 @@ def test_a_statement_is_cancelled_and_its_session_stays(one_database: Any) -> No
     thread = threading.Thread(target=sleep)
     thread.start()
     ctx = FakeContext({"database-url": one_database.url})
-    inputs = Inputs(URL, pid(busy))
+    inputs = who(pid(busy))
 
     def at_work() -> bool:
         facts = STEP.observe(ctx, inputs)
@@ -118,10 +124,10 @@ def test_a_statement_is_cancelled_and_its_session_stays(one_database: Any) -> No
 
 def test_whom_it_does_not_end(one_database: Any) -> None:
     ctx = FakeContext({"database-url": one_database.url})
-    gone = Inputs(URL, 1)
+    gone = who(99_999_999)
     assert isinstance(STEP.plan(gone, STEP.observe(ctx, gone).facts), Nothing)
     with connect(one_database.address) as ours:
-        inputs = Inputs(URL, ours.info.backend_pid)
+        inputs = who(ours.info.backend_pid)
         verdict = STEP.plan(inputs, STEP.observe(ctx, inputs).facts)
         assert isinstance(verdict, Blocked)
         assert "another cbctl" in verdict.why
@@ -130,14 +136,12 @@ def test_whom_it_does_not_end(one_database: Any) -> None:
 def test_an_idle_session_and_one_that_came_later(one_database: Any) -> None:
     idle = psycopg.connect(one_database.url, autocommit=True)
     ctx = FakeContext({"database-url": one_database.url})
-    inputs = Inputs(URL, pid(idle))
+    inputs = who(pid(idle))
     facts = STEP.observe(ctx, inputs).facts
-    (found,) = facts.sessions
-    assert found.started in found.what
     verdict = STEP.plan(inputs, facts)
     assert isinstance(verdict, Changes)
-    another = STEP.identify(ctx, inputs, (Change(f"session {inputs.pid}, connected before"),))
-    assert STEP.apply(ctx, inputs, verdict.changes, another).sessions == {}
+    another = STEP.identify(ctx, inputs, (Change(f"session {inputs.pid} (24:00:00)"),))
+    assert STEP.apply(ctx, inputs, verdict.changes, another).sessions == {str(inputs.pid): "gone"}
     assert idle.execute("select 1").fetchone() == (1,), "a later session with its pid is not hit"
     intent = STEP.identify(ctx, inputs, verdict.changes)
     assert STEP.apply(ctx, inputs, verdict.changes, intent).sessions == {str(inputs.pid): "ended"}
@@ -152,7 +156,7 @@ def test_those_that_a_migration_waits_for_and_no_other(one_database: Any, tmp_pa
     (tmp_path / "schema.json").write_text('{"min": 0, "max": 1}')
     record_marker(one_database.address, Marker("testing", "local"))
     ctx = FakeContext({"database-url": one_database.url})
-    blocking = Inputs(URL)
+    blocking = who()
     nobody = STEP.plan(blocking, STEP.observe(ctx, blocking).facts)
     assert nobody == Nothing("no migration is at work on this database")
 
@@ -193,3 +197,25 @@ def test_those_that_a_migration_waits_for_and_no_other(one_database: Any, tmp_pa
     elsewhere.execute("select 1")
     holder.close()
     elsewhere.close()
+
+
+def test_who_keeps_its_transaction_when_it_is_cancelled_is_ended(one_database: Any) -> None:
+    busy = psycopg.connect(one_database.url)
+    busy.execute("create table mine ()")
+    catches = "do $$ begin perform pg_sleep(60); exception when query_canceled then null; end $$"
+
+    def sleep() -> None:
+        with suppress(psycopg.Error):
+            busy.execute(catches)
+
+    thread = threading.Thread(target=sleep)
+    thread.start()
+    ctx = FakeContext({"database-url": one_database.url})
+    inputs = who(pid(busy))
+    wait_for(lambda: "active" in str(STEP.observe(ctx, inputs).evidence), 20, "the statement")
+    verdict = STEP.plan(inputs, STEP.observe(ctx, inputs).facts)
+    assert isinstance(verdict, Changes) and verdict.changes[0].after == "cancel, else end"
+    intent = STEP.identify(ctx, inputs, verdict.changes)
+    assert STEP.apply(ctx, inputs, verdict.changes, intent).sessions == {str(inputs.pid): "ended"}
+    thread.join(20)
+    busy.close()

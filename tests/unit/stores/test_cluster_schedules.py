@@ -28,6 +28,7 @@ STREAMS = ("runs/one", "runs/two", "runs/wan", "releases/history")
 SEEDS = 300
 BLOCKS = 20
 """Of so many seeds, in `make nightly`; one of them in `make test`."""
+BESIDE = "beside/one"
 FULL = 10_000
 
 
@@ -215,6 +216,16 @@ def term(world: World, store: ClusterStore, owner: Owner) -> None:
         store.swap_lock(record, replace(record, held=False))
 
 
+def aside(world: World) -> None:
+    """Writes a stream of its own beside whoever holds the lock, or nobody."""
+    seeded = world.server.seeded
+    store = ClusterStore(Made(world.server, Process()), lambda owner: "unknown")
+    for number in range(seeded.randrange(6)):
+        line = f"aside {number} ".encode().ljust(seeded.choice([8, 3000]))
+        store.append(BESIDE, number, None, line)
+        world.written.setdefault(BESIDE, []).append(line)
+
+
 def look(world: World) -> None:
     """A reader: each stream only grows, whatever is moved meanwhile."""
     store = ClusterStore(Made(world.server, Process()), lambda owner: "unknown")
@@ -242,6 +253,7 @@ def play(seed: int, *, strict: bool = True) -> World:
     for number in range(seeded.randrange(2, 5)):
         baton.spawn(Process(), partial(hold, world, number))
     baton.spawn(Process(), lambda: look(world))
+    baton.spawn(Process(), lambda: aside(world))
     baton.spawn(Process(), lambda: pack(world))
     baton.run()
     return world
@@ -259,6 +271,7 @@ def check(world: World) -> None:
         assert len(set(found)) == len(found), "a record stands there twice"
         tokens = [int(line.split()[0]) for line in found]
         assert tokens == sorted(tokens), "a former holder wrote after a later one"
+    assert store.read(BESIDE) == world.written.get(BESIDE, [])
     there = [name for name in STREAMS[:3] if store.read(name)]
     assert store.streams("runs/") == there
 

@@ -1,5 +1,8 @@
 """Who is connected to a database, for how long, and who waits for whom.
 
+What sessions of other roles are at, and since when, the server shows members of pg_read_all_stats;
+they are ended by members of pg_signal_backend, and a superuser's by superusers alone.
+
 Source: PostgreSQL documentation, "The Cumulative Statistics System" (pg_stat_activity) and "System
 Administration Functions" (pg_blocking_pids, pg_cancel_backend, pg_terminate_backend).
 """
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING
 from cbctl.clients.postgres.address import Address
 from cbctl.clients.postgres.connect import APPLICATION, MIGRATING, failed
 from cbctl.clients.postgres.queries import query
+from cbctl.errors import CbctlError, Exit
 
 if TYPE_CHECKING:
     from cbctl.clients.postgres.connect import Connection
@@ -24,11 +28,12 @@ LONG = 60
 @dataclass(frozen=True)
 class Client:
     """
-    started      with `pid` it is this session and no later one
-    state        active, idle, idle in transaction …
+    started      with `pid` it is this session and no later one; "": hidden from us
+    state        active, idle, idle in transaction …; hidden
     transaction  seconds that its transaction is open; None: it has none
     unchanged    seconds that it is in this state
     waits        what for, in the server's words; "": it does not wait
+    superuser    it is one's; may_end: whether our role may end it
     blocked_by   pids of those that it waits for
     holds        tables that it has a lock on, but for those of the server itself
     """
@@ -42,8 +47,14 @@ class Client:
     transaction: int | None
     unchanged: int | None
     waits: str
+    superuser: bool
+    may_end: bool
     blocked_by: tuple[int, ...]
     holds: tuple[str, ...]
+
+    @property
+    def is_hidden(self) -> bool:
+        return not self.started
 
     @property
     def is_cbctl(self) -> bool:
@@ -64,12 +75,43 @@ class Client:
         return self.transaction is not None and self.transaction >= LONG
 
 
+def rights_for(role: str) -> str:
+    """What lets a role see all sessions, and end them."""
+    return (
+        f"as an administrator: GRANT pg_read_all_stats, pg_signal_backend TO {role}; or name a "
+        "role that has them: database.admin in cbctl.yaml"
+    )
+
+
+def require_may_end(one: Client, role: str) -> None:
+    """Raises CbctlError (3) for a session that our role cannot tell from others, or may not end."""
+    if one.is_hidden:
+        what = f"since when session {one.pid} of {one.user} is there is hidden from {role}"
+        fix = rights_for(role)
+    elif one.may_end:
+        return
+    elif one.superuser:
+        what = f"session {one.pid} is a superuser's ({one.user}): only superusers may end it"
+        fix = "name a superuser as database.admin in cbctl.yaml"
+    else:
+        what, fix = f"{role} may not end session {one.pid} of {one.user}", rights_for(role)
+    raise CbctlError(what, exit=Exit.CREDENTIALS, fix=fix)
+
+
+def process(connection: Connection, pid: int) -> str:
+    """What a process of the server is that is no client of this database; "": it is not there."""
+    for kind, database in connection.execute(query("process"), {"pid": pid}):
+        return f"a {kind}" + (f" of the database {database}" if database else "")
+    return ""
+
+
 def clients(connection: Connection, address: Address) -> tuple[Client, ...]:
-    """Those of this database but for ourselves. Raises CbctlError (3 without permission)."""
+    """Those of the address's database but for ourselves; of another one, which the connection may
+    be to, without their tables. Raises CbctlError (3 without permission)."""
     import psycopg
 
     try:
-        rows = connection.execute(query("sessions")).fetchall()
+        rows = connection.execute(query("sessions"), {"database": address.database}).fetchall()
     except psycopg.Error as error:
         raise failed(error, address, "cannot see who is connected") from None
     # several processes of one session may hold it up: once is enough

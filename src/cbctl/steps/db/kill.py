@@ -1,15 +1,18 @@
 """Ends what sessions are at: first their statement is cancelled, and only if that does not help the
-session is ended. A session is known by its pid and its start, so that no later one is hit."""
+session is ended, at once where there is no statement. A session is known by its pid and its start,
+so that no later one is hit.
+
+It needs no lock: it is for the migration that holds the lock and waits for somebody else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from cbctl.clients.postgres.clients import Client, clients
-from cbctl.clients.postgres.connect import connect
-from cbctl.config.types import Reference
+from cbctl.clients.postgres.clients import Client, held_up, require_may_end, rights_for
+from cbctl.clients.postgres.roles import roles
 from cbctl.engine.step import (
     Blocked,
     CannotUndo,
@@ -26,49 +29,54 @@ from cbctl.engine.step import (
     Verified,
 )
 from cbctl.errors import CbctlError, Exit
-from cbctl.steps.db._database import address_of
-
-if TYPE_CHECKING:
-    from cbctl.clients.postgres.connect import Connection
+from cbctl.steps.db._exchange import Whose
+from cbctl.steps.db._sessions import Watch, watching
 
 PATIENCE = 3.0  # seconds for a cancelled statement to end
 BETWEEN_TRIES = 5.0
 """Seconds in which a migration that gets no lock tries again: meanwhile it waits for nobody."""
+_ROOM = 24
+"""Characters in which a line of a plan can say who it is and where."""
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """url  of a role that may end it: the same role, or one with pg_signal_backend
-    pid  of the session; None: those that the waiting migration waits for
+@dataclass(frozen=True, kw_only=True)
+class Inputs(Whose):
+    """pid   of the session
+    user  all sessions of this role; without both: those that the waiting migration waits for
     """
 
-    url: Reference
     pid: int | None = None
+    user: str | None = None
 
 
 @dataclass(frozen=True)
 class Found:
-    """A session that is to end. said: who it is, for people"""
+    """A session that is to end.
+
+    what     names this session and no later one with the same pid
+    said     whose, for people
+    ours     it is another run of cbctl
+    at_once  there is no statement to be cancelled, or the session itself is not wanted
+    """
 
     pid: int
-    started: str
+    what: str
     said: str
-    is_ours: bool
-
-    @property
-    def what(self) -> str:
-        """Names this session and no later one with the same pid."""
-        return f"session {self.pid}, connected {self.started}"
+    ours: bool
+    at_once: bool
 
 
 @dataclass(frozen=True)
 class Facts:
-    """sessions   that are to end
+    """
+    sessions   that are to end
     migrating  whether a migration is at work
+    elsewhere  what the process is that is no session of this database
     """
 
     sessions: tuple[Found, ...]
     migrating: bool = False
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,15 +90,24 @@ class Kill(Step[Inputs, Facts, Outcome]):
     inputs: ClassVar[type[Inputs]] = Inputs
     summary: ClassVar[str] = "Ends sessions of the database"
     at_most: ClassVar[tuple[str, ...]] = ()
+    needs_lock: ClassVar[bool] = False
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
-        found = _now(ctx, inputs)
-        until = ctx.monotonic() + BETWEEN_TRIES
-        while not (chosen := _chosen(found, inputs)) and inputs.pid is None and _migrates(found):
-            if ctx.monotonic() >= until:
-                break
-            ctx.sleep(0.1)
-            found = _now(ctx, inputs)
+        with watching(ctx, inputs) as watch:
+            _require_role(watch, inputs)
+            everybody = watch.clients()
+            until = ctx.monotonic() + BETWEEN_TRIES
+            while _may_wait_again(everybody, inputs) and ctx.monotonic() < until:
+                ctx.sleep(0.1)
+                everybody = watch.clients()
+            chosen = _chosen(everybody, inputs)
+            spared = [one for one in chosen if watch.is_ours(one)] if inputs.user else []
+            chosen = [one for one in chosen if one not in spared]
+            for one in chosen:
+                if not watch.is_ours(one):
+                    require_may_end(one, watch.role)
+            found = tuple(_found(watch, one, inputs) for one in chosen)
+            elsewhere = "" if chosen or inputs.pid is None else watch.process(inputs.pid)
         evidence: dict[str, Json] = {
             str(one.pid): {
                 "state": one.state,
@@ -100,40 +117,45 @@ class Kill(Step[Inputs, Facts, Outcome]):
             }
             for one in chosen
         }
-        return Observation(Facts(tuple(map(_found, chosen)), _migrates(found)), evidence)
+        notes = [_note(one, held_up(everybody, one.pid)) for one in chosen]
+        notes += [f"session {one.pid} is a run of cbctl and stays" for one in spared]
+        if notes:
+            evidence["notes"] = "; ".join(notes)
+        return Observation(Facts(found, _migrates(everybody), elsewhere), evidence)
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
-        if not facts.sessions and inputs.pid is not None:
-            return Nothing(f"there is no session {inputs.pid} on this database")
-        if not facts.sessions:
-            return Nothing(
-                "the migration at work waits for no session"
-                if facts.migrating
-                else "no migration is at work on this database"
+        if facts.elsewhere:
+            return Blocked(
+                f"process {inputs.pid} is no session of this database, but {facts.elsewhere}",
+                "cbctl db sessions --all shows those that are",
             )
+        if not facts.sessions:
+            return Nothing(_nobody(inputs, facts))
         for one in facts.sessions:
-            if one.is_ours:
+            if one.ours:
                 return Blocked(
                     f"session {one.pid} is another cbctl at work",
                     "stop that run instead (Ctrl-C, or cbctl lock break): it ends at a safe point",
                 )
         return Changes(
-            tuple(Change(one.what, one.said, "cancelled, else ended") for one in facts.sessions)
+            tuple(
+                Change(one.what, one.said, "end" if one.at_once else "cancel, else end")
+                for one in facts.sessions
+            )
         )
 
     def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
-        agreed = {change.what for change in changes}
-        found = map(_found, _now(ctx, inputs))
-        return {"started": {str(one.pid): one.started for one in found if one.what in agreed}}
+        return {"sessions": [change.what for change in changes]}
 
     def apply(
         self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
     ) -> Outcome:
-        address = address_of(ctx, inputs.url)
         done: dict[str, str] = {}
-        with connect(address) as connection:
-            for pid, started in _intended(intent):
-                done[str(pid)] = _end(ctx, inputs, connection, pid, started)
+        with watching(ctx, inputs) as watch:
+            for what in _intended(intent):
+                found = next((one for one in watch.clients() if _what(one) == what), None)
+                pid = what.split()[1]
+                done[pid] = "gone" if found is None else _end(ctx, inputs, watch, found)
         return Outcome(done)
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
@@ -142,7 +164,8 @@ class Kill(Step[Inputs, Facts, Outcome]):
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
         if inputs.pid is None:  # `apply` saw them end; who came in the way since was in no plan
             return Verified()
-        found = _session(_now(ctx, inputs), inputs.pid)
+        with watching(ctx, inputs) as watch:
+            found = _session(watch.clients(), inputs.pid)
         if found is not None and found.transaction is not None:
             return NotVerified(
                 f"session {inputs.pid} still has a transaction", "see cbctl db sessions"
@@ -153,10 +176,15 @@ class Kill(Step[Inputs, Facts, Outcome]):
         return CannotUndo("what it was at was rolled back by the server")
 
 
-def _now(ctx: Context, inputs: Inputs) -> tuple[Client, ...]:
-    address = address_of(ctx, inputs.url)
-    with connect(address) as connection:
-        return clients(connection, address)
+def _require_role(watch: Watch, inputs: Inputs) -> None:
+    """A name that is nobody's must not read as a role without sessions."""
+    if inputs.user is not None and not roles(watch.connection, [inputs.user]):
+        raise CbctlError(
+            f"there is no role {inputs.user}",
+            exit=Exit.USAGE,
+            where="--user",
+            fix="cbctl db sessions --all shows the roles that are connected",
+        )
 
 
 def _session(found: Sequence[Client], pid: int) -> Client | None:
@@ -167,63 +195,109 @@ def _chosen(found: Sequence[Client], inputs: Inputs) -> list[Client]:
     """Of a migration, those that it waits for itself, and not who else waits for them."""
     if inputs.pid is not None:
         return [one for one in found if one.pid == inputs.pid]
+    if inputs.user is not None:
+        return [one for one in found if one.user == inputs.user]
     pids = {pid for one in found if one.is_migration for pid in one.blocked_by}
     return [one for one in found if one.pid in pids]
+
+
+def _may_wait_again(found: Sequence[Client], inputs: Inputs) -> bool:
+    """Between two tries a migration waits for nobody."""
+    of_migration = inputs.pid is None and inputs.user is None
+    return of_migration and not _chosen(found, inputs) and _migrates(found)
 
 
 def _migrates(found: Sequence[Client]) -> bool:
     return any(one.is_migration for one in found)
 
 
-def _found(one: Client) -> Found:
-    said = f"{one.user} {one.application} from {one.address or 'this machine'}".strip()
+def _nobody(inputs: Inputs, facts: Facts) -> str:
+    if inputs.pid is not None:
+        return f"there is no session {inputs.pid} on this database"
+    if inputs.user is not None:
+        return f"{inputs.user} has no session on this database that is to end"
+    if facts.migrating:
+        return "the migration at work waits for no session"
+    return "no migration is at work on this database"
+
+
+def _found(watch: Watch, one: Client, inputs: Inputs) -> Found:
+    said = one.user
     if one.holds:
-        said += f", at {', '.join(one.holds)}"
-    return Found(one.pid, one.started, said, one.is_cbctl)
+        said = f"{one.user} at {', '.join(one.holds)}"
+        if len(said) > _ROOM:
+            said = f"{one.user} at {len(one.holds)} table{'s' if len(one.holds) > 1 else ''}"
+    return Found(one.pid, _what(one), said, watch.is_ours(one), _at_once(one, inputs))
 
 
-def _intended(intent: Json) -> Iterator[tuple[int, str]]:
-    started = intent.get("started") if isinstance(intent, dict) else None
-    if isinstance(started, dict):
-        for pid, at in started.items():
-            yield int(pid), str(at)
+def _what(one: Client) -> str:
+    """With the time of day at which it began."""
+    return f"session {one.pid} ({one.started[11:19]})"
 
 
-def _end(ctx: Context, inputs: Inputs, connection: Connection, pid: int, started: str) -> str:
-    found = _session(_now(ctx, inputs), pid)
-    if found is None or found.started != started:
-        return "gone"
-    ways = (("cancel", "cancelled"), ("end", "ended"))
-    # without a transaction there is nothing to cancel: it is the session that is not wanted
-    for how, done in ways[found.transaction is None :]:
-        ctx.fence()
-        _send(connection, how, pid, started)
+def _note(one: Client, waiting: int) -> str:
+    """All of it, which a line of the plan has no room for."""
+    parts = [f"{one.user} {one.application}".rstrip() + f" from {one.address or 'this machine'}"]
+    parts.append(one.state + (f" for {one.unchanged} s" if one.unchanged is not None else ""))
+    if one.holds:
+        parts.append(f"locks on {', '.join(one.holds)}")
+    if waiting:
+        parts.append(f"{waiting} wait for it")
+    return f"session {one.pid}: {', '.join(parts)}"
+
+
+def _at_once(one: Client, inputs: Inputs) -> bool:
+    """A cancel does nothing to who is idle, in a transaction or not."""
+    return inputs.user is not None or one.transaction is None or one.is_idle_in_transaction
+
+
+def _intended(intent: Json) -> list[str]:
+    sessions = intent.get("sessions") if isinstance(intent, dict) else None
+    return [str(what) for what in sessions] if isinstance(sessions, list) else []
+
+
+def _end(ctx: Context, inputs: Inputs, watch: Watch, found: Client) -> str:
+    if not _at_once(found, inputs):
+        _send(ctx, watch, "cancel", found)
         until = ctx.monotonic() + PATIENCE
         while ctx.monotonic() < until:
-            now = _session(_now(ctx, inputs), pid)
-            if _is_over(now, started) and (now is None or how == "cancel"):
-                return done
-            ctx.sleep(0.1)
-    raise CbctlError(f"session {pid} does not end", exit=Exit.TIMEOUT, fix="cbctl db sessions")
+            now = _still(watch, found)
+            if now is None or now.transaction is None:
+                return "cancelled"
+            if now.is_idle_in_transaction:
+                break  # what it was at has ended, and it keeps its transaction
+            ctx.sleep(0.05)
+    _send(ctx, watch, "end", found)
+    until = ctx.monotonic() + PATIENCE
+    while ctx.monotonic() < until:
+        if _still(watch, found) is None:
+            return "ended"
+        ctx.sleep(0.05)
+    raise CbctlError(
+        f"session {found.pid} does not end", exit=Exit.TIMEOUT, fix="cbctl db sessions"
+    )
 
 
-def _is_over(found: Client | None, started: str) -> bool:
-    """It is gone, another one has its pid, or it holds nothing any more."""
-    return found is None or found.started != started or found.transaction is None
+def _still(watch: Watch, known: Client) -> Client | None:
+    """That session as it is now; None when another one has its pid."""
+    now = _session(watch.clients(), known.pid)
+    return now if now is not None and now.started == known.started else None
 
 
-def _send(connection: Connection, how: str, pid: int, started: str) -> None:
+def _send(ctx: Context, watch: Watch, how: str, one: Client) -> None:
     import psycopg
 
     from cbctl.clients.postgres.queries import query
 
+    ctx.fence()
     try:
-        connection.execute(query(f"{how}_session"), {"pid": pid, "started": started})
+        given = {"pid": one.pid, "started": one.started}
+        watch.connection.execute(query(f"{how}_session"), given)
     except psycopg.errors.InsufficientPrivilege:
         raise CbctlError(
-            f"this role may not end session {pid}",
+            f"{watch.role} may not end session {one.pid} any more",
             exit=Exit.CREDENTIALS,
-            fix="use a role that is a member of pg_signal_backend, or the session's own",
+            fix=rights_for(watch.role),
         ) from None
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cbctl.clients.postgres.address import Address, parse
 from cbctl.clients.postgres.compare import Choice, Due, SchemaRange, compare
@@ -31,7 +33,12 @@ from cbctl.engine.step import (
 from cbctl.errors import CbctlError, Exit
 from cbctl.steps.db._database import what
 
+if TYPE_CHECKING:
+    from cbctl.clients.postgres.clients import Client
+
 MARKER = "owner of the database"
+_SHOWN = 3
+"""Sessions that a note names; of the others it says how many."""
 
 
 @dataclass(frozen=True)
@@ -237,6 +244,25 @@ def _open_transactions(address: Address) -> list[str]:
             found = clients(connection, address)
     except CbctlError:
         return []
+    return [*_hidden_ones(found, address.user), *_long_ones(found)]
+
+
+def _hidden_ones(found: Sequence[Client], role: str) -> list[str]:
+    """Everybody sees locks, but not for how long the session of another role has had them."""
+    from cbctl.clients.postgres.clients import rights_for
+
+    theirs = [one for one in found if one.is_hidden and one.holds and not one.is_cbctl]
+    if not theirs:
+        return []
+    told = [f"{one.pid} ({one.user}) on {', '.join(one.holds)}" for one in theirs[:_SHOWN]]
+    more = f" and {len(theirs) - _SHOWN} more" if len(theirs) > _SHOWN else ""
+    return [
+        f"sessions with locks, for how long is hidden from {role}: {'; '.join(told)}{more} "
+        f"({rights_for(role)})"
+    ]
+
+
+def _long_ones(found: Sequence[Client]) -> list[str]:
     return [
         f"session {one.pid} ({one.user} {one.application}".rstrip()
         + f") has a transaction open for {one.transaction} s"

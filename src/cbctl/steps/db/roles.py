@@ -6,12 +6,15 @@ one that the environment's secret has: nobody else thinks one up, and it is sent
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from cbctl.clients.postgres.address import Address, parse
+from cbctl.clients.postgres.clients import Client, clients
 from cbctl.clients.postgres.connect import connect, failed
 from cbctl.clients.postgres.ledger import Marker, foreign, survey
 from cbctl.clients.postgres.roles import (
@@ -109,9 +112,13 @@ class Facts:
 
 @dataclass(frozen=True)
 class Outcome:
-    """changed: what was made or put right"""
+    """
+    changed    what was made or put right
+    logged_in  sessions that began with a password which is another now, and how to end them
+    """
 
     changed: tuple[str, ...] = ()
+    logged_in: tuple[str, ...] = ()
 
 
 class Roles(Step[Inputs, Facts, Outcome]):
@@ -132,6 +139,7 @@ class Roles(Step[Inputs, Facts, Outcome]):
                 things, have = rights(connection, names)
                 owns = owns_database(connection)
                 anybody = connected_as_anybody(connection, [address.user, *names])
+                sessions = clients(connection, address)
         except psycopg.Error as error:
             raise failed(error, address, "cannot read roles and rights") from None
         members = tuple(
@@ -146,11 +154,12 @@ class Roles(Step[Inputs, Facts, Outcome]):
         may = {"app": inputs.app_may, "readonly": ("select",)}
         want = wanted(things, {one.user: may[label] for label, one in theirs.items()})
         take = too_much(have, want)
-        evidence: dict[str, Json] = {}
+        notes = list(_logged_in(sessions, members, inputs))
         if anybody and any(one.kind == "database" for one in take):
-            evidence["notes"] = (
+            notes.append(
                 f"connected now, and not again unless CONNECT is granted: {', '.join(anybody)}"
             )
+        evidence: dict[str, Json] = {"notes": "; ".join(notes)} if notes else {}
         facts = Facts(
             marker=found.marker,
             migrated=found.table == "ours",
@@ -211,6 +220,7 @@ class Roles(Step[Inputs, Facts, Outcome]):
                     [one for one in facts.give if _what(one) in agreed],
                     [one for one in facts.take if _what(one) in agreed],
                 )
+                still = tuple(_logged_in(clients(connection, address), facts.members, inputs))
         except psycopg.errors.LockNotAvailable:
             raise CbctlError(
                 "somebody holds a lock on what is to be given or taken",
@@ -220,7 +230,7 @@ class Roles(Step[Inputs, Facts, Outcome]):
             ) from None
         except psycopg.Error as error:
             raise failed(error, address, "cannot put roles and rights right") from None
-        return Outcome(tuple(change.what for change in changes))
+        return Outcome(tuple(change.what for change in changes), still)
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
         return Outcome()
@@ -242,6 +252,21 @@ class Roles(Step[Inputs, Facts, Outcome]):
 
     def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
         return CannotUndo("roles and rights stay: the next run finds what is right already")
+
+
+def _logged_in(
+    sessions: Iterable[Client], members: Iterable[Member], inputs: Inputs
+) -> Iterator[str]:
+    """Of roles that get another password: who is in with the old one stays in."""
+    connected = Counter(one.user for one in sessions)
+    for one in members:
+        if one.role is not None and not one.password and (number := connected[one.name]):
+            stay = "session stays" if number == 1 else "sessions stay"
+            role = shlex.quote(one.name)
+            yield (
+                f"{number} {stay} logged in as {one.name} with the password before: "
+                f"cbctl db kill --user {role} --env {inputs.environment}"
+            )
 
 
 def _addresses(ctx: Context, inputs: Inputs) -> dict[str, Address]:

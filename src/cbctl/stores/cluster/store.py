@@ -53,6 +53,8 @@ class ClusterStore:
                     continue
                 if tried and now and now.streams.get(stream, {}).get(number) == text:
                     return  # it was done, only its answer was lost
+                if tried and token is None and self._streams.read(stream).get(number) == text:
+                    return  # the same, and whoever holds the lock has moved it since
                 wrong = self._wrong(now, stream, expected, token)
                 if wrong is None and now is not None:
                     tried = True
