@@ -68,6 +68,11 @@ class Job:
         return bool(self.left_out)
 
     @property
+    def replaces_runs(self) -> bool:
+        """Whether it takes the place of a run that was interrupted."""
+        return any(node.step.replaces_runs for node in self.nodes)
+
+    @property
     def records(self) -> Callable[[Outcomes], dict[str, Json]] | None:
         """Makes the release, unless steps were left out: only a whole runbook is one."""
         return None if self.left_out else self.parts

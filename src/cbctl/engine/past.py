@@ -86,13 +86,15 @@ def of(records: Sequence[Record]) -> Past:
 
 def open_run(store: Store) -> str | None:
     """Id of the newest run that did not end well and that no later one has replaced. One that
-    changed nothing replaces none."""
+    changed nothing replaces none, and neither does one that says so."""
     idle: str | None = None
     for stream in reversed(store.streams(RUNS)):
         records = journal.read(store, stream)
         if not records or records[0].type != "run.started":
             continue
         if _ended_well(records):
+            if not _replaces_runs(records):
+                continue
             break  # whatever is older than a run that ended well is history
         if _began_something(records):
             return stream.removeprefix(RUNS)
@@ -150,7 +152,8 @@ def require_last(store: Store, run: str) -> None:
     for stream in store.streams(RUNS):
         if stream <= RUNS + run:
             continue
-        if _began_something(journal.read(store, stream)):
+        records = journal.read(store, stream)
+        if _began_something(records) and _replaces_runs(records):
             newer = stream.removeprefix(RUNS)
             raise CbctlError(
                 f"run {newer} changed things after run {run}",
@@ -161,6 +164,10 @@ def require_last(store: Store, run: str) -> None:
 
 def _began_something(records: Sequence[Record]) -> bool:
     return any(r.type == "step.intent" for r in records)
+
+
+def _replaces_runs(records: Sequence[Record]) -> bool:
+    return bool(records[0].data.get("replaces_runs", True))
 
 
 def _ended_well(records: Sequence[Record]) -> bool:

@@ -67,6 +67,7 @@ class _Started(msgspec.Struct):
     replaces: str | None
     shown: list[_Shown]
     passed: list[_Passed] = []
+    replaces_runs: bool = True
 
 
 class _Resumed(msgspec.Struct):

@@ -110,6 +110,7 @@ def _begun(
         selection=dict(job.selection),
         plan=plan.hash,
         replaces=job.replaces,
+        replaces_runs=job.replaces_runs,
         passed=[plain(p) for p in job.passed],
         rules=dict(job.rules),
         shown=[

@@ -182,6 +182,9 @@ class Step(Generic[I, F, O]):
     needs_lock: ClassVar[bool] = True
     """False for a step that leaves what runs work on as it is: alone it is carried out beside the
     holder of the lock, and it takes no run's place."""
+    replaces_runs: ClassVar[bool] = True
+    """False for a step that leaves what an interrupted run goes on from as it is: after it, that
+    run may be resumed."""
 
     def observe(self, ctx: Context, inputs: I) -> Observation[F]:
         """Looks at the real system; changes nothing. A system that is not there yet is a fact,

@@ -70,7 +70,7 @@ def carry_out(
             return ended
         before = open_run(work.store)
         refuse_while_locked(work)  # by whoever began meanwhile: that run is not left behind
-        if before:
+        if before and job.replaces_runs:
             work.say(f"run {before} did not end; this one takes its place")
             work.say(f"what it had begun: cbctl why {before} --env {work.env.name}")
         lend(work, job)

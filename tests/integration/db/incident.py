@@ -98,7 +98,7 @@ class Incident(House):
             thread.join(60)
 
     def is_blocked(self, pid: int) -> bool:
-        return self.database.rows(f"select cardinality(pg_blocking_pids({pid})) > 0") == [(True,)]
+        return bool(self.database.rows(f"select where cardinality(pg_blocking_pids({pid})) > 0"))
 
     def lives(self, pid: int) -> bool:
         return bool(self.database.rows(f"select from pg_stat_activity where pid = {pid}"))

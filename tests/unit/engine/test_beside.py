@@ -108,6 +108,17 @@ def test_a_run_that_changed_nothing_takes_no_place_either() -> None:
     assert resume(on, deployed(systems, process), id).result == "succeeded"
 
 
+def test_a_run_that_leaves_all_as_it_is_takes_no_place() -> None:
+    disk, systems, id = cut_off()
+    process = Process(2)
+    on = machine(disk, process=process, states={1: "dead"})
+    doing = aside(systems, process)
+    doing.nodes[0].step.replaces_runs = False  # type: ignore[misc]
+    assert deploy(on, doing).result == "succeeded"
+    assert past.open_run(on.store) == id
+    assert resume(on, deployed(systems, process), id).result == "succeeded"
+
+
 def test_of_runs_that_changed_nothing_the_newest_is_open() -> None:
     disk, systems, process = Disk(), Systems(), Process(1)
     on = machine(disk, process=process)

@@ -49,6 +49,7 @@ class Outcome:
 class Upkeep(Step[Inputs, Facts, Outcome]):
     inputs: ClassVar[type[Inputs]] = Inputs
     at_most: ClassVar[tuple[str, ...]] = ()
+    replaces_runs: ClassVar[bool] = False
 
     def wants(self, table: Table) -> tuple[Kind, str] | None:
         """What it wants of what this step does, and why; None: nothing."""

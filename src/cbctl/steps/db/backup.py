@@ -89,6 +89,7 @@ class Outcome:
 class Backup(Step[Inputs, Facts, Outcome]):
     inputs = Inputs
     summary = "Takes a backup of the database"
+    replaces_runs = False
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
         if inputs.recipient:

@@ -74,6 +74,7 @@ class InCluster(Step[Any, Any, Any]):
         self.summary = step.summary  # type: ignore[misc]
         self.at_most = step.at_most  # type: ignore[misc]
         self.needs_lock = step.needs_lock  # type: ignore[misc]
+        self.replaces_runs = step.replaces_runs  # type: ignore[misc]
 
     def observe(self, ctx: Context, inputs: Any) -> Observation[Any]:
         found = self._call(ctx, "observe", inputs)
