@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from cbctl.clients.aws.objects import Objects
 
 
-def after_run(work: Workplace, run: str) -> None:
+def after_run(work: Workplace, run: str, kept: str = RUNS) -> None:
     """What is kept here and elsewhere, and packed there. That it could not be is told, never fatal:
-    the run is over."""
+    the run is over.
+
+    kept  what the name of its journal begins with"""
     if is_shared(work.env):
         keep_copy(work)
-    _copy_away(work, RUNS + run if run else "")
+    _copy_away(work, kept + run if run else "")
     if is_shared(work.env):
         try:
             tidy(work.store)

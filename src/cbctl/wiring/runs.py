@@ -66,6 +66,7 @@ def carry_out(
         agree(made)
         if not locks:
             ended = run.beside(work.world, job, made)
+            after_run(work, ended.run, journals.BESIDE)
             notify(work, ended, journals.BESIDE)
             return ended
         before = open_run(work.store)
