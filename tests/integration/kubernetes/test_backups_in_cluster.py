@@ -342,5 +342,5 @@ def test_a_deploy_takes_and_proves_one_before_migrations(shop: Shop, s3: dict[st
     shop.backups = {}
     shop.whole()
     shop.migration(3, "create table odds (id bigint);")
-    told = shop.run(f"deploy --image {shop.image} --plan", exit=2)
+    told = json.dumps(shop.json(f"deploy --image {shop.image} --plan", exit=2))
     assert "database.backups.to does not say where it would be kept" in told
