@@ -122,7 +122,7 @@ class Situation:
             "step.progress",
             self.run,
             step=self.step,
-            message=self.world.text(message),
+            message=message,
             done=done,
             total=total,
         )

@@ -31,6 +31,8 @@ class WorkSession:
     def __init__(
         self, connection: Connection, watcher: Connection, schema: str, patience: Patience
     ) -> None:
+        import psycopg
+
         self.connection = connection
         self.schema = schema
         self.blocked_by: list[str] = []
@@ -38,6 +40,7 @@ class WorkSession:
         self._watcher = watcher
         self._patience = patience
         self._ending: list[str] = []
+        self._writer = psycopg.ClientCursor(connection)
         row = self.execute("backend_pid")
         self.pid: int = row[0] if row else 0
         self._opening = [self.text("fresh_session"), *self._settings(), "begin"]
@@ -62,8 +65,7 @@ class WorkSession:
         self._ending, self.stopped_at = [], 0
         limit = self.text("set_lock_timeout", lock_timeout=f"{lock_timeout_ms}ms", local=True)
         try:
-            rows = self._together([*self._opening, limit, *first])
-            yield rows[len(rows) - len(first) :]
+            yield self._together([*self._opening, limit, *first], len(first))
             self._together([*self._ending, "commit"])
         except BaseException:
             self._roll_back()
@@ -75,20 +77,14 @@ class WorkSession:
 
     def text(self, name: str, **parameters: Any) -> str:
         """`sql/<name>.sql` with its parameters in it, as it can be sent together with others."""
-        import psycopg
+        return self._writer.mogrify(query(name, self.schema), parameters)
 
-        return psycopg.ClientCursor(self.connection).mogrify(query(name, self.schema), parameters)
-
-    def _together(self, texts: list[str]) -> list[Row]:
-        """All in one message; the first row of each. An error keeps those after it from running."""
+    def _together(self, texts: list[str], last: int = 0) -> list[Row]:
+        """All in one message; the first row of each of the last ones. An error keeps those after
+        it from running."""
         message = "\n;\n".join(texts).encode(self.connection.info.encoding)
         cursor = self.connection.execute(message)
-        rows: list[Row] = []
-        more: bool | None = True
-        while more:
-            rows.append(cursor.fetchone() if cursor.description else None)
-            more = cursor.nextset()
-        return rows
+        return [cursor.set_result(number).fetchone() for number in range(-last, 0)]
 
     def _roll_back(self) -> None:
         import psycopg
