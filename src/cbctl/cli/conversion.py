@@ -10,7 +10,8 @@ from typing import Any
 
 from typer import core
 
-_typer: Any = vars(core)["build_runtime_param"]
+_MAKES = "build_runtime_param"
+_typer: Any = vars(core).get(_MAKES)
 
 
 class Conversion:
@@ -38,4 +39,5 @@ class Conversion:
 
 
 def only_where_needed() -> None:
-    vars(core)["build_runtime_param"] = Conversion
+    if _typer is not None:  # a typer that is made differently converts as it does
+        vars(core)[_MAKES] = Conversion
