@@ -85,6 +85,31 @@ def test_a_live_database_is_replaced_by_name_and_comes_back(house: BackupHouse) 
     nothing_in_scratch(house)
 
 
+def test_a_role_says_nothing_in_the_administrators_name(house: BackupHouse) -> None:
+    """What a role may set for itself is copied, and is never more than a value."""
+    name, role = house.database.name, f"app_of_{house.database.name}"
+    house.database.do(f"create role {role}")
+    trap = f"public;alter/**/role/**/{role}/**/superuser;--"
+    odd = '"a ""b", public, "A;B"'
+    for value in (trap, odd):
+        with house.database.connect() as connection:
+            connection.execute("select set_config('search_path', %s, false)", (value,))
+            connection.execute(
+                f"alter role {role} in database {name} set search_path from current".encode()
+            )
+        back_up(house)
+        house.db("restore", "--replace", name, "--yes")
+        assert house.database.rows(f"select rolsuper from pg_roles where rolname = '{role}'") == [
+            (False,)
+        ]
+        (kept,) = house.database.rows(
+            "select setconfig[1] from pg_db_role_setting s join pg_database d "
+            f"on d.oid = s.setdatabase where datname = '{name}' and setrole <> 0"
+        )
+        shown = odd if value == odd else f'"{trap}"'
+        assert kept == (f"search_path={shown}",)
+
+
 def test_beside_it_and_instead_of_one_that_is_lost(house: BackupHouse) -> None:
     name = house.database.name
     back_up(house)
