@@ -141,13 +141,13 @@ def standing(store: Store) -> Standing:
 def _verified(store: Store) -> list[str]:
     """When the backups were made that held when they were looked at last: an old one that is
     proved today is still an old one."""
-    made: dict[str, str] = {}
+    found: list[tuple[str, str]] = []
     for record in journal.read(store, BACKUPS):
         if record.type == "backup.verified":
-            made[record.data["id"]] = record.data["made"]
+            found.append((record.data["id"], record.data["made"]))
         elif record.type == "backup.failed":
-            made.pop(record.data["id"], None)
-    return list(made.values())
+            found = [(id, made) for id, made in found if id != record.data["id"]]
+    return [made for _, made in found]
 
 
 def head(store: Store) -> Head | None:
