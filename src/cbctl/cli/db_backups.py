@@ -36,8 +36,13 @@ JobsOption = Annotated[
 ]
 BackupArgument = Annotated[str, typer.Argument(metavar="BACKUP", help="Id of a backup, or `last`.")]
 IdentityOption = Annotated[
-    Path | None,
-    typer.Option("--identity", metavar="FILE", help="age identity that opens an encrypted one."),
+    str | None,
+    typer.Option(
+        "--identity",
+        metavar="FILE|secret:NAME#KEY",
+        help="age identity that opens an encrypted one: a file, or, for a database that only its "
+        "cluster reaches, a key of a Secret.",
+    ),
 ]
 
 
@@ -51,6 +56,22 @@ def place_text(place: str | None) -> str | None:
     if place is None or place.startswith("s3://"):
         return place
     return str(Path(place).expanduser().absolute())
+
+
+def identity_reference(named: str | None) -> str | None:
+    """The text of the reference that a step takes."""
+    from cbctl.config.reference import BadReference, parse
+
+    if named is None:
+        return None
+    kind, _, key = named.partition(":")
+    in_cluster = kind == "secret" and "#" in key
+    text = f"${{secret:{key}}}" if in_cluster else f"${{file:{Path(named).absolute()}}}"
+    try:
+        parse(text)
+    except BadReference as error:
+        raise CbctlError(str(error), exit=Exit.USAGE, where=f"--identity {named}") from None
+    return text
 
 
 def backup(
@@ -169,13 +190,17 @@ def restore(
     asked = Asked(env, None, config, plan, yes, confirm, output, events)
     if undo:
         if into:
-            raise CbctlError("--undo restores nothing: --into has no use", exit=Exit.USAGE)
+            raise CbctlError(
+                "--undo restores nothing: --into has no use",
+                exit=Exit.USAGE,
+                fix="leave out one of them",
+            )
         run_step(asked, "db.restore_undo", {"replace": replace})
     given = {
         "backup": backup,
         "replace": replace,
         "into": into,
-        "identity": str(identity.absolute()) if identity else None,
+        "identity": identity_reference(identity),
         "jobs": jobs,
         "place": place_text(place),
     }
@@ -198,8 +223,8 @@ def prune(
 ) -> None:
     """Remove old backups, and databases that restores put aside.
 
-    Never the newest backup, nor the newest that was proved, nor anything younger than the floor
-    of cbctl.yaml.
+    Never the newest backup that is not damaged, nor the newest that was proved, nor anything
+    younger than the floor of cbctl.yaml; and none while none was proved.
 
     Example: cbctl db prune --env local --plan
     """
@@ -210,7 +235,12 @@ def prune(
 
 def verify_backup(
     backup: BackupArgument = "last",
-    identity: IdentityOption = None,
+    identity: Annotated[
+        Path | None,
+        typer.Option(
+            "--identity", metavar="FILE", help="age identity that opens an encrypted one."
+        ),
+    ] = None,
     on: Annotated[
         str | None,
         typer.Option(
@@ -228,8 +258,8 @@ def verify_backup(
 ) -> None:
     """Restore a backup into a scratch database and compare all of it (exit 10 when it differs).
 
-    Files, table of contents, schema, counts and checksums; a success is recorded, and is what the
-    policy's `backup_hours` asks for.
+    Files, table of contents, schema, counts and checksums; what comes of it is recorded, and a
+    success is what the policy's `backup_hours` asks for.
 
     Example: cbctl db verify-backup last --env local
     """

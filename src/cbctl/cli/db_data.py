@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from cbctl.cli.db_backups import IdentityOption, JobsOption, PlaceOption, place_text
+from cbctl.cli.db_backups import (
+    IdentityOption,
+    JobsOption,
+    PlaceOption,
+    identity_reference,
+    place_text,
+)
 from cbctl.cli.options import (
     ConfigOption,
     ConfirmOption,
@@ -96,7 +102,7 @@ def clone(
         "anonymize": str(classification(config, env)) if anonymize else None,
         "replace": replace,
         "into": into,
-        "identity": str(identity.absolute()) if identity else None,
+        "identity": identity_reference(identity),
         "jobs": jobs,
     }
     run_step(asked, "db.restore", given)

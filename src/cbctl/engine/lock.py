@@ -71,6 +71,14 @@ class Held:
         return now.held and now.token == self.token and now.owner == self._record.owner
 
 
+class Lent(Held):
+    """The lock as a helper of a run sees it that outlives whoever sent it. A resume takes the lock
+    anew, under another token, and then waits for this same helper."""
+
+    def _ours(self, now: LockRecord) -> bool:
+        return now.held and now.run == self._record.run
+
+
 def acquire(
     store: Store,
     clock: Clock,

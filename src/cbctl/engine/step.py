@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar
 
 from cbctl.config.types import Reference, Secret
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """What plans, journals and releases are made of. Amounts of money are integers in base units."""
+
+StateFolder = Annotated[Path, "the environment's state on the machine that carries the step out"]
+"""Type of an input that is a place to work in, and no file that the step is given: where another
+machine carries the step out, it is that one's own."""
 
 I = TypeVar("I")  # noqa: E741 - inputs, a frozen dataclass
 F = TypeVar("F")  # facts, a frozen dataclass

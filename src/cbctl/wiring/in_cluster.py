@@ -13,12 +13,7 @@ from cbctl.steps.in_cluster.step import InCluster, Place
 from cbctl.wiring.stores import MAIN
 from cbctl.wiring.workplace import Workplace
 
-_NEED_THIS_MACHINE = frozenset(
-    {"db.backup", "db.baseline", "db.prune", "db.restore", "db.restore_undo"}
-)
-"""Its disk, for a dump; its programs of Postgres."""
-_KNOWS_ITSELF = "db.safeguard"
-"""Says in the plan that it can do nothing for such a database."""
+_SAFEGUARD = "db.safeguard"
 
 
 def step_for(work: Workplace, name: str) -> Step[Any, Any, Any]:
@@ -26,16 +21,11 @@ def step_for(work: Workplace, name: str) -> Step[Any, Any, Any]:
     step = catalogue.step(name)
     subject = name.partition(".")[0]
     part = {"db": work.env.database, "cache": work.env.cache}.get(subject)
-    if part is None or part.access != "in-cluster" or name == _KNOWS_ITSELF:
+    if part is None or part.access != "in-cluster":
         return step
-    if name in _NEED_THIS_MACHINE:
-        raise CbctlError(
-            "this database is reached only from inside its cluster (access: in-cluster), and "
-            "this needs a disk or programs of Postgres that a Job there has not; nothing was tried",
-            exit=Exit.REFUSED,
-            where=work.env.name,
-            fix="run it where the database is reached directly, with `access: direct`",
-        )
+    backups = work.env.database.backups
+    if name == _SAFEGUARD and not (backups.to and backups.before_migrations):
+        return step  # says by the settings alone that none is taken
     return InCluster(step, name, place_of(work))
 
 
@@ -52,6 +42,8 @@ def place_of(work: Workplace) -> Place:
         image=_image(work),
         service_account=env.jobs.service_account,
         seconds=env.jobs.seconds,
+        disk=env.jobs.disk,
+        variables_from=env.jobs.variables_from or "",
     )
 
 

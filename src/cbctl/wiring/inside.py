@@ -11,8 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from cbctl import __version__
 from cbctl.config.load import FILE
 from cbctl.config.types import Environment, Reference
 from cbctl.errors import CbctlError, Exit
+from cbctl.local import scratch
 from cbctl.secrets.reveal import HANDED
 from cbctl.steps.in_cluster import task as tasks
 from cbctl.steps.in_cluster.step import new_name
@@ -47,7 +48,12 @@ def relay(work: Workplace, words: Sequence[str]) -> int:
     place = place_of(work)
     values = _values(work.env)
     handed = {text: f"CBCTL_VALUE_{n}" for n, text in enumerate(values)}
-    content = {"cbctl": __version__, "words": _without_config(words), "env": work.env.name}
+    content = {
+        "cbctl": __version__,
+        "words": _without_config(words),
+        "platform": work.env.platform,
+        "env": work.env.name,
+    }
     sent = json.dumps({**content, "handed": handed}).encode()
     archive = _packed(work.env, work.settings.path)
     tasks.require_size(len(sent) + len(archive), work.env.name)
@@ -59,6 +65,7 @@ def relay(work: Workplace, words: Sequence[str]) -> int:
         about={"command": " ".join(_without_config(words))},
         files={WORDS: sent, tasks.FILES: archive},
         secrets={handed[text]: job.Key(one.name, one.key) for text, one in values.items()},
+        room=job.Room(place.disk),
     )
     api = Api.connect(place.context, place.namespace)
     try:
@@ -80,13 +87,15 @@ def carried_out(folder: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     """The side of the Job: the command line, run in a process of its own."""
     content = json.loads((folder / WORDS).read_bytes())
     tasks.require_version(content["cbctl"])
-    # A pod's own volumes may be written by everybody in it, which the state folder is refused in.
-    with tempfile.TemporaryDirectory(prefix="look-", dir=_STICKY) as made:
+    with (
+        tempfile.TemporaryDirectory(prefix="look-") as made,
+        own_state(content["platform"], content["env"]) as states,
+    ):
         tasks.unpacked((folder / tasks.FILES).read_bytes(), Path(made))
         own = dict(environ) | {
             HANDED: json.dumps(content["handed"]),
             "CBCTL_ENV": content["env"],
-            "CBCTL_STATE_DIR": f"{made}/.state",
+            "CBCTL_STATE_DIR": str(states),
         }
         done = subprocess.run(
             [sys.executable, "-m", "cbctl", *content["words"]],
@@ -98,6 +107,23 @@ def carried_out(folder: Path, environ: Mapping[str, str]) -> dict[str, Any]:
             check=False,
         )
     return {"stdout": done.stdout, "stderr": done.stderr, "exit": done.returncode}
+
+
+@contextmanager
+def own_state(*names: str) -> Iterator[Path]:
+    """A folder for the time of one call, in which `names` lead to that of a state.
+
+    It stands where only owners can exchange what is theirs: a pod's own volumes may be written by
+    everybody in it, which a state is refused in. What is large lies on such a volume all the same,
+    for memory is dear."""
+    with (
+        tempfile.TemporaryDirectory(prefix="state-", dir=_STICKY) as made,
+        tempfile.TemporaryDirectory(prefix="disk-") as disk,
+    ):
+        state = Path(made, *names)
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (state / scratch.FOLDER).symlink_to(disk)
+        yield Path(made)
 
 
 def _answer(lines: Any) -> dict[str, Any]:

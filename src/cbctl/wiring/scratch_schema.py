@@ -24,7 +24,8 @@ from cbctl.config.types import Reference, Secret
 from cbctl.errors import CbctlError, Exit
 from cbctl.steps.db._scratch import scratch_for
 from cbctl.wiring.backups import reference_of
-from cbctl.wiring.stores import is_inside
+from cbctl.wiring.database import require_reachable
+from cbctl.wiring.inside import OnlyInside
 from cbctl.wiring.view import view_of
 from cbctl.wiring.workplace import Workplace, open_workplace
 
@@ -60,7 +61,7 @@ class Looked:
 
 def verify(config: str | None, env: str | None, on: str | None) -> Drift:
     """Raises CbctlError: 7 where it cannot be known what the migrations build."""
-    looked = look(config, env)
+    looked = look(config, env, on)
     with _scratch(looked, on) as (place, major):
         build(place, looked.applied, Patience())
         built = schema_of(place)
@@ -76,7 +77,7 @@ def verify(config: str | None, env: str | None, on: str | None) -> Drift:
 
 def trace(config: str | None, env: str | None, on: str | None) -> list[Trace]:
     """What is not applied yet, on top of what is. Raises CbctlError: 1 where one fails."""
-    looked = look(config, env)
+    looked = look(config, env, on)
     applied = looked.applied
     pending = [migration for migration in looked.migrations if migration not in applied]
     if not pending:
@@ -86,17 +87,22 @@ def trace(config: str | None, env: str | None, on: str | None) -> list[Trace]:
         return list(tracing.trace(place, pending))
 
 
-def look(config: str | None, env: str | None) -> Looked:
-    """Raises CbctlError (7) for a database that is another's, or out of reach of this machine."""
+def look(config: str | None, env: str | None, on: str | None) -> Looked:
+    """Raises CbctlError: 7 for a database that is another's; OnlyInside, or 64 where `on` names a
+    server that is known here alone."""
     work = open_workplace(config, env, create=True, chain=True)
-    if work.env.database.access == "in-cluster" or is_inside():
+    try:
+        require_reachable(work)
+    except OnlyInside:
+        if on is None:
+            raise
         raise CbctlError(
-            "this database is reached only from inside its cluster (access: in-cluster), where "
-            "there is no server for a scratch database",
-            exit=Exit.REFUSED,
-            where=work.env.name,
-            fix="run it where the database is reached directly, with `access: direct`",
-        )
+            "this database is reached only from inside its cluster (access: in-cluster), where a "
+            "variable of this machine is not known",
+            exit=Exit.USAGE,
+            where="--on",
+            fix="leave it out: a scratch server is started there, and thrown away",
+        ) from None
     url = view_of(work)["database"]["connection"]
     text = work.world.reveal(url) if isinstance(url, Reference) else Secret(url)
     address = parse(text, where=f"{work.env.name}: database.url")

@@ -19,6 +19,7 @@ from cbctl.report.rollback import LiveSchema, choose
 from cbctl.report.way_back import WayBack, way_back
 from cbctl.wiring.backups import listed
 from cbctl.wiring.database import require_reachable
+from cbctl.wiring.inside import OnlyInside
 from cbctl.wiring.single import carry_out_step
 from cbctl.wiring.view import view_of
 from cbctl.wiring.workplace import Workplace
@@ -29,7 +30,17 @@ def find_way(work: Workplace, to: str | None) -> tuple[Release, WayBack]:
 
     Raises CbctlError: 7 when there is no way; as connecting does.
     """
-    require_reachable(work)
+    try:
+        require_reachable(work)
+    except OnlyInside:
+        raise CbctlError(
+            "this database is reached only from inside its cluster (access: in-cluster), and "
+            "nothing there knows the releases",
+            exit=Exit.REFUSED,
+            where=work.env.name,
+            fix="cbctl db rollback --to VERSION, or cbctl db restore BACKUP --replace DATABASE; "
+            "then cbctl rollback without --with-database",
+        ) from None
     url = view_of(work)["database"]["connection"]
     found = work.world.reveal(url) if isinstance(url, Reference) else url
     address = parse(found)

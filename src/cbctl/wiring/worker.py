@@ -1,7 +1,7 @@
 """The side of a Job: one call of one step, inside the cluster.
 
-It holds no lock of its own: what it changes is bound to the token of the run that sent it, which
-is compared with the lock before each change.
+It holds no lock of its own: it changes something only while the lock is held by the run that sent
+it, or by a resume of that, which waits for it; before each change it looks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import msgspec
 from cbctl.config.types import Reference, Secret
 from cbctl.engine.canonical import recordable
 from cbctl.engine.event import Event
-from cbctl.engine.lock import Held
+from cbctl.engine.lock import Lent
 from cbctl.engine.step import Change, Step, Verified, Waiting
 from cbctl.engine.store import Fenced, Store
 from cbctl.engine.world import Situation, Stop, Stopped, World, guarded
@@ -54,10 +54,10 @@ def work(
             tell(Answer(inside.carried_out(folder, environ)))
             return True
         task = _read(folder)
-        with tempfile.TemporaryDirectory(prefix="task-") as files:
+        with tempfile.TemporaryDirectory(prefix="task-") as files, inside.own_state() as state:
             tasks.unpacked((folder / tasks.FILES).read_bytes(), Path(files))
             world = _world(task, store(), tell, stop, environ)
-            tell(Answer(_called(task, world, Path(files))))
+            tell(Answer(_called(task, world, Path(files), state)))
     except Fenced as lost:
         tell(Failure(str(lost), Exit.LOCKED, lost=True))
     except Stopped:
@@ -105,11 +105,12 @@ def _world(
     )
 
 
-def _called(task: Task, world: World, files: Path) -> Any:
+def _called(task: Task, world: World, files: Path, state: Path) -> Any:
     step = catalogue.step(task.step)
     try:
         values = {name: revived(value) for name, value in task.inputs.items()}
         values |= {name: files / path for name, path in task.files.items()}
+        values |= dict.fromkeys(tasks.state_folders(step.inputs), state)
         inputs = bind(step.inputs, values)
     except BadInput as error:
         raise CbctlError(str(error), exit=Exit.USAGE, where=task.id) from None
@@ -117,12 +118,12 @@ def _called(task: Task, world: World, files: Path) -> Any:
     return guarded(world, task.id, task.phase, lambda: _made(task, step, ctx, inputs, world))()
 
 
-def _held(task: Task, store: Store) -> Held:
+def _held(task: Task, store: Store) -> Lent:
     """The lock of the run that sent this, as it is now. Raises Fenced when it is another's."""
     now = store.read_lock()
-    if now is None or not now.held or (now.token, now.run) != (task.token, task.run):
+    if now is None or not now.held or now.run != task.run:
         raise Fenced(task.token, now)
-    return Held(store, now)
+    return Lent(store, now)
 
 
 def _made(

@@ -161,7 +161,7 @@ def test_all_damage_is_found_and_named(names: set[str], house: BackupHouse, tmp_
         harm(made)
         found = house.db("verify-backup", made.name, exit=10)
         assert named in found.out, (name, found)
-        assert "not verified" in house.db("backups").out, name
+        assert "not what it should be" in house.db("backups").out, name
     nothing_left(house)
 
 
@@ -302,10 +302,17 @@ def test_a_recipient_that_is_none_is_told_before_anything_is_done(house: BackupH
     assert not place(house).exists()
 
 
-def test_a_database_inside_a_cluster_is_refused(house: BackupHouse) -> None:
+def test_of_a_database_inside_a_cluster_they_are_not_kept_in_a_folder(house: BackupHouse) -> None:
+    """It would go with the pod. Nothing is asked of a cluster before."""
     house.configure(access="in-cluster")
-    for words in (("backup",), ("restore",), ("restore", "--undo"), ("prune",)):
-        assert "only from inside its cluster" in house.db(*words, "--yes", exit=7).err
+    file = house.folder / "cbctl.yaml"
+    jobs = f"jobs: {{ image: cbctl@sha256:{'0' * 64} }}\n    clusters:"
+    text = file.read_text().replace("clusters:", jobs)
+    file.write_text(text.replace("on: kubernetes", "on: local"))  # its journal is in this folder
+    for words in (("backup",), ("restore",), ("prune",), ("backup", "--to", "/kept")):
+        told = house.db(*words, "--yes", exit=7).err
+        assert "kept in a folder, which would go with the pod" in told
+        assert "s3://BUCKET/PREFIX" in told
     assert "no backup yet" in house.db("backups").out
 
 

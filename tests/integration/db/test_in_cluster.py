@@ -3,7 +3,9 @@ real one in tests/integration/kubernetes."""
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,14 +13,18 @@ from typing import Any
 
 import pytest
 from tests.testbed.context import FakeContext
+from tests.testbed.s3 import s3_client, s3_server
 
+from cbctl.clients.backups.place import kept
 from cbctl.clients.kubernetes import job
 from cbctl.config.types import Reference
 from cbctl.engine.lock import Held, acquire, break_lock
 from cbctl.engine.step import Change, Changes, Nothing, Verified
 from cbctl.engine.world import Stop
 from cbctl.errors import CbctlError, Exit
+from cbctl.local.state import State
 from cbctl.machine import SystemClock, SystemRandom, owner, owner_state
+from cbctl.steps.db import safeguard
 from cbctl.steps.db.migrate import STEP, Inputs
 from cbctl.steps.in_cluster import task
 from cbctl.steps.in_cluster.step import InCluster, Place
@@ -26,7 +32,9 @@ from cbctl.stores.files import FileStore
 from cbctl.wiring import worker
 
 URL = Reference(kind="secret", name="database-owner", key="database-url")
-PLACE = Place("context", "namespace", "", "cbctl@sha256:" + "0" * 64, "cbctl-job", 60)
+PLACE = Place(
+    "context", "namespace", "", "cbctl@sha256:" + "0" * 64, "cbctl-job", 60, "1Gi", "keys"
+)
 
 
 class Jobs:
@@ -118,6 +126,62 @@ def test_the_same_as_from_outside(jobs: Jobs, one_database: Any, inputs: Inputs)
     for wanted in jobs.sent:
         assert one_database.url.encode() not in b"".join(wanted.files.values())
         assert list(wanted.secrets.values()) == [job.Key("database-owner", "database-url")]
+        assert (wanted.room, wanted.variables_from) == (job.SMALL, ""), "for backups alone"
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Generator[str]:
+    with s3_server() as variables:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        s3_client(variables).create_bucket(Bucket="kept")
+        yield "s3://kept/testing"
+
+
+def test_a_backup_before_migrations_and_nothing_of_this_machines_state_goes_there(
+    jobs: Jobs, one_database: Any, inputs: Inputs, bucket: str, tmp_path: Path
+) -> None:
+    (inputs.folder / "0002_b.up.sql").rename(tmp_path / "later")
+    held = jobs.hold("r7")
+    ctx = FakeContext(run="r7", step="migrate", token=held.token)
+    migrate = InCluster(STEP, "db.migrate", PLACE)
+    verdict = migrate.plan(inputs, migrate.observe(ctx, inputs).facts)
+    assert isinstance(verdict, Changes)
+    changes = verdict.changes
+    migrate.apply(ctx, inputs, changes, migrate.identify(ctx, inputs, changes))
+    (tmp_path / "later").rename(inputs.folder / "0002_b.up.sql")
+    migrated = len(jobs.sent)
+
+    state = State.open("testing", "production", root=tmp_path / "state")
+    state.write_secret("wallet", "canary-of-this-machine")
+    before = sorted(state.path.rglob("*"))
+    given = safeguard.Inputs(
+        url=URL,
+        platform="testing",
+        environment="production",
+        who="somebody",
+        host="here",
+        place=bucket,
+        state=state.path,
+        folder=inputs.folder,
+        configured=True,
+    )
+    step = InCluster(safeguard.STEP, "db.safeguard", PLACE)
+    verdict = step.plan(given, step.observe(ctx, given).facts)
+    assert isinstance(verdict, Changes)
+    intent = step.identify(ctx, given, verdict.changes)
+    outcome = step.apply(ctx, given, verdict.changes, intent)
+    assert isinstance(step.verify(ctx, given), Verified)
+    (one,) = kept(given.open())
+    assert (one.id, one.proof is not None) == (outcome.backup, True)
+
+    assert sorted(state.path.rglob("*")) == before, "the pod has a folder of its own"
+    for wanted in jobs.sent[migrated:]:
+        assert str(state.path).encode() not in wanted.files["task.json"]
+        with zipfile.ZipFile(io.BytesIO(wanted.files[task.FILES])) as sent:
+            files = {name for name in sent.namelist() if not name.endswith("/")}
+        assert files == {f"folder/migrations/000{n}.up.sql" for n in ("1_a", "2_b")}
+        assert (wanted.room.disk, wanted.variables_from) == ("1Gi", "keys")
 
 
 def test_nothing_is_changed_for_a_run_that_lost_its_lock(
@@ -134,6 +198,20 @@ def test_nothing_is_changed_for_a_run_that_lost_its_lock(
     assert raised.value.exit is Exit.LOCKED
     assert ctx.fenced, "who took the lock is said by the lock itself"
     assert one_database.rows("select count(*) from pg_tables where schemaname = 'public'") == [(0,)]
+
+
+def test_a_resume_takes_the_lock_anew_and_its_job_goes_on(
+    jobs: Jobs, one_database: Any, inputs: Inputs
+) -> None:
+    step = InCluster(STEP, "db.migrate", PLACE)
+    held = jobs.hold("r7")
+    ctx = FakeContext(run="r7", step="migrate", token=held.token)
+    verdict = step.plan(inputs, step.observe(ctx, inputs).facts)
+    assert isinstance(verdict, Changes)
+    intent = step.identify(ctx, inputs, verdict.changes)
+    held.release()
+    assert jobs.hold("r7").token > held.token
+    assert step.apply(ctx, inputs, verdict.changes, intent).applied == ("0001_a", "0002_b")
 
 
 def test_a_failure_is_told_as_from_outside(jobs: Jobs, inputs: Inputs) -> None:

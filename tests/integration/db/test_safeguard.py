@@ -153,7 +153,6 @@ def test_what_is_encrypted_is_taken_and_not_proved(one_database: Database, input
     ("change", "why"),
     [
         ({"hours": 0}, "database.backups.before_migrations is 0"),
-        ({"access": "in-cluster"}, "the database is reached only inside its cluster"),
         ({"configured": False}, "database.backups.to does not say where it would be kept"),
     ],
 )

@@ -193,7 +193,8 @@ def test_what_cannot_be_built_is_refused(house: House) -> None:  # noqa: F811
     (house.folder / "migrations" / "0001_a.up.sql").unlink()
     assert "no such file" in house.db("verify", exit=7).err
     house.configure(access="in-cluster")
-    assert "only from inside its cluster" in house.db("verify", exit=7).err
+    assert "only from inside its cluster" in house.db("verify", exit=64).err
+    assert "leave it out" in house.db("verify", "--on", "env:SPARE_URL", exit=64).err
 
 
 def test_on_a_named_server_nothing_stays(house: House) -> None:  # noqa: F811

@@ -53,6 +53,7 @@ class Shop(Toys):
         self.migration(1, "create table users (id bigint);")
         self.name = f"d{secrets.token_hex(4)}"
         parts.postgres.execute("postgres", f"create database {self.name}")
+        self.database = {"on": "external", "url": "${env:DATABASE_URL}"}
         self.identity: dict[str, str] = {}
         self.history: dict[str, str] = {}
         self.backups: dict[str, str] = {}
@@ -126,7 +127,7 @@ class Shop(Toys):
                 },
             },
         }
-        env["database"] = {"on": "external", "url": "${env:DATABASE_URL}", "backups": self.backups}
+        env["database"] = {**self.database, "backups": self.backups}
         env["cache"] = {"on": "external", "url": "${env:REDIS_URL}"}
         env["api"]["kubernetes"] |= {"soak": self.soak}
         env["identity"] = self.identity

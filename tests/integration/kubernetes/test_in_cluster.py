@@ -3,69 +3,36 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.kubernetes.support import namespace
-from tests.integration.kubernetes.toys import Toys
+from tests.integration.kubernetes.inside import PASSWORD, Inside, inside, postgres
 from tests.testbed.kubenode.cluster import Cluster
-from tests.testbed.kubenode.node import ADDRESS
-from tests.testbed.postgres import ANY, PostgresServer
+from tests.testbed.postgres import PostgresServer
 from tests.testbed.waiting import wait_for
-
-ROOT = Path(__file__).parents[3]
-PASSWORD = "canary-" + secrets.token_hex(8)
-KEY = "database-url"
-SECRET = "database-owner"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    made = PostgresServer(
-        tmp_path_factory.mktemp("postgres"), user="owner", password=PASSWORD, kind=ANY
-    )
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture(scope="module")
-def image(cluster: Cluster) -> str:
-    return cluster.images.build("cbctl:test", ROOT, ROOT / "images" / "cbctl" / "Containerfile")
+    with postgres(tmp_path_factory.mktemp("postgres")) as running:
+        yield running
 
 
 @pytest.fixture
-def toys(cluster: Cluster, tmp_path: Path, server: PostgresServer, image: str) -> Iterator[Toys]:
-    with namespace(cluster, "inside") as own:
-        made = Toys(tmp_path, cluster, own)
-        database = f"d{secrets.token_hex(4)}"
-        server.execute("postgres", f"create database {database}")
-        port = cluster.node.port_out(server.port)
-        url = f"postgresql://owner:{PASSWORD}@{ADDRESS}:{port}/{database}?sslmode=disable"
-        made.kubectl("create", "secret", "generic", SECRET, f"--from-literal={KEY}={url}")
-        made.database = {
-            "on": "external",
-            "access": "in-cluster",
-            "url": f"${{secret:{SECRET}#{KEY}}}",
-        }
-        made.jobs = {"image": image}
-        made.write()
-        (tmp_path / "migrations").mkdir()
-        (tmp_path / "migrations" / "0001_users.up.sql").write_text("create table users (id int);")
-        (tmp_path / "schema.json").write_text(json.dumps({"min": 0, "max": 1}))
+def toys(cluster: Cluster, tmp_path: Path, server: PostgresServer) -> Iterator[Inside]:
+    with inside(cluster, tmp_path, server) as made:
         yield made
 
 
-def test_looked_at(toys: Toys) -> None:
+def test_looked_at(toys: Inside) -> None:
     found = toys.json("db status")
     assert [(row["name"], row["state"]) for row in found["rows"]] == [("users", "due")]
     planned = toys.run("db plan", exit=7)
     assert "create table users" in planned
 
 
-def test_migrated_in_the_same_run(toys: Toys) -> None:
+def test_migrated_in_the_same_run(toys: Inside) -> None:
     told = toys.json("db migrate --new-database --yes")
     assert told["outcome"]["applied"] == ["0001_users"]
     assert [row["state"] for row in toys.json("db status")["rows"]] == ["applied"]
@@ -78,20 +45,29 @@ def test_migrated_in_the_same_run(toys: Toys) -> None:
 
 
 @pytest.mark.nightly
-def test_one_that_fails_is_told_as_from_outside(toys: Toys) -> None:
-    (toys.folder / "migrations" / "0001_users.up.sql").write_text("select 1 from nowhere;")
+def test_compared_with_what_the_migrations_build(toys: Inside) -> None:
+    """On a server of the pod's own."""
+    toys.json("db migrate --new-database --yes")
+    assert "the schema is what the migrations build up to 0001" in toys.run("db verify")
+    toys.server.execute(toys.name, "alter table users add name text")
+    assert "name" in toys.run("db verify", exit=10)
+    toys.migration(2, "create index users_id on users (id)", "index")
+    assert "users_id" in toys.run("db trace")
+
+
+@pytest.mark.nightly
+def test_one_that_fails_is_told_as_from_outside(toys: Inside) -> None:
+    toys.migration(1, "select 1 from nowhere;")
     said = toys.run("db migrate --new-database --yes", exit=5)
     assert 'relation "nowhere" does not exist' in said
-    (toys.folder / "migrations" / "0001_users.up.sql").write_text("create table users ();")
+    toys.migration(1, "create table users ();")
     toys.run("db migrate --new-database --yes")
 
 
 @pytest.mark.nightly
-def test_killed_and_resumed(toys: Toys) -> None:
+def test_killed_and_resumed(toys: Inside) -> None:
     """The Job goes on alone, and a resume waits for its answer."""
-    (toys.folder / "migrations" / "0001_users.up.sql").write_text(
-        "select pg_sleep(6); create table users ();"
-    )
+    toys.migration(1, "select pg_sleep(6); create table users ();")
     going = toys.started("db migrate --new-database --yes --events ndjson")
     assert going.stdout is not None
     for line in going.stdout:

@@ -146,3 +146,8 @@ class Toys:
 
     def kubectl(self, *words: str) -> str:
         return self.cluster.kubectl(*words, "-n", self.own)
+
+    def secret(self, name: str, values: dict[str, str]) -> None:
+        """A new one of its namespace."""
+        literals = [f"--from-literal={key}={value}" for key, value in values.items()]
+        self.kubectl("create", "secret", "generic", name, *literals)

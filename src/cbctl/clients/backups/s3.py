@@ -312,5 +312,6 @@ def _asked(where: str, call: Callable[[], T]) -> T:
             f"S3 cannot be asked: {error}",
             exit=Exit.CREDENTIALS if missing else Exit.FAILED,
             where=where,
-            fix="check the AWS configuration of this user: credentials, region, endpoint",
+            fix="check the AWS configuration of this user: credentials, region, endpoint; where a "
+            "Job asks, that of its service account or of `jobs.variables_from` in cbctl.yaml",
         ) from None

@@ -40,12 +40,24 @@ class Key:
 
 
 @dataclass(frozen=True)
+class Room:
+    """That it may have at most; disk: below /tmp. Only a little is reserved."""
+
+    disk: str
+    memory: str = "1Gi"
+
+
+SMALL: Final = Room("256Mi", "512Mi")
+
+
+@dataclass(frozen=True)
 class Wanted:
     """
     seconds  after which the cluster ends it
     about    annotations, for people who look
     files    content by name, in FOLDER; at most a MiB
     secrets  variables whose values come from Secrets
+    variables_from  Secret of which each key is a variable; "": none
     """
 
     name: str
@@ -55,6 +67,8 @@ class Wanted:
     about: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     secrets: Mapping[str, Key] = field(default_factory=dict)
+    variables_from: str = ""
+    room: Room = SMALL
 
 
 def lines(
@@ -131,7 +145,7 @@ def _job(wanted: Wanted) -> Object:
                     "containers": [_container(wanted)],
                     "volumes": [
                         {"name": "task", "configMap": {"name": wanted.name}},
-                        {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
+                        {"name": "tmp", "emptyDir": {"sizeLimit": wanted.room.disk}},
                     ],
                 },
             },
@@ -151,9 +165,10 @@ def _container(wanted: Wanted) -> Object:
             }
             for name, key in wanted.secrets.items()
         ],
+        "envFrom": [{"secretRef": {"name": name}} for name in [wanted.variables_from] if name],
         "resources": {
             "requests": {"cpu": "100m", "memory": "128Mi"},
-            "limits": {"cpu": "1", "memory": "512Mi"},
+            "limits": {"cpu": "1", "memory": wanted.room.memory},
         },
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -234,10 +249,17 @@ class _State:
         patience = causes.QUOTA if quota else causes.BRIEFLY
         return Cause("quota" if quota else "refused", said[-1], patience=patience)
 
+    def evicted(self) -> str:
+        """Why its node threw the pod out; "" when it did not."""
+        status = (self.pod or {}).get("status", {})
+        if status.get("reason") != "Evicted":
+            return ""
+        return f"its node threw it out: {status.get('message') or 'without a reason'}".strip()
+
     def over(self) -> str:
         """Why the Job failed without its pod having said so; "" when it did not."""
         for one in (self.job or {}).get("status", {}).get("conditions") or ():
-            if one["type"] == "Failed" and one["status"] == "True":
+            if one["type"] in ("Failed", "FailureTarget") and one["status"] == "True":
                 return str(one.get("message") or one.get("reason"))
         return ""
 
@@ -275,8 +297,10 @@ def _followed(
                 go_on()
                 state.see(watch.next(_LOOK))
                 if state.lost:
-                    raise _failed(state, "its pod was removed before it ended")
+                    raise _failed(state, state.over() or "its pod was removed before it ended")
     ended = state.container.get("terminated") or {}
+    if why := state.evicted():
+        raise _failed(state, why, last, _more_room(why, wanted))
     if ended.get("exitCode") != 0:
         reason = ended.get("reason") or state.over() or "without a reason"
         why = f"its container ended with {ended.get('exitCode')} ({reason})"
@@ -329,11 +353,18 @@ def _gone(api: Api, name: str, now: Callable[[], float]) -> None:
                 return
 
 
-def _failed(state: _State, why: str, log: Sequence[str] = ()) -> CbctlError:
+def _more_room(why: str, wanted: Wanted) -> str:
+    if not any(word in why.lower() for word in ("emptydir", "ephemeral")):
+        return ""
+    return f"give it more than {wanted.room.disk}: `jobs.disk` in cbctl.yaml; its node must have it"
+
+
+def _failed(state: _State, why: str, log: Sequence[str] = (), fix: str = "") -> CbctlError:
     events = [f"{one.get('reason')}: {one.get('message')}" for one in state.events]
     return CbctlError(
         f"the Job {state.name} did not do its work: {why}",
         exit=Exit.FAILED,
+        fix=fix,
         evidence={
             "events": list(dict.fromkeys(events))[-10:],
             "container": state.container,

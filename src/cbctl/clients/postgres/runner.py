@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cbctl.clients.postgres.compare import compare
-from cbctl.clients.postgres.connect import connect, explain, failed
+from cbctl.clients.postgres.connect import MIGRATING, connect, explain, failed
 from cbctl.clients.postgres.job import Job
 from cbctl.clients.postgres.ledger import (
     Survey,
@@ -120,7 +120,10 @@ def runner(
     Raises CbctlError (7) where nothing may run, (6) when another one does not end."""
     import psycopg
 
-    with connect(job.address) as lock_session, connect(job.address) as work:
+    with (
+        connect(job.address) as lock_session,
+        connect(job.address, application=MIGRATING) as work,
+    ):
         try:
             if shares_sessions(lock_session, work):
                 raise refused(job, "a connection pooler in transaction mode is in between", "")

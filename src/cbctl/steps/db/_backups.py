@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from cbctl.clients.backups.place import Place, open_place
 from cbctl.clients.postgres.tools import Tools, Work, jobs_here
-from cbctl.config.reference import parse
-from cbctl.engine.step import Context
+from cbctl.config.types import Reference
+from cbctl.engine.step import Context, StateFolder
 from cbctl.local.binaries import postgres_tools
 from cbctl.local.scratch import Scratch
 
@@ -22,7 +21,7 @@ class Where:
     """
 
     place: str
-    state: Path
+    state: StateFolder
     encryption: str = "AES256"
     kms_key: str | None = None
 
@@ -44,7 +43,6 @@ def work_in(made: Scratch, ctx: Context, jobs: int) -> Work:
     )
 
 
-def identity_in(ctx: Context, file: Path | None) -> str:
-    """The secret that opens encrypted backups; "" when no file is named."""
-    found = None if file is None else parse(f"${{file:{file}}}")
-    return "" if found is None else ctx.reveal(found).reveal()
+def identity_in(ctx: Context, identity: Reference | None) -> str:
+    """The secret that opens encrypted backups; "" when none is named."""
+    return "" if identity is None else ctx.reveal(identity).reveal()

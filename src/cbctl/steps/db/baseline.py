@@ -31,6 +31,7 @@ from cbctl.engine.step import (
     NotVerified,
     Observation,
     PlanVerdict,
+    StateFolder,
     Step,
     Verdict,
     Verified,
@@ -57,7 +58,7 @@ class Inputs:
     platform: str
     environment: str
     to: int
-    state: Path
+    state: StateFolder
     on: Reference | None = None
 
 

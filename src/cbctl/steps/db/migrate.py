@@ -242,10 +242,13 @@ def _open_transactions(connection: Connection, address: Address) -> list[str]:
         return []
     return [
         f"session {one.pid} ({one.user} {one.application}".rstrip()
-        + f") has a transaction open for {one.transaction} s, which may be in the way:"
-        f" cbctl db kill {one.pid}"
+        + f") has a transaction open for {one.transaction} s"
+        + (f", with locks on {', '.join(one.holds)}" if one.holds else "")
+        + f", which may be in the way: cbctl db kill {one.pid}"
         for one in found
-        if one.transaction is not None and (one.is_long or one.is_idle_in_transaction)
+        if one.transaction is not None
+        and (one.is_long or one.is_idle_in_transaction)
+        and not one.is_cbctl
     ]
 
 

@@ -23,6 +23,7 @@ from cbctl.clients.postgres.databases import (
     swap,
 )
 from cbctl.clients.postgres.tools import ToolFailed, Tools, Work, major_of, restoring
+from cbctl.config.types import Reference
 from cbctl.engine.step import (
     Blocked,
     CannotUndo,
@@ -50,6 +51,8 @@ from cbctl.steps.db._exchange import (
     stamped,
 )
 
+_DATABASE, _BACKUP = "database ", "backup "
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs(Where, Whose):
@@ -59,7 +62,7 @@ class Inputs(Where, Whose):
     source    platform/environment whose backup it is; "" for this one
     anonymize  file that classifies the columns: what it says is done before anybody connects
     protected  nobody else's data comes into this environment
-    identity  file of the age identity that opens an encrypted one
+    identity  of age, that opens an encrypted one
     jobs      how many tables side by side; 0: as many as this machine has processors, at most 4
     """
 
@@ -69,7 +72,7 @@ class Inputs(Where, Whose):
     source: str = ""
     anonymize: Path | None = None
     protected: bool = False
-    identity: Path | None = None
+    identity: Reference | None = None
     jobs: int = 0
 
 
@@ -133,17 +136,19 @@ class Restore(Step[Inputs, Facts, Outcome]):
         if blocked := _obstacle(inputs, facts):
             return blocked
         if inputs.into:
-            return Changes((Change(f"database {inputs.into}", None, f"backup {facts.backup}"),))
+            return Changes((_restored(inputs.into, facts.backup),))
         name = facts.live.name
-        aside = Change(f"database {name}", "live", "put aside as it is, until it is pruned")
-        new = Change(f"database {name}", None, f"backup {facts.backup}")
+        aside = Change(f"{_DATABASE}{name}", "live", "put aside as it is, until it is pruned")
+        new = _restored(name, facts.backup)
         return Changes((aside, new) if facts.live.there else (new,))
 
     def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
-        """The names that databases get; which backup, should there be a newer one by a resume."""
-        name = inputs.address(ctx).database
+        """The names that databases get; which backup was agreed to, for there may be a newer one
+        by now. From the plan alone: the database may not be reached from here."""
+        new = changes[-1]
+        name = new.what.removeprefix(_DATABASE)
         return {
-            "backup": find(inputs.open(), inputs.backup).id,
+            "backup": str(new.after).removeprefix(_BACKUP),
             "beside": inputs.into or stamped(ctx, name, "restore"),
             "aside": stamped(ctx, name, "replaced"),
         }
@@ -235,6 +240,10 @@ class Restore(Step[Inputs, Facts, Outcome]):
         return CannotUndo("cbctl db restore --undo exchanges the databases again")
 
 
+def _restored(name: str, backup: str) -> Change:
+    return Change(f"{_DATABASE}{name}", None, f"{_BACKUP}{backup}")
+
+
 def _gaps(inputs: Inputs, manifest: Manifest) -> tuple[str, ...]:
     if inputs.anonymize is None:
         return ()
@@ -250,7 +259,10 @@ def _obstacle(inputs: Inputs, facts: Facts) -> Blocked | None:
     if facts.of != own and inputs.anonymize is None:
         return Blocked("the data of another environment comes only anonymized", "say --anonymize")
     if facts.encrypted and inputs.identity is None:
-        return Blocked("the backup is encrypted", "--identity FILE opens it")
+        return Blocked(
+            "the backup is encrypted",
+            "--identity FILE opens it, or --identity secret:NAME#KEY inside a cluster",
+        )
     if facts.gaps:
         more = f" (and {len(facts.gaps) - 3} more)" if len(facts.gaps) > 3 else ""
         return Blocked("; ".join(facts.gaps[:3]) + more, f"correct {inputs.anonymize}")

@@ -22,6 +22,8 @@ from cbctl.engine.step import (
 from cbctl.errors import CbctlError, Exit
 from cbctl.steps.db._exchange import Live, Whose, look, obstacle, put_aside, stamped
 
+_DATABASE = "database "
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs(Whose):
@@ -60,12 +62,14 @@ class RestoreUndo(Step[Inputs, Facts, Outcome]):
         if blocked := obstacle(facts.live, inputs, inputs.replace):
             return blocked
         name = facts.live.name
-        aside = Change(f"database {name}", "live", "put aside as it is, until it is pruned")
-        return Changes((aside, Change(f"database {name}", facts.former, "live")))
+        aside = Change(f"{_DATABASE}{name}", "live", "put aside as it is, until it is pruned")
+        return Changes((aside, Change(f"{_DATABASE}{name}", facts.former, "live")))
 
     def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
-        facts = self.observe(ctx, inputs).facts
-        return {"former": facts.former, "aside": stamped(ctx, facts.live.name, "replaced")}
+        """From the plan alone: the database may not be reached from here."""
+        back = changes[-1]
+        name = back.what.removeprefix(_DATABASE)
+        return {"former": back.before, "aside": stamped(ctx, name, "replaced")}
 
     def apply(
         self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json

@@ -42,13 +42,11 @@ class Inputs(backup.Inputs):
     folder      of the migrations
     hours       that the newest proved backup may be old; 0: none is wanted
     configured  whether the settings say where backups are kept for good
-    access      how the database is reached
     """
 
     folder: Path
     hours: int = 24
     configured: bool = False
-    access: str = "direct"
 
 
 @dataclass(frozen=True)
@@ -128,6 +126,9 @@ class Safeguard(Step[Inputs, Facts, Outcome]):
         with scratch(State.at(inputs.state), "verify") as made:
             work = work_in(made, ctx, inputs.jobs)
             verdict = on_own_server(place, manifest, made, work, "")
+        ctx.fence()
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ctx.wall()))
+        write_proof(place, verdict, at, inputs.who, inputs.host)
         if verdict.problems:
             raise CbctlError(
                 f"the backup {manifest.id} is not what its manifest says: {verdict.problems[0]}",
@@ -135,9 +136,6 @@ class Safeguard(Step[Inputs, Facts, Outcome]):
                 where=str(place),
                 fix="cbctl db verify-backup shows everything; nothing was migrated",
             )
-        ctx.fence()
-        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ctx.wall()))
-        write_proof(place, verdict, at, inputs.who, inputs.host)
         return Outcome(id)
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
@@ -160,8 +158,6 @@ class Safeguard(Step[Inputs, Facts, Outcome]):
 def _not_here(inputs: Inputs) -> str:
     if not inputs.hours:
         return "database.backups.before_migrations is 0"
-    if inputs.access != "direct":
-        return "the database is reached only inside its cluster"
     if not inputs.configured:
         return "database.backups.to does not say where it would be kept"
     return ""

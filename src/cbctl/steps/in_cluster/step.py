@@ -7,12 +7,10 @@ at work; the next try finds the Job by its name and waits for the same answer.
 
 from __future__ import annotations
 
-import dataclasses
 import secrets
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -41,8 +39,8 @@ if TYPE_CHECKING:
     from cbctl.clients.kubernetes.api import Api
 
 _GLANCE = 0.001  # seconds in which a wish to stop is noticed
-LOOK_SECONDS = 300
-"""That a look may take, with the start of its pod."""
+LOOK_SECONDS = 900
+"""That a look may take, with the start of its pod; one builds a schema on a scratch server."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,8 @@ class Place:
     image            of cbctl, by digest
     service_account  may read the lock, and nothing else
     seconds          that a change may take
+    disk             that a Job may take of it, where a step needs some
+    variables_from   Secret whose keys are variables of Jobs that work on backups; "": none
     """
 
     context: str
@@ -61,6 +61,8 @@ class Place:
     image: str
     service_account: str
     seconds: int
+    disk: str
+    variables_from: str = ""
 
 
 class InCluster(Step[Any, Any, Any]):
@@ -127,8 +129,8 @@ class InCluster(Step[Any, Any, Any]):
         from cbctl.clients.kubernetes import job
         from cbctl.clients.kubernetes.failures import Unreachable
 
-        paths = {f.name: getattr(inputs, f.name) for f in dataclasses.fields(inputs)}
-        files = {name: path for name, path in paths.items() if isinstance(path, Path)}
+        on_backups = _works_on_backups(inputs)
+        files = tasks.files_of(inputs)
         places = {name: f"{name}/{path.name}" for name, path in files.items()}
         archive = tasks.packed({places[name]: path for name, path in files.items()})
         variables = self._variables(inputs)
@@ -156,6 +158,8 @@ class InCluster(Step[Any, Any, Any]):
             about={"run": ctx.run, "step": ctx.step, "phase": phase},
             files={"task.json": sent, tasks.FILES: archive},
             secrets=dict(variables.values()),
+            variables_from=self._place.variables_from if on_backups else "",
+            room=job.Room(self._place.disk) if tasks.state_folders(type(inputs)) else job.SMALL,
         )
         with self._connected(ctx, working=phase == "apply") as api:
             lines = job.lines(api, wanted, ctx.monotonic, lambda: ctx.sleep(_GLANCE))
@@ -201,6 +205,24 @@ class InCluster(Step[Any, Any, Any]):
             api.close()
 
 
+def _works_on_backups(inputs: Any) -> bool:
+    """Raises CbctlError (7) where they are kept in a folder: it would go with the pod."""
+    from cbctl.clients.backups.place import S3
+    from cbctl.steps.db._backups import Where
+
+    if not isinstance(inputs, Where):
+        return False
+    if not inputs.place.startswith(S3):
+        raise CbctlError(
+            "this database is reached only from inside its cluster (access: in-cluster), and its "
+            "backups are kept in a folder, which would go with the pod",
+            exit=Exit.REFUSED,
+            where=inputs.place,
+            fix="name a bucket: `database.backups.to: s3://BUCKET/PREFIX` in cbctl.yaml",
+        )
+    return True
+
+
 def new_name(step: str) -> str:
     """Of a Job; told apart from those of other tries."""
     words = step.replace(".", "-").replace("_", "-")
@@ -229,4 +251,11 @@ def _answer(ctx: Context, lines: Iterator[str]) -> dict[str, Any]:
 def _raised(ctx: Context, failure: Failure) -> CbctlError:
     if failure.lost:
         ctx.fence()  # says who took the lock
+    if failure.exit == Exit.CANCELLED:  # not by this run, which would not have waited for it
+        return CbctlError(
+            "its pod was told to end before it was done: by somebody, by its node, or because it "
+            "took longer than `jobs.seconds` allows",
+            where=ctx.step,
+            exit=Exit.FAILED,
+        )
     return failure.error()

@@ -19,7 +19,7 @@ import msgspec
 from cbctl import __version__
 from cbctl.config.types import Reference
 from cbctl.engine.canonical import plain
-from cbctl.engine.step import Json, Step
+from cbctl.engine.step import Json, StateFolder, Step
 from cbctl.errors import CbctlError, Exit
 
 Phase = Literal["observe", "apply", "outcome", "verify"]
@@ -32,10 +32,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """
     cbctl      version of the sender; another one might mean something else by the same words
     step       name in the catalogue; `id` as the runbook calls it
-    inputs     of the step, plain data; paths that are in `files` are replaced there
+    inputs     of the step, plain data; paths that are in `files` are replaced there, and the
+               folder of a state is the pod's own
     files      by input, the path inside the packed files
     values     by the text of a reference, the variable that has its value
-    token      fencing token of the run's lock; 0: nothing may be changed
+    token      fencing token that the run's lock had; 0: nothing may be changed
     changes, intent, facts  what the phase is given
     """
 
@@ -176,6 +177,23 @@ def outcome_of(step: Step[Any, Any, Any]) -> Any:
 
 
 def plain_inputs(inputs: Any) -> dict[str, Json]:
+    """What travels: all but the folder of this machine's state."""
     made = plain(inputs)
     assert isinstance(made, dict)
-    return made
+    own = state_folders(type(inputs))
+    return {name: value for name, value in made.items() if name not in own}
+
+
+def state_folders(inputs: type[Any]) -> frozenset[str]:
+    """Names of the inputs that are the state folder of the machine that carries the step out."""
+    hints = get_type_hints(inputs, include_extras=True)
+    return frozenset(name for name, kind in hints.items() if kind == StateFolder)
+
+
+def files_of(inputs: Any) -> dict[str, Path]:
+    """Files and folders that the step is given, by input."""
+    own = state_folders(type(inputs))
+    named = {f.name: getattr(inputs, f.name) for f in dataclasses.fields(inputs)}
+    return {
+        name: path for name, path in named.items() if isinstance(path, Path) and name not in own
+    }
