@@ -167,7 +167,12 @@ def restore(
         typer.Option("--into", metavar="DATABASE", help="A new database; the live one stays."),
     ] = "",
     undo: Annotated[
-        bool, typer.Option("--undo", help="Put back what the last restore replaced.")
+        bool,
+        typer.Option(
+            "--undo",
+            help="Put back what the last restore replaced, or the DATABASE that was put aside and "
+            "stands in place of BACKUP.",
+        ),
     ] = False,
     identity: IdentityOption = None,
     jobs: JobsOption = 0,
@@ -195,7 +200,8 @@ def restore(
                 exit=Exit.USAGE,
                 fix="leave out one of them",
             )
-        run_step(asked, "db.restore_undo", {"replace": replace})
+        former = "" if backup == "last" else backup
+        run_step(asked, "db.restore_undo", {"replace": replace, "former": former})
     given = {
         "backup": backup,
         "replace": replace,

@@ -85,6 +85,28 @@ def test_a_live_database_is_replaced_by_name_and_comes_back(house: BackupHouse) 
     nothing_in_scratch(house)
 
 
+def test_after_two_restores_the_first_one_is_within_reach(house: BackupHouse) -> None:
+    name = house.database.name
+    back_up(house)
+    house.database.do("delete from people where id > 10")
+    original = house.db("restore", "--replace", name, "--yes", "-o", "json").json["outcome"]
+    house.db("restore", "--replace", name, "--yes")
+    strange = f"{name}_replaced_99991231t235959999"  # anybody may write such a comment
+    house.database.server.execute(
+        "postgres",
+        f"create role stranger_{name} createdb",
+        f"create database {strange} owner stranger_{name}",
+        f"comment on database {strange} is 'cbctl: was {name} of test-house/dev until x'",
+    )
+    planned = house.db("restore", "--undo", "--replace", name, "--plan", exit=2).out
+    assert str(original["replaced"]) in planned.partition("also put aside, newest first:")[2]
+    assert strange not in planned
+    refused = house.db("restore", strange, "--undo", "--replace", name, "--yes", exit=7)
+    assert original["replaced"] in refused.err
+    house.db("restore", str(original["replaced"]), "--undo", "--replace", name, "--yes")
+    assert people(house) == 10
+
+
 def test_a_role_says_nothing_in_the_administrators_name(house: BackupHouse) -> None:
     """What a role may set for itself is copied, and is never more than a value."""
     name, role = house.database.name, f"app_of_{house.database.name}"

@@ -6,7 +6,7 @@ Each function works from another database of the server, `admin`: its role may c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -81,11 +81,16 @@ def may_create(admin: Address) -> bool:
         return bool(row and row[0])
 
 
-def noted(admin: Address, note: str) -> dict[str, str]:
-    """Databases whose comment begins so, and the comment."""
+def noted(admin: Address, note: str, *, owners: Sequence[str] = ()) -> dict[str, str]:
+    """Databases whose comment begins so, and the comment.
+
+    owners  roles, besides superusers, one of which has to own them; (): anybody"""
     with _working(admin, "cannot look for databases") as connection:
-        rows = connection.execute(query("databases_noted"), {"note": note})
-        return {str(name): str(said) for name, said in rows}
+        asked = {"note": note, "owners": list(owners)}
+        return {
+            str(name): str(said)
+            for name, said in connection.execute(query("databases_noted"), asked)
+        }
 
 
 def note(admin: Address, name: str, text: str) -> None:
