@@ -55,7 +55,8 @@ PLACED = {
     "program.unpause.wallet": "${file:keys/wallet.json}",
     "database.url": "${env:DATABASE_URL}, with a password",
     "database.admin": "${env:ADMIN_URL}, with a password",
-    "database.readonly": "${env:READONLY_URL}, with a password",
+    "database.roles.app": "${env:APP_URL}, with a password",
+    "database.roles.readonly": "${env:READONLY_URL}, with a password",
     "cache.url": "${env:REDIS_URL}, with a password",
     "api.environment.*": "${env:JWT_SECRET}, ${file:partner.key}, ${state:session-secret}",
     "notify.*.url": "${env:NOTIFY_URL}, the token is in its path and query",
@@ -243,8 +244,7 @@ def given(home: Path, seed: int) -> Iterator[Planted]:
         stack.callback(postgres.stop)
         admin = canaries.text("database.admin")
         postgres.execute("postgres", f"create role admin superuser login password '{admin}'")
-        reader = canaries.text("database.readonly")
-        postgres.execute("postgres", f"create role reader login password '{reader}'")
+        roles = {name: canaries.text(f"database.roles.{name}") for name in ("app", "readonly")}
         redis = RedisServer(servers, password=canaries.text("cache.url", special=True))
         redis.start()
         stack.callback(redis.stop)
@@ -252,8 +252,12 @@ def given(home: Path, seed: int) -> Iterator[Planted]:
         made.variables = {
             "RPC_URL": f"http://127.0.0.1:{made.platform.chain_port}/v2/{rpc}",
             "DATABASE_URL": postgres.url("postgres"),
-            "READONLY_URL": f"postgresql://reader:{reader}@127.0.0.1:{postgres.port}/postgres",
             "ADMIN_URL": f"postgresql://admin:{admin}@127.0.0.1:{postgres.port}/postgres",
+            **{
+                f"{name.upper()}_URL": f"postgresql://{name}:{password}@127.0.0.1:{postgres.port}"
+                "/postgres"
+                for name, password in roles.items()
+            },
             "REDIS_URL": redis.url,
             "JWT_SECRET": canaries.text("api.environment", special=True),
             "NOTIFY_URL": made.hook.address(f"/services/{token}?key={query}"),
@@ -263,7 +267,6 @@ def given(home: Path, seed: int) -> Iterator[Planted]:
         made.passwords = {
             "DATABASE_URL": quote(postgres.password, safe=""),
             "ADMIN_URL": admin,
-            "READONLY_URL": reader,
             "REDIS_URL": quote(redis.password, safe=""),
         }
         made.write_variables()
@@ -302,8 +305,11 @@ def _name_them(platform: Platform, program_id: Pubkey) -> None:
     platform.edit("wallet: ${key:guardian}", "wallet: ${file:keys/guardian.json}")
     platform.edit(
         "      url: ${env:DATABASE_URL?}",
-        "      readonly: ${env:READONLY_URL}\n      admin: ${env:ADMIN_URL}\n"
-        "      url: ${env:DATABASE_URL?}",
+        "      admin: ${env:ADMIN_URL}\n      url: ${env:DATABASE_URL?}",
+    )
+    platform.edit(
+        "      roles: null\n",
+        '      roles: { app: "${env:APP_URL}", readonly: "${env:READONLY_URL}" }\n',
     )
     platform.edit(
         "        JWT_SECRET: ${state:jwt-secret}\n",

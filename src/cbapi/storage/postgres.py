@@ -18,6 +18,9 @@ from cbapi.storage.queries import query
 from cbapi.urls import PostgresUrl, ca_bundle
 
 MAX_CONNECTIONS = 20
+RDS = ".rds.amazonaws.com"
+RDS_BUNDLE = "/etc/ssl/rds.pem"
+"""In the service's image"""
 CONNECT_SECONDS = 2
 
 Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
@@ -103,13 +106,18 @@ class Postgres:
             return await cursor.fetchone()
 
 
+def _authorities(url: PostgresUrl) -> str:
+    """RDS' certificates are of authorities of its own, which no bundle of the web's has."""
+    return RDS_BUNDLE if url.host.endswith(RDS) and not url.ca else ca_bundle(url.ca)
+
+
 def conninfo(url: PostgresUrl) -> str:
     """libpq's parameters, all that matter given, so that PG… variables change nothing."""
     # A server without a verified certificate may be whoever took the port while the real one was
     # down: libpq must not hand it the password in clear, as it would to a server that asks so.
     doubtful = bool(url.password) and not url.tls
     required = url.require_auth or ("scram-sha-256" if doubtful else "")
-    tls = {"sslmode": "verify-full", "sslrootcert": ca_bundle(url.ca)} if url.tls else {}
+    tls = {"sslmode": "verify-full", "sslrootcert": _authorities(url)} if url.tls else {}
     return make_conninfo(
         host=url.host,
         port=url.port,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cbctl.cli import db_backups, db_data, db_schema, db_sessions, db_shell, db_upkeep
+from cbctl.cli import db_backups, db_data, db_roles, db_schema, db_sessions, db_shell, db_upkeep
 from cbctl.cli.options import (
     ConfigOption,
     ConfirmOption,
@@ -196,5 +196,5 @@ def rollback(
     run_step(asked, "db.rollback", {"to": to})
 
 
-for part in (db_schema, db_sessions, db_upkeep, db_shell, db_backups, db_data):
+for part in (db_schema, db_sessions, db_upkeep, db_roles, db_shell, db_backups, db_data):
     part.add_to(app)

@@ -190,7 +190,11 @@ def restore(
     asked = Asked(env, None, config, plan, yes, confirm, output, events)
     if undo:
         if into:
-            raise CbctlError("--undo restores nothing: --into has no use", exit=Exit.USAGE)
+            raise CbctlError(
+                "--undo restores nothing: --into has no use",
+                exit=Exit.USAGE,
+                fix="leave out one of them",
+            )
         run_step(asked, "db.restore_undo", {"replace": replace})
     given = {
         "backup": backup,
@@ -219,8 +223,8 @@ def prune(
 ) -> None:
     """Remove old backups, and databases that restores put aside.
 
-    Never the newest backup, nor the newest that was proved, nor anything younger than the floor
-    of cbctl.yaml.
+    Never the newest backup that is not damaged, nor the newest that was proved, nor anything
+    younger than the floor of cbctl.yaml; and none while none was proved.
 
     Example: cbctl db prune --env local --plan
     """
@@ -254,8 +258,8 @@ def verify_backup(
 ) -> None:
     """Restore a backup into a scratch database and compare all of it (exit 10 when it differs).
 
-    Files, table of contents, schema, counts and checksums; a success is recorded, and is what the
-    policy's `backup_hours` asks for.
+    Files, table of contents, schema, counts and checksums; what comes of it is recorded, and a
+    success is what the policy's `backup_hours` asks for.
 
     Example: cbctl db verify-backup last --env local
     """

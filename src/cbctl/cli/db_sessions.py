@@ -20,6 +20,7 @@ from cbctl.cli.options import (
 )
 from cbctl.cli.results import print_data, print_table, print_text
 from cbctl.cli.step import Asked, run_step
+from cbctl.errors import CbctlError, Exit
 
 
 def sessions(
@@ -54,7 +55,13 @@ def sessions(
 
 
 def kill(
-    pid: Annotated[int, typer.Argument(metavar="PID", min=1, help="As `sessions` shows it.")],
+    pid: Annotated[
+        int | None, typer.Argument(metavar="PID", min=1, help="As `sessions` shows it.")
+    ] = None,
+    blocking: Annotated[
+        bool,
+        typer.Option("--blocking", help="Those that the migration which is running waits for."),
+    ] = False,
     env: EnvOption = None,
     plan: PlanOption = False,
     yes: YesOption = False,
@@ -65,8 +72,14 @@ def kill(
 ) -> None:
     """Cancel what a session is at, and end the session when that does not help.
 
+    --blocking: of each session that a waiting migration waits for, and of no other.
+
     Example: cbctl db kill 4711 --env local
     """
+    if (pid is None) is not blocking:
+        raise CbctlError(
+            "whose session?", exit=Exit.USAGE, fix="give a PID, or --blocking; not both"
+        )
     asked = Asked(env, None, config, plan, yes, confirm, output, events)
     run_step(asked, "db.kill", {"pid": pid})
 

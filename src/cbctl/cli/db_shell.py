@@ -22,8 +22,8 @@ def shell(
 ) -> None:
     """Open psql on the database, its password in no command line and no variable.
 
-    Read-only where the environment is protected or `database.readonly` is set, until --write. What
-    comes after `--` is for psql.
+    Read-only where the environment is protected or `database.roles.readonly` is set, until --write.
+    What comes after `--` is for psql.
 
     Example: cbctl db shell --env production
     """

@@ -13,6 +13,10 @@ _GONE = (errno.EPIPE, errno.EIO)
 """Of a pipe without a reader, and of a terminal that hung up."""
 
 
+_SHOWN = 8
+"""Of a list, in text; JSON has all."""
+
+
 def print_data(data: object, output: Output) -> bool:
     from cbctl.render.values import text
 
@@ -35,9 +39,21 @@ def print_text(text: str) -> bool:
 
 def print_fields(data: Mapping[str, object]) -> None:
     """One a line; what is not known is left out."""
-    for name, value in data.items():
-        if value is not None:
-            print_text(f"{name:<12} {value}")
+    known = {name: value for name, value in data.items() if value not in (None, "")}
+    width = max((len(name) for name in known), default=0)
+    for name, value in known.items():
+        print_text(f"{name:<{max(width, 12)}} {_words(value)}")
+
+
+def _words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        value = [f"{name}: {_words(one)}" for name, one in value.items()]
+    if not isinstance(value, list | tuple):
+        return str(value)
+    more = [f"and {len(value) - _SHOWN} more"] if len(value) > _SHOWN else []
+    return ", ".join([*map(_words, value[:_SHOWN]), *more]) or "none"
 
 
 def write(text: str) -> bool:

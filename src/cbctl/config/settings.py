@@ -20,6 +20,7 @@ from cbctl.config.jobs import Jobs
 from cbctl.config.kubernetes import Cluster, Kubernetes
 from cbctl.config.program import Backup, Source, Toolchain
 from cbctl.config.reference import Reference
+from cbctl.config.roles import Roles
 from cbctl.config.secrets import Secrets
 from cbctl.config.texts import (
     Address,
@@ -215,9 +216,7 @@ class Database(Store, frozen=True, forbid_unknown_fields=True, kw_only=True):
         Reference | None,
         Meta(description="URL of a role that may create databases, for `cbctl db restore`"),
     ] = None
-    readonly: Annotated[
-        Reference | None, Meta(description="URL of a role that may only read, for `cbctl db shell`")
-    ] = None
+    roles: Roles = Roles()
     backups: Backups = Backups()
 
 

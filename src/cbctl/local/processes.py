@@ -93,6 +93,16 @@ def marked(marker: str) -> list[tuple[Identity, str]]:
     return found
 
 
+def working_in(folder: Path, program: str) -> list[Identity]:
+    """Running processes of that program whose working folder it is: those of Postgres write their
+    titles over the marker, and make sessions of their own."""
+    place = str(folder.resolve())
+    found = [
+        identify(pid) for pid in _pids() if folder_of(pid) == place and program_of(pid) == program
+    ]
+    return [identity for identity in found if identity is not None]
+
+
 def leads_session(identity: Identity) -> bool:
     found = _stat(identity.pid)
     return found is not None and found[1] == identity.pid

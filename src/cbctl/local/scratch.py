@@ -31,7 +31,9 @@ from cbctl.local.state import State
 
 FOLDER = "scratch"
 """Below a state."""
+_DATA = "data"
 _SECONDS = 60.0
+_ASKED_SECONDS = 10.0
 _LOOK = 0.05
 # Nothing in it is worth a sync: it is thrown away whatever happens.
 _SETTINGS = {
@@ -112,18 +114,34 @@ def _lock(folder: Path) -> int | None:
 
 
 def _end(made: Scratch) -> None:
-    """Programs outlive a cbctl that was killed."""
-    until = time.monotonic() + _SECONDS
-    while left := [found for found, _ in processes.marked(made.marker)]:
-        processes.kill_all(left)
-        if time.monotonic() >= until:
+    """Programs outlive a cbctl that was killed.
+
+    A server that is killed gives its shared memory never back to the system, and its sessions go
+    on writing for a moment: it is asked first, and all of it has to be gone.
+    """
+    began = time.monotonic()
+    asked: set[processes.Identity] = set()
+    while left := _left(made):
+        spent = time.monotonic() - began
+        servers = {one for one in left if processes.program_of(one.pid) == "postgres"}
+        for one in servers - asked:
+            processes.signal_one(one, signal.SIGQUIT)
+        asked |= servers
+        processes.kill_all(left - servers if spent < _ASKED_SECONDS else left)
+        if spent >= _SECONDS:
+            pid = min(one.pid for one in left)
             raise CbctlError(
-                f"process {left[0].pid} of an interrupted run does not end",
+                f"process {pid} of an interrupted run does not end",
                 exit=Exit.TIMEOUT,
                 where=str(made.path),
-                fix=f"end it: kill -9 {left[0].pid}",
+                fix=f"end it: kill -9 {pid}",
             )
         time.sleep(_LOOK)
+
+
+def _left(made: Scratch) -> set[processes.Identity]:
+    marked = {found for found, _ in processes.marked(made.marker)}
+    return marked.union(processes.working_in(made.path / _DATA, "postgres"))
 
 
 @contextmanager
@@ -134,7 +152,7 @@ def throwaway_server(
 
     pause  waits; raises when the run has to stop
     """
-    data, log = made.path / "data", made.path / "postgres.log"
+    data, log = made.path / _DATA, made.path / "postgres.log"
     password, port = secrets.token_urlsafe(24), _free_port()
     file = made.path / ".password"
     write_atomic(file, f"{password}\n".encode(), mode=PRIVATE_FILE, sync=False)

@@ -167,6 +167,10 @@ async def _run(
         failure.append(reason)
         stop.set()
 
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):  # one that comes while the chain is opened, too
+        loop.add_signal_handler(name, stop.set)
+
     bank, reserve, new = open_bank(state, options)
     commit, saves = GroupCommit(bank.chain.ledger, fatal), Saves(bank)
 
@@ -189,10 +193,6 @@ async def _run(
     own = ip_address(host).is_loopback
     if not own:
         log.warning("open to the network: whoever reaches %s may use and change this chain", host)
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
-
     reserving = asyncio.ensure_future(reserve.keep(bank.clock, fatal))
     state.tell_url(ports.url("http", host, port))
     try:

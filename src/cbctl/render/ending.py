@@ -22,7 +22,7 @@ def ending(story: Story, width: int = 76, evidence: int = LINES_SHOWN) -> list[R
     rows: list[Row] = [(_tone(result), _what(story, result, changes))]
     rows += _why(story, error, evidence)
     if result != "succeeded" or story.resumed:
-        rows += _changes(changes, width)  # else they stand beside the steps already
+        rows += _changes(story, changes, width)  # else they stand beside the steps already
     for step in story.steps.values():
         if step.state == "undone":
             rows.append(("undone", clean(step.id)))
@@ -53,6 +53,12 @@ def _what(story: Story, result: str, changes: list[Any]) -> str:
     name = clean(story.kind) or "the run"
     spent = duration(story.seconds)
     made = count(len(changes), "change")
+    begun = sum(_begun(story, one) for one in changes)
+    told = (
+        f"{count(len(changes) - begun, 'change')} made, {begun} begun" if begun else f"{made} made"
+    )
+    if begun and begun == len(changes):
+        told = f"{made} begun"
     match result:
         case "succeeded":
             steps = count(len({c.get("step") for c in changes if isinstance(c, dict)}), "step")
@@ -70,12 +76,12 @@ def _what(story: Story, result: str, changes: list[Any]) -> str:
             return f"{name} waits, after {spent}; {made} made or begun stay"
         case "failed":
             return f"{name} failed after {spent}; " + (
-                f"{made} made before that" if changes else "nothing was changed"
+                f"{told} before that" if changes else "nothing was changed"
             )
         case "undone":
             return f"{name} failed after {spent}; {made} undone, all is as it was before"
         case "not undone":
-            return f"{name} failed after {spent}; {made} made and not undone"
+            return f"{name} failed after {spent}; {told} and not undone"
         case "interrupted":
             return f"{name} was interrupted, last heard of after {spent}; " + (
                 f"{made} made or begun" if changes else "nothing was changed"
@@ -104,14 +110,21 @@ def _why(story: Story, error: Any, limit: int) -> list[Row]:
     return rows
 
 
-def _changes(changes: list[Any], width: int) -> list[Row]:
+def _changes(story: Story, changes: list[Any], width: int) -> list[Row]:
     rows: list[Row] = []
     for made in changes[:CHANGES_SHOWN]:
         step = clean(made.get("step", "")) if isinstance(made, dict) else ""
-        rows += [("changed", f"{step}  {line}") for line in changed([made], width - len(step) - 2)]
+        label = "begun" if _begun(story, made) else "changed"
+        rows += [(label, f"{step}  {line}") for line in changed([made], width - len(step) - 2)]
     if len(changes) > CHANGES_SHOWN:
-        rows.append(("changed", f"and {len(changes) - CHANGES_SHOWN} more"))
+        rows.append((rows[-1][0], f"and {len(changes) - CHANGES_SHOWN} more"))
     return rows
+
+
+def _begun(story: Story, change: Any) -> bool:
+    """Its step did not come to its end: nobody but the step can say how far it got."""
+    step = story.steps.get(str(change.get("step"))) if isinstance(change, dict) else None
+    return step is not None and bool(step.error or step.state == "running")
 
 
 def _next(story: Story, result: str, error: Any, changes: list[Any]) -> str:

@@ -76,7 +76,7 @@ def shell(
     read_only = work.env.protected and not write
     if work.env.protected and write:
         agree(work.env.name)
-    readonly = work.env.database.readonly
+    readonly = work.env.database.roles.readonly
     if readonly is not None and not write:
         url, read_only = work.world.reveal(readonly), True
     address = parse(url, where="database.url")

@@ -62,7 +62,7 @@ def _copy_away(work: Workplace, run: str) -> None:
         work.say(f"the history was not copied to {where}")
 
 
-def _away(work: Workplace) -> Objects | None:
+def _away(work: Workplace, *, hurry: bool = False) -> Objects | None:
     history = work.env.history
     if history.to is None:
         return None
@@ -72,11 +72,12 @@ def _away(work: Workplace) -> Objects | None:
     if history.kms_key is not None:
         sealed["SSEKMSKeyId"] = history.kms_key
     place = f"{history.to.rstrip('/')}/{work.env.platform}/{work.env.name}"
-    return Objects(place, sealed)
+    return Objects(place, sealed, hurry=hurry)
 
 
 def _known_away(work: Workplace) -> bytes | None:
-    away = _away(work)
+    """It is asked when the cluster is gone: nobody waits for a bucket then."""
+    away = _away(work, hurry=True)
     if away is None:
         return None
     with closing(away):

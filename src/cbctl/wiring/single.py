@@ -79,6 +79,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "database_step": "",  # no other step of this run starts the database
         "admin": "${env.database.admin}",
         "superuser": "${env.database.superuser}",
+        "app": "${env.database.roles.app}",
+        "app_may": "${env.database.roles.app_may}",
+        "readonly": "${env.database.roles.readonly}",
         "place": "${env.database.backups.place}",
         "recipient": "${env.database.backups.recipient}",
         "encryption": "${env.database.backups.encryption}",

@@ -6,6 +6,8 @@ import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -84,3 +86,24 @@ def test_what_cannot_be_written(at: Callable[..., Objects]) -> None:
     with pytest.raises(CbctlError, match="names no bucket") as caught:
         at("s3:///x", {})
     assert caught.value.exit is Exit.USAGE
+
+
+def test_in_a_hurry_it_asks_once(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bytes] = []
+
+    class Broken(StreamRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.rfile.readline())
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Broken) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_address[1]}")
+        for hurry, expected in ((True, 1), (False, 4)):
+            asked.clear()
+            with (
+                closing(Objects("s3://kept/all/", {}, hurry=hurry)) as kept,
+                pytest.raises(CbctlError),
+            ):
+                kept.read("history")
+            assert len(asked) == expected
+        server.shutdown()

@@ -159,6 +159,7 @@ def test_a_down_file_that_fails_leaves_its_migration(house: House) -> None:
     house.db("migrate", "--yes")
     failed = house.db("rollback", "--to", "0", "--yes", exit=5)
     assert "0001_a.down.sql failed and was taken back" in failed.err
+    assert "2 changes begun and not undone" in failed.err, "one of them was not made"
     assert house.states() == [(1, "applied"), (2, "due")]
     house.write(m1_a__down="drop table a")
     house.db("rollback", "--to", "0", "--yes")

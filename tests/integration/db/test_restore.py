@@ -95,6 +95,8 @@ def test_beside_it_and_instead_of_one_that_is_lost(house: BackupHouse) -> None:
     house.db("restore", "--yes")
     assert people(house) == 1000
     assert "nothing was replaced" in house.db("restore", "--undo", exit=7).err
+    both = house.db("restore", "--undo", "--into", "other", exit=64).err
+    assert "--into has no use" in both and "leave out one of them" in both
 
 
 def test_a_damaged_or_foreign_backup_changes_nothing(house: BackupHouse) -> None:
@@ -196,6 +198,8 @@ def test_prune_keeps_what_it_must(house: BackupHouse) -> None:
     made = back_up(house)
     oldest, proved, old, young = (aged(made, days) for days in (90, 60, 40, 10))
     shutil.rmtree(made)
+    blind = house.db("prune", "--yes", exit=7)
+    assert "none of the backups was proved: 3 would go" in blind.err, "nobody knows what would stay"
     house.db("verify-backup", proved)
     planned = house.db("prune", "--plan", exit=2).out
     assert oldest in planned and old in planned
@@ -209,6 +213,37 @@ def test_prune_keeps_what_it_must(house: BackupHouse) -> None:
     house.db("prune", "--older-than", "8", "--yes")  # the proved one before is only old now
     assert {row["backup"] for row in house.db("backups", "-o", "json").json} == {young}
     assert {path.name for path in place(house).iterdir()} == {young, ".lock"}
+
+
+def test_what_is_damaged_is_not_what_prune_keeps(house: BackupHouse) -> None:
+    house.settings("backups: { keep_days: 30, floor_days: 7 }")
+    made = back_up(house)
+    proved, good, torn, broken = (aged(made, days) for days in (90, 60, 50, 40))
+    shutil.rmtree(made)
+    house.db("verify-backup", proved)
+    (place(house) / broken / "manifest.json").write_text("x")
+    toc = place(house) / torn / "dump" / "toc.dat"
+    toc.write_bytes(toc.read_bytes()[:-1])
+    house.db("verify-backup", torn, exit=10)
+    house.db("prune", "--yes")
+    assert {row["backup"] for row in house.db("backups", "-o", "json").json} == {proved, good}
+
+
+def test_a_proof_holds_until_the_backup_fails_one(house: BackupHouse) -> None:
+    made = back_up(house)
+    house.db("verify-backup")
+    toc = made / "dump" / "toc.dat"
+    kept = toc.read_bytes()
+    toc.unlink()
+    assert "toc.dat" in house.db("verify-backup", exit=10).out
+    (row,) = house.db("backups", "-o", "json").json
+    assert row["verified"] is None and "not what it should be" in row["problem"]
+    history = (house.state / "backups" / "history.ndjson").read_text()
+    assert "backup.failed" in history
+    toc.write_bytes(kept)
+    house.db("verify-backup")
+    (row,) = house.db("backups", "-o", "json").json
+    assert row["verified"] and row["problem"] is None
 
 
 @pytest.mark.nightly

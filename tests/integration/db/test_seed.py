@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from tests.integration.db.backup_house import BackupHouse, house_on
 from tests.integration.db.conftest import Database
 from tests.testbed.forked import Forked
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -59,3 +62,15 @@ def test_a_foreign_database_gets_nothing(house: BackupHouse) -> None:
     assert (
         "cbctl db migrate" in house.db("seed", "dev", "--profile", "synthetic", "--yes", exit=7).err
     )
+
+
+def test_what_the_platform_ships(tmp_path: Path, forked: Forked, one_database: Database) -> None:
+    house = BackupHouse(tmp_path, forked, one_database)
+    shutil.copytree(ROOT / "src/cbapi/migrations", tmp_path / "migrations")
+    (tmp_path / "schema.json").write_text('{"min": 0, "max": 99}')
+    house.configure()
+    house.db("migrate", "--new-database", "--yes")
+    house.db("seed", "dev", "--profile", "synthetic", "--yes")
+    again = house.db("seed", "dev", "--profile", "synthetic", "--yes")
+    assert "the data of synthetic is there" in again.err
+    assert house.database.rows("select count(*) from program_config_cache") == [(2000,)]

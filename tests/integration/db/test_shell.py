@@ -77,7 +77,9 @@ def test_a_role_that_may_only_read(house: House) -> None:
     server.execute(house.database.name, f"grant select on all tables in schema public to {role}")
     file = house.folder / "cbctl.yaml"
     url = 'url: "${env:DATABASE_URL}"'
-    file.write_text(file.read_text().replace(url, url + ', readonly: "${env:READONLY_URL}"'))
+    file.write_text(
+        file.read_text().replace(url, url + ', roles: {readonly: "${env:READONLY_URL}"}')
+    )
     readonly = {"READONLY_URL": house.database.url.replace("owner:", f"{role}:")}
     assert shell(house, "--", "-Atc", "select current_user", more=readonly).out == role
     off = ("-c", "set default_transaction_read_only = off", "-c", "insert into made values (1)")

@@ -13,7 +13,7 @@ from tests.integration.db.conftest import Database, Server, new_database
 from tests.testbed.beds import need
 from tests.testbed.postgres import ANY
 
-from cbctl.clients.postgres.connect import ping
+from cbctl.clients.postgres.connect import RDS, ping
 from cbctl.errors import CbctlError, Exit
 
 
@@ -132,3 +132,16 @@ def test_only_the_one_that_is_meant(house: Server, ours: Authority, stranger: Au
     shows(house, None)
     plain = refused(database, "localhost", ours.certificate)
     assert "does not speak TLS" in plain.what
+
+
+def test_of_rds_the_authorities_are_known(house: Server, stranger: Authority) -> None:
+    """No file has to be fetched first; and whoever answers in its place is refused by them."""
+    database = new_database(house)
+    host = f"prod.abc.eu-west-1{RDS}"
+    shows(house, stranger.sign(host))
+    there = replace(database.address, host=host, options=(("hostaddr", "127.0.0.1"),))
+    with pytest.raises(CbctlError) as caught:
+        ping(there)
+    assert caught.value.exit is Exit.REFUSED and "of another authority" in caught.value.what
+    own = (*there.options, ("sslrootcert", str(stranger.certificate)))
+    assert ping(replace(there, options=own))

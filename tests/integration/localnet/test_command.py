@@ -120,6 +120,32 @@ def run(shell: Shell) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 Run = Callable[..., subprocess.Popen[str]]
 
 
+EARLY = """
+import os, signal, sys
+from cbctl.localnet import __main__ as localnet
+
+def opened(*given, real=localnet.open_bank):
+    os.kill(os.getpid(), signal.SIGINT)
+    return real(*given)
+
+localnet.open_bank = opened
+sys.exit(localnet.main(sys.argv[1:]))
+"""
+
+
+def test_ctrl_c_while_the_chain_is_opened(tmp_path: Path) -> None:
+    words = ["--state", str(tmp_path / "state"), "--port", str(free_port())]
+    done = subprocess.run(
+        [sys.executable, "-c", EARLY, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0 and "stopped at slot" in done.stderr, done
+    assert "Traceback" not in done.stderr
+
+
 def test_it_runs_until_ctrl_c_and_goes_on_the_next_time(shell: Shell, run: Run) -> None:
     process, to = run("--slot-ms", "100"), Pubkey.new_unique()
     shell.airdrop(to, SOL)

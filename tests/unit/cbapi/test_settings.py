@@ -121,6 +121,16 @@ def test_tls_of_postgres_is_always_verified(mode: str) -> None:
     assert "sslrootcert=/own/ca.pem" in conninfo(PostgresUrl.parse(own))
 
 
+def test_of_rds_the_image_has_the_authorities() -> None:
+    url = "postgresql://a:b@db.abc.eu-west-1.rds.amazonaws.com/d?sslmode=verify-full"
+    assert "sslrootcert=/etc/ssl/rds.pem" in conninfo(PostgresUrl.parse(url))
+    assert "sslrootcert=/own/ca.pem" in conninfo(
+        PostgresUrl.parse(f"{url}&sslrootcert=/own/ca.pem")
+    )
+    image = (Path(__file__).parents[3] / "images/cbapi/Containerfile").read_text()
+    assert "rds.pem /etc/ssl/rds.pem" in image
+
+
 def test_without_tls_nothing_is_negotiated() -> None:
     assert "sslmode=disable" in conninfo(PostgresUrl.parse("postgresql://a:b@h/d"))
 

@@ -16,12 +16,18 @@ _DENIED = (
 )
 
 
-def client(service: str, region: str | None = None) -> Any:
-    """Region, profile and credentials as the user's AWS configuration has them."""
+def client(service: str, region: str | None = None, *, hurry: bool = False) -> Any:
+    """Region, profile and credentials as the user's AWS configuration has them.
+
+    hurry  asks once, for a few seconds at most: there is another way"""
     import boto3
     from botocore.config import Config
 
-    limits = Config(connect_timeout=5, read_timeout=15, retries={"max_attempts": 3})
+    limits = (
+        Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
+        if hurry
+        else Config(connect_timeout=5, read_timeout=15, retries={"max_attempts": 3})
+    )
     try:
         return boto3.client(service, region_name=region, config=limits)
     except Exception as error:  # botocore has no common base for its errors

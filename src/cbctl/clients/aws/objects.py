@@ -23,9 +23,10 @@ _TRIES = 5
 class Objects:
     """`s3://BUCKET/PREFIX/…`
 
-    sealed  how S3 encrypts what is written: parameters of PutObject"""
+    sealed  how S3 encrypts what is written: parameters of PutObject
+    hurry   asked once, for seconds"""
 
-    def __init__(self, address: str, sealed: Mapping[str, str]) -> None:
+    def __init__(self, address: str, sealed: Mapping[str, str], *, hurry: bool = False) -> None:
         """Raises CbctlError (64) for an address without a bucket."""
         self._bucket, _, prefix = address.removeprefix(SCHEME).partition("/")
         if not address.startswith(SCHEME) or not self._bucket:
@@ -37,7 +38,7 @@ class Objects:
             )
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._sealed = sealed
-        self._s3 = client("s3")
+        self._s3 = client("s3", hurry=hurry)
 
     def close(self) -> None:
         self._s3.close()

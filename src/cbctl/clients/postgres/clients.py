@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cbctl.clients.postgres.address import Address
-from cbctl.clients.postgres.connect import failed
+from cbctl.clients.postgres.connect import APPLICATION, MIGRATING, failed
 from cbctl.clients.postgres.queries import query
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Client:
     unchanged    seconds that it is in this state
     waits        what for, in the server's words; "": it does not wait
     blocked_by   pids of those that it waits for
+    holds        tables that it has a lock on, but for those of the server itself
     """
 
     pid: int
@@ -42,6 +43,17 @@ class Client:
     unchanged: int | None
     waits: str
     blocked_by: tuple[int, ...]
+    holds: tuple[str, ...]
+
+    @property
+    def is_cbctl(self) -> bool:
+        """Another run at work."""
+        return self.application in (APPLICATION, MIGRATING)
+
+    @property
+    def is_migration(self) -> bool:
+        """The session in which migrations run, not the one that holds their lock."""
+        return self.application == MIGRATING
 
     @property
     def is_idle_in_transaction(self) -> bool:
@@ -61,7 +73,10 @@ def clients(connection: Connection, address: Address) -> tuple[Client, ...]:
     except psycopg.Error as error:
         raise failed(error, address, "cannot see who is connected") from None
     # several processes of one session may hold it up: once is enough
-    return tuple(Client(*(*row[:-1], tuple(sorted(set(row[-1]))))) for row in rows)
+    return tuple(
+        Client(*(*about, tuple(sorted(set(blocked_by))), tuple(holds)))
+        for *about, blocked_by, holds in rows
+    )
 
 
 def worth_a_look(found: Sequence[Client]) -> tuple[Client, ...]:

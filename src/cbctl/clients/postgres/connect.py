@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
     Connection = psycopg.Connection[tuple[Any, ...]]
 
 APPLICATION: Final = "cbctl"
+MIGRATING: Final = "cbctl migration"
+"""The session in which migrations run, for those who look who waits."""
 CONNECT_SECONDS: Final = 5.0
+RDS: Final = ".rds.amazonaws.com"
+"""What a host's name ends with, for whose certificate rds.pem holds the authorities"""
 
 # What libpq says when a connection fails → (kind, words). A failed login has no SQLSTATE, so the
 # text is all there is; libpq's own texts are English, the server's are in every default set-up.
@@ -45,8 +50,8 @@ _WEAKER: Final = r'authentication method requirement "[^"]*" failed'
 
 
 _AUTHORITY: Final = (
-    "sslrootcert=FILE in the URL names the authority that signed the server's certificate (of RDS: "
-    "its CA bundle)"
+    "sslrootcert=FILE in the URL names the authority that signed the server's certificate (RDS' "
+    "came with cbctl, but not of regions that opened since September 2024)"
 )
 _UNPROVED: Final = (
     (r'root certificate file "([^"]*)" does not exist', "there is no file {}", _AUTHORITY),
@@ -90,21 +95,25 @@ class DatabaseDown(CbctlError):
 
 
 def connect(
-    target: Address | Secret | str, *, seconds: float = CONNECT_SECONDS, where: str = ""
+    target: Address | Secret | str,
+    *,
+    seconds: float = CONNECT_SECONDS,
+    where: str = "",
+    application: str = APPLICATION,
 ) -> Connection:
-    """A connection in autocommit mode, application_name `cbctl`.
+    """A connection in autocommit mode.
 
-    seconds  limit for connecting, over all addresses of the host name
-    where    the setting that holds the URL, for messages about its form
+    seconds      limit for connecting, over all addresses of the host name
+    where        the setting that holds the URL, for messages about its form
+    application  what others see it as
     Raises DatabaseDown, or CbctlError: 3 when the login is refused, 64 when the URL is malformed.
     """
     address = target if isinstance(target, Address) else parse(target, where=where)
     import psycopg
 
     try:
-        connection = psycopg.connect(
-            autocommit=True, prepare_threshold=None, **parameters(address, seconds)
-        )
+        given = parameters(address, seconds) | {"application_name": application}
+        connection = psycopg.connect(autocommit=True, prepare_threshold=None, **given)
     except psycopg.Error as error:
         # `from None`: the chain would lead to libpq's own text and to the parameters.
         raise _failed(address, scrub(str(error), address)) from None
@@ -128,6 +137,8 @@ def parameters(address: Address, seconds: float) -> dict[str, Any]:
         "sslmode": "prefer" if address.loopback else "verify-full",
     }
     chosen |= dict(address.options)
+    if address.host.endswith(RDS) and chosen["sslmode"].startswith("verify-"):
+        chosen.setdefault("sslrootcert", str(Path(__file__).with_name("rds.pem")))
     if "require_auth" not in chosen and _doubtful(address, chosen["sslmode"]):
         chosen["require_auth"] = "scram-sha-256"
     chosen |= {
