@@ -152,7 +152,5 @@ def _unknown(place: Place, name: str, env: str) -> CbctlError:
     if name == "last":
         what, fix = "there is no backup yet", f"cbctl db backup --env {env}"
     elif is_id(name) and place.has_any(name):
-        what = (
-            f"{name} has no {manifests.NAME}, so it is no backup: it was not finished, or damaged"
-        )
+        what += f": what has that name there holds no {manifests.NAME}"
     return CbctlError(what, exit=Exit.USAGE, where=str(place), fix=fix)

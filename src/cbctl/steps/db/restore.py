@@ -125,12 +125,13 @@ class Restore(Step[Inputs, Facts, Outcome]):
         if blocked := obstacle_to(inputs, facts, self.command):
             return blocked
         changes = [change for one in facts.missing for change in one.changes]
-        if facts.of != str(inputs.marker) or inputs.anonymize is not None:
-            done = f"anonymized as {inputs.anonymize.name} says" if inputs.anonymize else "as it is"
+        if inputs.anonymize is not None:
+            done = f"anonymized as {inputs.anonymize.name} says"
             changes.append(Change(f"data of {facts.of}", None, done))
         if facts.members and facts.version:
-            said = f"those of {' and '.join(facts.members)}, as database.roles says"
-            changes.append(Change("rights in it", None, said))
+            changes += [
+                Change(f"rights of {one}", None, "as database.roles says") for one in facts.members
+            ]
         name = facts.live.name
         if facts.live.there and not inputs.into:
             after = "put aside as it is, until it is pruned"
