@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import psycopg
 import pytest
 from tests.integration.db.backup_house import BackupHouse, back_up
 from tests.integration.db.conftest import Database
 from tests.testbed.forked import Forked
 
+from cbctl.clients.postgres.address import Address
+from cbctl.clients.postgres.databases import swap
 from cbctl.clients.postgres.ledger import Marker, record_marker
 from cbctl.config.reference import Secret
+from cbctl.engine.canonical import plain
+from cbctl.errors import CbctlError
+from cbctl.steps.db import clone, restore
+from cbctl.steps.db._exchange import Live
+from cbctl.steps.db._restoring import Facts
+from cbctl.steps.db._roles import Member
+from cbctl.steps.in_cluster.task import facts_of
 
 PASSWORD = "canary-" + secrets.token_hex(8)
 USERS = """
@@ -212,9 +224,65 @@ def test_sessions_that_may_not_be_ended_are_named_before(house: OperatorsHouse) 
         assert f"{house.database.server.user} (process {pid})" in refused
         assert f"{name}_admin may not end" in refused
         own.execute("select 1")  # nobody was thrown out
+        admin = Address(
+            "127.0.0.1", house.database.server.port, "postgres", f"{name}_admin", Secret(PASSWORD)
+        )
+        with pytest.raises(CbctlError, match="none was ended"):  # who came after the look
+            swap(admin, f"{name}_new", name, f"{name}_old", "")
+        own.execute("select 1")
     house.administer(f"revoke pg_signal_backend from {name}_admin")
     house.administer(f"create role {name}_guest login password '{PASSWORD}'")
     with psycopg.connect(house.url(f"{name}_guest")):
         refused = house.says("restore", "--replace", name, exit=7)
         assert f"{name}_guest (process" in refused and "GRANT pg_signal_backend" in refused
     house.db("restore", "--replace", name, "--yes")
+
+
+def test_one_table_comes_back_as_the_documentation_says(house: OperatorsHouse) -> None:
+    name = house.name
+    house.db("roles", "--yes")
+    back_up(house)
+    house.as_(f"{name}_app", "delete from users where id > 5")
+    house.as_(f"{name}_app", "update users set name = 'changed since' where id = 1")
+    copy = f"{name}_copy"
+    house.db("restore", "--into", copy, "--yes")
+    cbctl = f"{sys.executable} -m cbctl db shell --env dev"
+    done = subprocess.run(
+        f"{cbctl} -- -d {copy} -c '\\copy users to stdout' | {cbctl} --write -- "
+        "-c 'create temporary table lost (like users)' -c '\\copy lost from pstdin' "
+        "-c 'insert into users select * from lost on conflict do nothing'",
+        shell=True,
+        cwd=house.folder,
+        env=house.environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0 and "INSERT 0 15" in done.stdout, done
+    assert house.as_(f"{name}_app", "select count(*) from users") == 20
+    assert house.as_(f"{name}_app", "select name from users where id = 1") == "changed since"
+    house.process("db", "shell", "--env", "dev", "--write", "--", "-c", f"drop database {copy}")
+    assert house.database.rows(f"select from pg_database where datname = '{copy}'") == []
+
+
+def test_what_was_seen_in_a_cluster_is_the_same_here() -> None:
+    facts = Facts(
+        live=Live("shop", True, 15, Marker("test-house", "dev"), 1, False, "admin", ("a", "b")),
+        backup="x",
+        of="test-house/dev",
+        digest="0",
+        server=15,
+        tool=15,
+        may_create=True,
+        taken=False,
+        gaps=("a",),
+        encrypted=False,
+        version=1,
+        members=("app", "reader"),
+        missing=(Member("database.roles.app", "app", None, password=False),),
+        strangers=("metrics",),
+        may_make_roles=True,
+    )
+    sent = msgspec.json.encode(plain(facts))
+    for step in (restore.STEP, clone.STEP):
+        assert msgspec.convert(msgspec.json.decode(sent), facts_of(step)) == facts

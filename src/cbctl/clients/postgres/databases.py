@@ -117,8 +117,7 @@ def swap(admin: Address, live: str, new: str, aside: str, said: str, *, there: b
     with connect(admin) as connection, connect(admin) as other:
         script = sql.SQL(text).format(**names, said=sql.Literal(said)).as_string(connection)
         for attempt in range(1, _TRIES + 1):
-            for name in (live, new):
-                _end_sessions(other, admin, name)
+            _end_sessions(other, admin, live, new)
             try:
                 execute_watched(connection, script, lambda: _end_sessions(other, admin, live))
                 return
@@ -130,7 +129,7 @@ def swap(admin: Address, live: str, new: str, aside: str, said: str, *, there: b
 def beyond_us(admin: Address, database: str) -> tuple[str, ...]:
     """Sessions on it that the role of `admin` may not end, each in words."""
     with connect(admin) as connection:
-        return _sessions(connection, admin, database, end=False)
+        return _sessions(connection, admin, [database], end=False)
 
 
 def not_to_be_ended(database: str, whose: Sequence[str], role: str) -> tuple[str, str]:
@@ -143,26 +142,28 @@ def not_to_be_ended(database: str, whose: Sequence[str], role: str) -> tuple[str
     )
 
 
-def _end_sessions(connection: Connection, admin: Address, database: str) -> None:
+def _end_sessions(connection: Connection, admin: Address, *databases: str) -> None:
     """All of them or none."""
-    if left := _sessions(connection, admin, database, end=True):
-        what, fix = not_to_be_ended(database, left, admin.user)
+    if left := _sessions(connection, admin, databases, end=True):
+        what, fix = not_to_be_ended(" and ".join(databases), left, admin.user)
         raise CbctlError(
             f"{what}; none was ended", where=str(admin), exit=Exit.CREDENTIALS, fix=fix
         )
 
 
 def _sessions(
-    connection: Connection, admin: Address, database: str, *, end: bool
+    connection: Connection, admin: Address, databases: Sequence[str], *, end: bool
 ) -> tuple[str, ...]:
     """Those that are beyond us; the others are ended where there are none such."""
     import psycopg
 
     try:
-        rows = connection.execute(query("end_sessions"), {"database": database, "end": end})
+        rows = connection.execute(query("end_sessions"), {"databases": list(databases), "end": end})
         return tuple(f"{role} (process {pid})" for role, pid, may_end, _ in rows if not may_end)
     except psycopg.Error as error:
-        raise failed(error, admin, f"cannot end the sessions on {database}") from None
+        raise failed(
+            error, admin, f"cannot end the sessions on {' and '.join(databases)}"
+        ) from None
 
 
 @contextmanager

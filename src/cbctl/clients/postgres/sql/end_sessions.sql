@@ -1,4 +1,4 @@
--- Who is connected to a database and whether we may end that; with `end`, ends all of it, or nothing
+-- Who is connected to the databases and whether we may end that; with `end`, ends all of it, or nothing
 -- where one of them is beyond us. Whose session it is anybody may see, not what it does.
 select
     r.rolname::text,
@@ -17,5 +17,5 @@ cross join lateral (
     from pg_catalog.pg_roles me
     where me.rolname = current_user
 ) may
-where a.datname = %(database)s and a.pid <> pg_backend_pid()
+where a.datname = any(%(databases)s) and a.pid <> pg_backend_pid()
 order by 1, 2
