@@ -24,9 +24,11 @@ def main() -> None:
     from typer.exceptions import TyperException
 
     from cbctl.app import app
+    from cbctl.cli.conversion import only_where_needed
     from cbctl.imports import one_at_a_time
 
     one_at_a_time()
+    only_where_needed()
     # The system takes all memory back; to look for cycles in it first takes up to 100 ms.
     atexit.register(gc.freeze)
     _open_closed_streams()

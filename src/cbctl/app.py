@@ -63,12 +63,6 @@ class Lazy(TyperGroup):
         loaded.name = cmd_name
         return loaded
 
-    def get_help_option(self, ctx: Any) -> Any:
-        option = super().get_help_option(ctx)
-        if option is not None:
-            option.default = False  # an absent value is converted, and that imports pydantic
-        return option
-
     def format_help(self, ctx: Any, formatter: Any) -> None:
         self._listing = True
         try:

@@ -98,6 +98,13 @@ def test_completion_of_commands_imports_nothing_heavy() -> None:
     assert _heavy_imports([], words) == ""
 
 
+@pytest.mark.parametrize("env", [[], ["local"]], ids=["default", "given"])
+def test_options_that_need_no_conversion_import_no_pydantic(env: list[str], tmp_path: Path) -> None:
+    arguments = ["config", "show", *env, "--config", str(SOURCE.parents[1] / "cbctl.yaml")]
+    environ = {"HOME": str(tmp_path), "CBCTL_ENV": "local"}
+    assert "pydantic" not in _heavy_imports(arguments, environ).split()
+
+
 def _heavy_imports(arguments: list[str], environ: dict[str, str]) -> str:
     """Which of HEAVY a call of cbctl imports."""
     code = (

@@ -84,7 +84,7 @@ def named(line: str) -> list[str]:
 def shipped() -> Iterator[Path]:
     """Every file that an installed cbctl consists of."""
     for path in (ROOT / "src" / "cbctl").rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pem":
             yield path
     yield from (ROOT / "runbooks").iterdir()
 

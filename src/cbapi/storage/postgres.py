@@ -108,7 +108,11 @@ class Postgres:
 
 def _authorities(url: PostgresUrl) -> str:
     """RDS' certificates are of authorities of its own, which no bundle of the web's has."""
-    return RDS_BUNDLE if url.host.endswith(RDS) and not url.ca else ca_bundle(url.ca)
+    return (
+        RDS_BUNDLE
+        if url.host.lower().rstrip(".").endswith(RDS) and not url.ca
+        else ca_bundle(url.ca)
+    )
 
 
 def conninfo(url: PostgresUrl) -> str:

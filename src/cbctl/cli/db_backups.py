@@ -167,7 +167,12 @@ def restore(
         typer.Option("--into", metavar="DATABASE", help="A new database; the live one stays."),
     ] = "",
     undo: Annotated[
-        bool, typer.Option("--undo", help="Put back what the last restore replaced.")
+        bool,
+        typer.Option(
+            "--undo",
+            help="Put back what the last restore replaced, or the DATABASE that was put aside and "
+            "stands in place of BACKUP.",
+        ),
     ] = False,
     identity: IdentityOption = None,
     jobs: JobsOption = 0,
@@ -195,7 +200,8 @@ def restore(
                 exit=Exit.USAGE,
                 fix="leave out one of them",
             )
-        run_step(asked, "db.restore_undo", {"replace": replace})
+        former = "" if backup == "last" else backup
+        run_step(asked, "db.restore_undo", {"replace": replace, "former": former})
     given = {
         "backup": backup,
         "replace": replace,
@@ -223,8 +229,8 @@ def prune(
 ) -> None:
     """Remove old backups, and databases that restores put aside.
 
-    Never the newest backup, nor the newest that was proved, nor anything younger than the floor
-    of cbctl.yaml.
+    Never the newest backup that is not damaged, nor the newest that was proved, nor anything
+    younger than the floor of cbctl.yaml; and none while none was proved.
 
     Example: cbctl db prune --env local --plan
     """
@@ -258,8 +264,8 @@ def verify_backup(
 ) -> None:
     """Restore a backup into a scratch database and compare all of it (exit 10 when it differs).
 
-    Files, table of contents, schema, counts and checksums; a success is recorded, and is what the
-    policy's `backup_hours` asks for.
+    Files, table of contents, schema, counts and checksums; what comes of it is recorded, and a
+    success is what the policy's `backup_hours` asks for.
 
     Example: cbctl db verify-backup last --env local
     """

@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from cbctl.cli.options import ConfigOption, EnvArgument, Output, OutputOption, YesOption
+from cbctl.cli.options import (
+    ConfigOption,
+    ConfirmOption,
+    EnvArgument,
+    Output,
+    OutputOption,
+    YesOption,
+)
 from cbctl.cli.results import print_text
 
 app = typer.Typer(
@@ -66,13 +73,14 @@ def break_(
     env: EnvArgument = None,
     config: ConfigOption = None,
     yes: YesOption = False,
+    confirm_env: ConfirmOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Take the lock from its holder, who then changes nothing more.
 
     Example: cbctl lock break local --reason "laptop of the holder is gone"
     """
-    from cbctl.cli.ask import confirm
+    from cbctl.cli.ask import confirm, confirm_name
     from cbctl.cli.results import print_data
     from cbctl.cli.times import said
     from cbctl.wiring.lock import break_lock
@@ -80,7 +88,11 @@ def break_(
 
     why = said(reason)
     work = open_workplace(config, env)
-    confirm(f"Take the lock of {work.env.name} from its holder?", yes)
+    name = work.env.name
+    if work.env.protected:
+        confirm_name(f"taking the lock of {name} from its holder", name, confirm_env)
+    else:
+        confirm(f"Take the lock of {name} from its holder?", yes)
     run = break_lock(work, why)
     if output is Output.TEXT:
         print_text(f"lock of {work.env.name} broken; recorded as run {run}")

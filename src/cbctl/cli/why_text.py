@@ -9,7 +9,6 @@ from typing import Any
 from cbctl.render.clean import clean, cut, evidence_lines
 from cbctl.render.words import change, count, duration, short
 from cbctl.report.why import Why
-from cbctl.report.why_steps import UNSURE
 from cbctl.report.why_timeline import Moment, stopwatch, told
 
 _LABEL = 10
@@ -20,7 +19,7 @@ _LONGEST_ID = 24
 def title(why: Why) -> str:
     """The whole story in one line."""
     name = f"{why.kind} of {why.environment}" if why.kind else f"the lock of {why.environment}"
-    unsure = {s.id for s in why.steps if s.state in UNSURE}
+    unsure = {s.id for s in why.steps if s.unsure}
     begun = sum(c["step"] in unsure for c in why.kept)
     kept, back = len(why.kept) - begun, len(why.undone)
     made = f"{count(kept, 'change')} made" if kept or not begun else ""
@@ -126,7 +125,7 @@ class _Text:
 
     def _changes(self) -> None:
         cannot = {s.id: s.cannot for s in self.why.steps}
-        unsure = {s.id for s in self.why.steps if s.state in UNSURE}
+        unsure = {s.id for s in self.why.steps if s.unsure}
         if self.why.kept or self.why.undone:
             self.lines.append("")
         self._made("changed", [c for c in self.why.kept if c["step"] not in unsure])

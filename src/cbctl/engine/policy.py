@@ -135,10 +135,19 @@ def standing(store: Store) -> Standing:
                 freeze = None
             case "plan.approved":
                 approvals.append(Approval(data["plan"], data["who"], record.at, data["after"]))
-    backups = [r for r in journal.read(store, BACKUPS) if r.type == "backup.verified"]
-    # an old one that is proved today is still an old one
-    newest = max((r.data["made"] for r in backups), key=_time, default="")
-    return Standing(freeze, tuple(approvals), newest)
+    return Standing(freeze, tuple(approvals), max(_verified(store), key=_time, default=""))
+
+
+def _verified(store: Store) -> list[str]:
+    """When the backups were made that held when they were looked at last: an old one that is
+    proved today is still an old one."""
+    found: list[tuple[str, str]] = []
+    for record in journal.read(store, BACKUPS):
+        if record.type == "backup.verified":
+            found.append((record.data["id"], record.data["made"]))
+        elif record.type == "backup.failed":
+            found = [(id, made) for id, made in found if id != record.data["id"]]
+    return [made for _, made in found]
 
 
 def head(store: Store) -> Head | None:
@@ -164,6 +173,11 @@ def approve(log: Journal, store: Store, who: str, host: str, plan: str) -> Recor
 def backup_verified(log: Journal, who: str, host: str, id: str, made: str, digest: str) -> Record:
     """made: when its snapshot was taken"""
     return log.write("backup.verified", id=id, made=made, digest=digest, who=who, host=host)
+
+
+def backup_failed(log: Journal, who: str, host: str, id: str, problem: str) -> Record:
+    """problem: the first of what was found"""
+    return log.write("backup.failed", id=id, problem=problem, who=who, host=host)
 
 
 def approval(store: Store, found: Standing, plan: str, who: str, now: datetime) -> Approval | None:

@@ -165,6 +165,13 @@ class _Approved(msgspec.Struct):
     after: str
 
 
+class _BackupFailed(msgspec.Struct):
+    id: str
+    problem: str
+    who: str
+    host: str
+
+
 class _BackupVerified(msgspec.Struct):
     id: str
     made: str
@@ -195,6 +202,7 @@ _KINDS: dict[str, type[msgspec.Struct]] = {
     "policy.unfrozen": _Unfrozen,
     "plan.approved": _Approved,
     "backup.verified": _BackupVerified,
+    "backup.failed": _BackupFailed,
 }
 
 

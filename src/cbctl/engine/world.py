@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, TypeVar
 
 from cbctl.config.types import Reference, Secret
@@ -77,14 +77,19 @@ class World:
 
     def legible(self, value: Any) -> Json:
         """Any plain value with every text in it scrubbed."""
-        match value:
-            case None | bool() | int() | float():
-                return value
-            case Mapping():
-                return {self.text(k): self.legible(v) for k, v in value.items()}
-            case list() | tuple():
-                return [self.legible(v) for v in value]
-        return self.text(value)
+        once = cache(self.text)  # a long list says the same words in each of its items
+
+        def made(value: Any) -> Json:
+            match value:
+                case None | bool() | int() | float():
+                    return value
+                case Mapping():
+                    return {once(str(k)): made(v) for k, v in value.items()}
+                case list() | tuple():
+                    return [made(v) for v in value]
+            return once(str(value))
+
+        return made(value)
 
     def fit(self, error: CbctlError, where: str = "") -> CbctlError:
         """The same error, fit to be shown; where: if it does not say it itself"""
@@ -117,7 +122,7 @@ class Situation:
             "step.progress",
             self.run,
             step=self.step,
-            message=self.world.text(message),
+            message=message,
             done=done,
             total=total,
         )

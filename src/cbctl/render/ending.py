@@ -124,7 +124,7 @@ def _changes(story: Story, changes: list[Any], width: int) -> list[Row]:
 def _begun(story: Story, change: Any) -> bool:
     """Its step did not come to its end: nobody but the step can say how far it got."""
     step = story.steps.get(str(change.get("step"))) if isinstance(change, dict) else None
-    return step is not None and bool(step.error or step.state == "running")
+    return step is not None and (step.unsure or step.state == "running")
 
 
 def _next(story: Story, result: str, error: Any, changes: list[Any]) -> str:

@@ -38,6 +38,7 @@ class StepStory:
     since: float = 0.0
     seconds: float | None = None
     error: str = ""
+    unsure: bool = False
     cannot: str = ""
     evidence: Any = None
 
@@ -128,12 +129,14 @@ class Story:
                 step.seconds = float(seconds) if seconds is not None else None
             case "step.failed":
                 step.state, step.error = "failed", str(data.get("error") or "")
+                step.unsure = data.get("phase") != "verify"
                 step.fix, step.evidence = str(data.get("fix") or ""), data.get("evidence")
                 step.seconds = max(0.0, now - step.since) if step.since else None
                 if not any(step is known for known in self.failed):
                     self.failed.append(step)
             case "step.waiting":
                 step.state, step.error = "waits", str(data.get("what") or "")
+                step.unsure = True
                 step.fix = str(data.get("fix") or "")
                 step.seconds = max(0.0, now - step.since) if step.since else None
             case "step.undone":

@@ -9,7 +9,6 @@ from typing import Any
 
 from cbctl.report.why import Why
 from cbctl.report.why_chart import chart
-from cbctl.report.why_steps import UNSURE
 from cbctl.report.why_style import STYLE
 from cbctl.report.why_timeline import Moment, stopwatch, told
 
@@ -130,7 +129,7 @@ class _Page:
 
     def changes(self, title: str, changes: Sequence[Mapping[str, Any]]) -> str:
         cannot = {s.id: s.cannot for s in self.why.steps if s.cannot}
-        unsure = {s.id for s in self.why.steps if s.state in UNSURE}
+        unsure = {s.id for s in self.why.steps if s.unsure}
         by_step: dict[str, list[str]] = {}
         for change in changes:
             text = self.text(self.words.change(change))

@@ -51,6 +51,7 @@ class Step:
     changes  that it made or began
     seconds  that it worked in all
     about    by what its effect is found again: address of a buffer, name of a snapshot
+    unsure   nobody but the step can say which of its changes were made
     """
 
     id: str
@@ -63,10 +64,7 @@ class Step:
     changes: tuple[Data, ...] = ()
     spans: tuple[Span, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
-
-
-UNSURE = ("begun", "waits")
-"""States in which a change may be made or not."""
+    unsure: bool = False
 
 
 def clock(records: Sequence[Record]) -> list[float]:
@@ -131,6 +129,7 @@ class _Story:
     def __init__(self, id: str, step: str, because: str) -> None:
         self.id, self.step, self.because = id, step, because
         self.state, self.cannot, self.failed = "", "", False
+        self.unsure = False
         self.changes: list[Data] = []
         self.spans: list[Span] = []
         self.open: tuple[float, str] | None = None
@@ -147,6 +146,7 @@ class _Story:
             case "step.intent":
                 self.changes = [*(self.changes if self.state != "undone" else ()), *data["changes"]]
                 self.state, self.failed, self.cannot = "begun", False, ""
+                self.unsure = True
                 named = data.get("identity")
                 known = named.items() if isinstance(named, dict) else ()
                 self.about = {name: value for name, value in known if isinstance(value, str)}
@@ -154,9 +154,10 @@ class _Story:
             case "step.outcome":
                 self.cut(now, "done")
                 self.open = (now, "verify")
+                self.unsure = False
             case "step.verified":
                 self.cut(now, "done")
-                self.state, self.failed = "changed", False
+                self.state, self.failed, self.unsure = "changed", False, False
             case "step.waiting":
                 self.cut(now, "done")
                 self.state = "waits"
@@ -189,6 +190,7 @@ class _Story:
             tuple(self.changes),
             tuple(self.spans),
             self.about,
+            self.unsure,
         )
 
 

@@ -33,6 +33,8 @@ class Scrubber:
         return secret
 
     def scrub(self, text: str) -> str:
+        if len(text) < SHORTEST:
+            return text  # nor can a secret be in it
         self._look()
         values = self._kept | self._revealed
         if values != self._known.values:
@@ -65,12 +67,14 @@ class _Known:
     """begins  forms of the values by their first PART characters, the longest first: one look at
                each place of a text tells whether any begins there
     short      forms that are shorter than that
+    pieces     all that a place of a text may begin with: in most texts none does
     """
 
     values: frozenset[str]
     begins: dict[str, list[str]] = field(default_factory=dict)
     short: set[str] = field(default_factory=set)
     parts: set[str] = field(default_factory=set)
+    pieces: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, values: frozenset[str]) -> _Known:
@@ -84,9 +88,17 @@ class _Known:
             known.parts.update(parts(value))
         for forms in known.begins.values():
             forms.sort(key=len, reverse=True)
+        known.pieces = frozenset(known.parts.union(known.begins))
         return known
 
     def taken_out(self, text: str) -> str:
+        if not self.pieces.isdisjoint(text[at : at + PART] for at in range(len(text) - PART + 1)):
+            text = self._long_taken_out(text)
+        for form in self.short:
+            text = text.replace(form, HIDDEN)
+        return text
+
+    def _long_taken_out(self, text: str) -> str:
         kept: list[str] = []
         at = begin = 0
         while at <= len(text) - PART:
@@ -96,10 +108,7 @@ class _Known:
                 continue
             kept += [text[begin:at], HIDDEN]
             at = begin = end
-        text = "".join((*kept, text[begin:]))
-        for form in self.short:
-            text = text.replace(form, HIDDEN)
-        return text
+        return "".join((*kept, text[begin:]))
 
     def _end(self, text: str, at: int) -> int:
         """Where a secret that begins here ends; `at` where none does."""

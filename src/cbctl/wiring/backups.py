@@ -52,7 +52,7 @@ def verify(
     jobs: int = 0,
     progress: Progress = lambda *_: None,
 ) -> Verdict:
-    """Restores a backup into a scratch database, compares, and records a success.
+    """Restores a backup into a scratch database, compares, and records what came of it.
 
     on  a server to do it on, whose role may create databases; None: one of its own, thrown away
     Raises CbctlError: 10 or 7 when the manifest itself is no good; 3 for a missing identity.
@@ -73,8 +73,7 @@ def verify(
         else:
             url = work.world.reveal(on).reveal()
             verdict = on_server(place, manifest, parse(url, where="--on"), doing, secret)
-    if not verdict.problems:
-        _record(work, place, verdict)
+    _record(work, place, verdict)
     return verdict
 
 
@@ -104,9 +103,12 @@ def _record(work: Workplace, place: Place, verdict: Verdict) -> None:
     owner, manifest = work.world.owner, verdict.manifest
     with locked(work, f"proof of the backup {manifest.id}") as held:
         log = Journal(work.store, work.world.clock, policy.BACKUPS, held.token)
-        policy.backup_verified(
-            log, owner.who, owner.host, manifest.id, manifest.made_at, manifest.digest
-        )
+        if verdict.problems:
+            policy.backup_failed(log, owner.who, owner.host, manifest.id, verdict.problems[0])
+        else:
+            policy.backup_verified(
+                log, owner.who, owner.host, manifest.id, manifest.made_at, manifest.digest
+            )
         write_proof(place, verdict, stamp(work.world.clock.wall()), owner.who, owner.host)
 
 

@@ -58,11 +58,13 @@ def shell(
     write  as the owner, who may change something; `agree` asks for a protected environment's name
     Errors as those of `schema`; 7 where only the cluster reaches it."""
     from cbctl.clients.postgres.address import parse
-    from cbctl.clients.postgres.psql import program, run
+    from cbctl.clients.postgres.connect import ping
+    from cbctl.clients.postgres.psql import program, require_no_place, run
     from cbctl.clients.postgres.tools import Work
     from cbctl.local.binaries import postgres_tools
     from cbctl.local.scratch import scratch
 
+    require_no_place(words)
     try:
         work, url = _opened(config, env)
     except OnlyInside as inside:
@@ -81,6 +83,7 @@ def shell(
         url, read_only = work.world.reveal(readonly), True
     address = parse(url, where="database.url")
     psql = program([one.path for one in postgres_tools()])
+    ping(address)  # says what is wrong in our words, and shows a stranger no password
     say(f"{address}: {'read-only; --write changes that' if read_only else 'what you do is done'}")
     with scratch(work.state, "shell") as made:
         doing = Work(folder=made.path, jobs=1, variables=made.variables)

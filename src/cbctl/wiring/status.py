@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cbctl.engine.release import Release
-from cbctl.report.status import Part
 from cbctl.wiring import stores
 from cbctl.wiring.view import owner_of
 from cbctl.wiring.workplace import Workplace
+
+if TYPE_CHECKING:
+    from cbctl.report.status import Part
 
 
 def parts(work: Workplace, current: Release | None) -> list[Part]:

@@ -7,11 +7,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cbctl.clients.backups.place import S3
 from cbctl.config.images import API
 from cbctl.config.rules import leaves
 from cbctl.config.types import Call, Environment, Image, Kubernetes, Reference, expanded
-from cbctl.local.postgres import SUPERUSER_PASSWORD
 from cbctl.secrets.keys import KEYPAIR
 from cbctl.wiring.clusters import MAINNET, UNSET
 from cbctl.wiring.workplace import Workplace
@@ -149,6 +147,8 @@ def _connection(on: str, url: Any, secret: str) -> Any:
 
 def superuser_of(work: Workplace) -> Reference | None:
     """The password of the superuser of a Postgres that cbctl itself runs."""
+    from cbctl.local.postgres import SUPERUSER_PASSWORD
+
     ours = work.env.database.on == "local" and work.values.find(work.env.database.url) is None
     return Reference("state", SUPERUSER_PASSWORD) if ours else None
 
@@ -158,6 +158,8 @@ def backups_of(work: Workplace) -> str:
     env, to = work.env, work.env.database.backups.to
     if to is None:
         return str(work.state.path / "database-backups")
+    from cbctl.clients.backups.place import S3
+
     if to.startswith(S3):
         return f"{to.rstrip('/')}/{env.platform}/{env.name}"
     return str(env.folder / expanded(to) / env.platform / env.name)

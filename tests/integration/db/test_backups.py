@@ -161,7 +161,7 @@ def test_all_damage_is_found_and_named(names: set[str], house: BackupHouse, tmp_
         harm(made)
         found = house.db("verify-backup", made.name, exit=10)
         assert named in found.out, (name, found)
-        assert "not verified" in house.db("backups").out, name
+        assert "not what it should be" in house.db("backups").out, name
     nothing_left(house)
 
 

@@ -25,7 +25,7 @@ FILES = {
     "m4_gone__up": "-- cbctl: phase=post\nalter table users drop column name;",
     "m4_gone__down": "alter table users add column name text;",
 }
-SAMPLE = 23
+SAMPLE = 17
 """In `make test` one of so many."""
 SCHEMA = """
 select c.relname || ' ' || coalesce(a.attname, '') || ' ' || coalesce(i.indisvalid::text, '')

@@ -85,6 +85,53 @@ def test_a_live_database_is_replaced_by_name_and_comes_back(house: BackupHouse) 
     nothing_in_scratch(house)
 
 
+def test_after_two_restores_the_first_one_is_within_reach(house: BackupHouse) -> None:
+    name = house.database.name
+    back_up(house)
+    house.database.do("delete from people where id > 10")
+    original = house.db("restore", "--replace", name, "--yes", "-o", "json").json["outcome"]
+    house.db("restore", "--replace", name, "--yes")
+    strange = f"{name}_replaced_99991231t235959999"  # anybody may write such a comment
+    house.database.server.execute(
+        "postgres",
+        f"create role stranger_{name} createdb",
+        f"create database {strange} owner stranger_{name}",
+        f"comment on database {strange} is 'cbctl: was {name} of test-house/dev until x'",
+    )
+    planned = house.db("restore", "--undo", "--replace", name, "--plan", exit=2).out
+    assert str(original["replaced"]) in planned.partition("also put aside, newest first:")[2]
+    assert strange not in planned
+    refused = house.db("restore", strange, "--undo", "--replace", name, "--yes", exit=7)
+    assert original["replaced"] in refused.err
+    house.db("restore", str(original["replaced"]), "--undo", "--replace", name, "--yes")
+    assert people(house) == 10
+
+
+def test_a_role_says_nothing_in_the_administrators_name(house: BackupHouse) -> None:
+    """What a role may set for itself is copied, and is never more than a value."""
+    name, role = house.database.name, f"app_of_{house.database.name}"
+    house.database.do(f"create role {role}")
+    trap = f"public;alter/**/role/**/{role}/**/superuser;--"
+    odd = '"a ""b", public, "A;B"'
+    for value in (trap, odd):
+        with house.database.connect() as connection:
+            connection.execute("select set_config('search_path', %s, false)", (value,))
+            connection.execute(
+                f"alter role {role} in database {name} set search_path from current".encode()
+            )
+        back_up(house)
+        house.db("restore", "--replace", name, "--yes")
+        assert house.database.rows(f"select rolsuper from pg_roles where rolname = '{role}'") == [
+            (False,)
+        ]
+        (kept,) = house.database.rows(
+            "select setconfig[1] from pg_db_role_setting s join pg_database d "
+            f"on d.oid = s.setdatabase where datname = '{name}' and setrole <> 0"
+        )
+        shown = odd if value == odd else f'"{trap}"'
+        assert kept == (f"search_path={shown}",)
+
+
 def test_beside_it_and_instead_of_one_that_is_lost(house: BackupHouse) -> None:
     name = house.database.name
     back_up(house)
@@ -229,6 +276,8 @@ def test_prune_keeps_what_it_must(house: BackupHouse) -> None:
     made = back_up(house)
     oldest, proved, old, young = (aged(made, days) for days in (90, 60, 40, 10))
     shutil.rmtree(made)
+    blind = house.db("prune", "--yes", exit=7)
+    assert "none of the backups was proved: 3 would go" in blind.err, "nobody knows what would stay"
     house.db("verify-backup", proved)
     planned = house.db("prune", "--plan", exit=2).out
     assert oldest in planned and old in planned
@@ -242,6 +291,37 @@ def test_prune_keeps_what_it_must(house: BackupHouse) -> None:
     house.db("prune", "--older-than", "8", "--yes")  # the proved one before is only old now
     assert {row["backup"] for row in house.db("backups", "-o", "json").json} == {young}
     assert {path.name for path in place(house).iterdir()} == {young, ".lock"}
+
+
+def test_what_is_damaged_is_not_what_prune_keeps(house: BackupHouse) -> None:
+    house.settings("backups: { keep_days: 30, floor_days: 7 }")
+    made = back_up(house)
+    proved, good, torn, broken = (aged(made, days) for days in (90, 60, 50, 40))
+    shutil.rmtree(made)
+    house.db("verify-backup", proved)
+    (place(house) / broken / "manifest.json").write_text("x")
+    toc = place(house) / torn / "dump" / "toc.dat"
+    toc.write_bytes(toc.read_bytes()[:-1])
+    house.db("verify-backup", torn, exit=10)
+    house.db("prune", "--yes")
+    assert {row["backup"] for row in house.db("backups", "-o", "json").json} == {proved, good}
+
+
+def test_a_proof_holds_until_the_backup_fails_one(house: BackupHouse) -> None:
+    made = back_up(house)
+    house.db("verify-backup")
+    toc = made / "dump" / "toc.dat"
+    kept = toc.read_bytes()
+    toc.unlink()
+    assert "toc.dat" in house.db("verify-backup", exit=10).out
+    (row,) = house.db("backups", "-o", "json").json
+    assert row["verified"] is None and "not what it should be" in row["problem"]
+    history = (house.state / "backups" / "history.ndjson").read_text()
+    assert "backup.failed" in history
+    toc.write_bytes(kept)
+    house.db("verify-backup")
+    (row,) = house.db("backups", "-o", "json").json
+    assert row["verified"] and row["problem"] is None
 
 
 @pytest.mark.nightly

@@ -248,7 +248,7 @@ def test_one_table_comes_back_as_the_documentation_says(house: OperatorsHouse) -
     house.db("restore", "--into", copy, "--yes")
     cbctl = f"{sys.executable} -m cbctl db shell --env dev"
     done = subprocess.run(
-        f"{cbctl} -- -d {copy} -c '\\copy users to stdout' | {cbctl} --write -- "
+        f"{cbctl} -- -qc '\\connect {copy}' -c '\\copy users to stdout' | {cbctl} --write -- "
         "-c 'create temporary table lost (like users)' -c '\\copy lost from pstdin' "
         "-c 'insert into users select * from lost on conflict do nothing'",
         shell=True,

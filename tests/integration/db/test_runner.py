@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.testbed.cut_line import CutLine
 
 from cbctl.clients.postgres.compare import SchemaRange
 from cbctl.clients.postgres.connect import connect
@@ -260,6 +261,39 @@ def test_a_runner_that_loses_its_lock_gives_up_and_the_next_continues(
     assert lost[0].exit == Exit.LOCKED
 
 
+def test_the_lock_is_looked_for_before_each_migration(
+    database: Any, folder: Callable[..., Path]
+) -> None:
+    path = folder(
+        m1_a="create table a ();",
+        m2_b="create table b (); select pg_terminate_backend(pid, 20000) from pg_locks"
+        " where locktype = 'advisory' and database = "
+        "(select oid from pg_database where datname = current_database());",
+        m3_c="create table c ();",
+    )
+    with pytest.raises(CbctlError, match="the migration lock was lost") as caught:
+        migrate(job(database, path))
+    assert caught.value.exit == Exit.LOCKED
+    assert database.rows("select max(version), to_regclass('c') from schema_migrations") == [
+        (2, None)
+    ]
+    assert titles(migrate(job(database, path))) == ["0003_c"]
+
+
+def test_a_migration_is_three_ways_to_the_server_and_back(
+    one_database: Any, folder: Callable[..., Path]
+) -> None:
+    def ways(**files: str) -> int:
+        path = folder(**files)
+        with CutLine(one_database.server.port) as line:
+            migrate(job(one_database, path, address=replace(one_database.address, port=line.port)))
+        return line.seen
+
+    migrate(job(one_database, folder(m1_a="create table a ();")))
+    one = ways(m2_b="create table b (); create table c ();")
+    assert ways(m3_d="drop table b;", m4_e="drop table c;", m5_f="create table f ();") == one + 6
+
+
 def test_a_blocked_alter_gives_up_and_names_the_blocker(
     database: Any, folder: Callable[..., Path]
 ) -> None:
@@ -395,6 +429,60 @@ def test_a_migration_may_change_the_session(one_database: Any, folder: Callable[
         found = survey(connection, one_database.address)
     assert found.schema == "public"
     assert [row.version for row in found.applied] == [1, 2]
+
+
+def test_a_migration_sees_nothing_of_the_session_of_the_one_before(
+    database: Any, folder: Callable[..., Path]
+) -> None:
+    path = folder(
+        m1_a="""
+            create table a (n serial);
+            insert into a default values;
+            do $$ begin create role lesser; exception when duplicate_object then null; end $$;
+            grant all on all tables in schema public to lesser;
+            set session authorization lesser;
+            set default_transaction_read_only = on;
+            set lock_timeout = 7;
+            set client_encoding = latin1;
+            create temp table mine ();
+            prepare kept as select 1;
+            declare held cursor with hold for select 1;
+            listen something;
+            select pg_advisory_lock(7);
+            reset session authorization;
+        """,
+        m2_b="""
+            create table seen as select
+                session_user::text, current_user::text, current_setting('lock_timeout'),
+                current_setting('client_encoding') as encoding,
+                to_regclass('mine') is null as no_temp,
+                (select count(*) from pg_prepared_statements) as prepared,
+                (select count(*) from pg_cursors where name = 'held') as cursors,
+                (select count(*) from pg_listening_channels()) as channels,
+                (select count(*) from pg_locks
+                    where locktype = 'advisory' and pid = pg_backend_pid()) as locks;
+            do $$ begin
+                perform currval('a_n_seq');
+                raise 'the sequence is remembered';
+            exception when object_not_in_prerequisite_state then null; end $$;
+        """,
+    )
+    assert len(migrate(job(database, path))) == 2
+    assert database.rows("select * from seen") == [
+        ("owner", "owner", "1s", "UTF8", True, 0, 0, 0, 0)
+    ]
+
+
+def test_an_error_of_our_own_statement_names_no_line_of_the_file(
+    one_database: Any, folder: Callable[..., Path]
+) -> None:
+    path = folder(m1_a="create table a ();\n\n\ndrop table schema_migrations;")
+    with pytest.raises(CbctlError, match="schema_migrations") as caught:
+        migrate(job(one_database, path))
+    assert caught.value.where.endswith("1_a.up.sql")
+    assert one_database.rows("select to_regclass('a'), count(*) from schema_migrations") == [
+        (None, 0)
+    ]
 
 
 def test_copy_is_refused_without_hanging(one_database: Any, folder: Callable[..., Path]) -> None:

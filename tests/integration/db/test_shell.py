@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from tests.integration.db.impostor import CLEARTEXT, impostor
 from tests.integration.db.test_commands import Done, House
 from tests.testbed.forked import Forked
 
@@ -97,3 +98,36 @@ def test_what_only_its_cluster_reaches(house: House) -> None:
 def test_without_psql(house: House, tmp_path: Path) -> None:
     done = shell(house, "--", "--version", more={"PATH": str(tmp_path)})
     assert done.out.startswith("psql"), "the one that came with cbctl"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-h", "127.0.0.1"),
+        ("-Atc", "select 1", "--port=5432"),
+        ("other",),
+        ("dbname=x options='-c default_transaction_read_only=off'", "-c", "select 1"),
+        ("postgresql://127.0.0.1/x",),
+        ("--dbn", "x"),
+        ("-Uowner",),
+    ],
+)
+def test_to_what_it_connects_is_up_to_the_environment(house: House, words: tuple[str, ...]) -> None:
+    refused = shell(house, "--", *words, exit=64)
+    assert "up to the environment" in refused.err
+
+
+def test_a_stranger_gets_no_password(house: House) -> None:
+    """psql of Postgres 15 gives it to whoever asks in clear: cbctl logs in first."""
+    with impostor(CLEARTEXT) as server:
+        url = f"postgresql://owner:{house.database.server.password}@127.0.0.1:{server.port}/d"
+        refused = shell(house, "--", "-c", "select 1", exit=3, more={"DATABASE_URL": url})
+    assert "no password was sent" in refused.err
+    assert house.database.server.password.encode() not in b"".join(server.answers)
+
+
+def test_another_host_gets_no_password(house: House) -> None:
+    with impostor(CLEARTEXT) as server:
+        words = f"\\connect other nobody 127.0.0.1 {server.port}"
+        shell(house, "--", "-c", words, exit=1)
+    assert house.database.server.password.encode() not in b"".join(server.answers)

@@ -97,6 +97,22 @@ def shows(server: Server, certificate: tuple[Path, Path] | None) -> None:
     raise AssertionError("the server did not take it over")
 
 
+def test_variables_of_the_shell_choose_no_authority(
+    house: Server, ours: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    database = new_database(house)
+    shows(house, ours.sign("localhost"))
+    there = replace(database.address, host="localhost", options=(("sslmode", "verify-full"),))
+    service = tmp_path / "service"
+    service.write_text(f"[theirs]\nsslrootcert={ours.certificate}\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PGSSLROOTCERT", str(ours.certificate))
+    monkeypatch.setenv("PGSERVICE", "theirs")
+    monkeypatch.setenv("PGSERVICEFILE", str(service))
+    with pytest.raises(CbctlError, match="there is no file"):
+        ping(there)
+
+
 def asked(database: Database, host: str, ca: Path) -> str:
     options = (("sslmode", "verify-full"), ("sslrootcert", str(ca)))
     return ping(replace(database.address, host=host, options=options))
@@ -143,5 +159,8 @@ def test_of_rds_the_authorities_are_known(house: Server, stranger: Authority) ->
     with pytest.raises(CbctlError) as caught:
         ping(there)
     assert caught.value.exit is Exit.REFUSED and "of another authority" in caught.value.what
+    shouted = replace(there, host=f"{host.upper()}.")
+    with pytest.raises(CbctlError, match="of another authority"):
+        ping(shouted)
     own = (*there.options, ("sslrootcert", str(stranger.certificate)))
     assert ping(replace(there, options=own))

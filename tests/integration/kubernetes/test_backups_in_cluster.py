@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -152,6 +152,7 @@ def test_what_is_old_goes(house: Inside) -> None:
     manifest = f"kept/toys/testing/{old}/manifest.json"
     made = manifests.read(client.get_object(Bucket=house.own, Key=manifest)["Body"].read(), "")
     aged = replace(made, made_at="2020-01-01T00:00:00Z")
+    house.run("db verify-backup")
     client.put_object(Bucket=house.own, Key=manifest, Body=manifests.to_bytes(aged))
     assert house.json("db prune --yes")["outcome"]["removed"] == [f"backup {old}"]
     assert len(backups(house)) == 1
@@ -222,6 +223,54 @@ def test_a_pod_that_is_lost_while_dumping(house: Inside, how: str) -> None:
     nothing_left(house)
 
 
+def fill(house: Inside, megabytes: int) -> None:
+    """What does not compress, so that a file of the dump has several parts."""
+    house.server.execute(
+        house.name,
+        "create table noise (data bytea); alter table noise alter data set storage external",
+        "insert into noise select string_agg(sha256((n || '/' || m)::text::bytea), '') from "
+        f"generate_series(1, {megabytes}) n, generate_series(1, 32768) m group by n",
+    )
+
+
+@contextmanager
+def paused_bucket() -> Iterator[Callable[[], None]]:
+    """From the call on nothing is answered, until the end of this."""
+    (process,) = [one for one in psutil.Process().children() if "moto.server" in one.cmdline()]
+    try:
+        yield process.suspend
+    finally:
+        process.resume()
+
+
+@pytest.mark.nightly
+def test_a_pod_that_is_lost_while_uploading(house: Inside) -> None:
+    """What it had uploaded counts for nothing, and the next try goes on with it."""
+    fill(house, 64)
+    client = s3_client(house.variables)
+
+    def begun() -> bool:
+        found = client.list_multipart_uploads(Bucket=house.own).get("Uploads", ())
+        return any(
+            client.list_parts(Bucket=house.own, Key=one["Key"], UploadId=one["UploadId"])["Parts"]
+            for one in found
+        )
+
+    with paused_bucket() as pause:
+        going = house.started("db backup --yes")
+        wait_for(begun, 120, "a part of the upload", passing=(KeyError,))
+        pause()
+        _, pod = job_of(house)
+        house.kubectl("delete", "pod", pod, "--wait=false", "--force", "--grace-period=0")
+        going.communicate(timeout=120)
+    assert going.returncode == 5
+    assert backups(house) == [] and begun()
+    house.run("resume --yes")
+    (row,) = backups(house)
+    assert not client.list_multipart_uploads(Bucket=house.own).get("Uploads")
+    house.run(f"db verify-backup {row['backup']}")
+
+
 @pytest.mark.nightly
 def test_ctrl_c_ends_the_job(house: Inside) -> None:
     with held_up(house) as going:
@@ -233,21 +282,13 @@ def test_ctrl_c_ends_the_job(house: Inside) -> None:
 
 @pytest.mark.nightly
 def test_more_than_its_disk_may_hold(house: Inside) -> None:
-    house.server.execute(
-        house.name,
-        "create table noise (data bytea); alter table noise alter data set storage external",
-        "insert into noise select string_agg(sha256((n || '/' || m)::text::bytea), '')"
-        " from generate_series(1, 20) n, generate_series(1, 32768) m group by n",
-    )
+    fill(house, 20)
     house.jobs["disk"] = "1Mi"
     house.write()
-    (bucket,) = [one for one in psutil.Process().children() if "moto.server" in one.cmdline()]
-    try:
+    with paused_bucket() as pause:
         with held_up(house) as going:
-            bucket.suspend()  # so that the dump stays on the disk, which a node measures rarely
+            pause()  # so that the dump stays on the disk, which a node measures rarely
         assert going.wait(300) == 5
-    finally:
-        bucket.resume()
     told = house.run("why last")
     assert "exceeds the limit" in told and "`jobs.disk`" in told
     assert backups(house) == []
@@ -342,5 +383,5 @@ def test_a_deploy_takes_and_proves_one_before_migrations(shop: Shop, s3: dict[st
     shop.backups = {}
     shop.whole()
     shop.migration(3, "create table odds (id bigint);")
-    told = shop.run(f"deploy --image {shop.image} --plan", exit=2)
+    told = json.dumps(shop.json(f"deploy --image {shop.image} --plan", exit=2))
     assert "database.backups.to does not say where it would be kept" in told

@@ -7,7 +7,8 @@ import stat
 from pathlib import Path
 
 import msgspec
-from tests.integration.report.conftest import Cbctl
+import pytest
+from tests.integration.report.conftest import REPOSITORY, Cbctl
 from tests.integration.report.conftest import cbctl as cbctl
 from tests.integration.report.conftest import place as place
 from tests.unit.report import place as stories
@@ -138,3 +139,21 @@ def test_a_plan_of_another_time_is_refused(place: Place, cbctl: Cbctl, tmp_path:
         told = cbctl("deploy", "local", "--plan-file", file)
         assert told.exit == 7 and words in told.err, told
     assert place.runs == []
+
+
+def test_the_lock_of_a_protected_environment_is_not_taken_with_a_yes(
+    place: Place, cbctl: Cbctl, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = (REPOSITORY / "cbctl.yaml").read_text()
+    local = text.index("\n  local:")
+    file = tmp_path / "cbctl.yaml"
+    file.write_text(f"{text[:local]}\n  local:\n    protected: true{text[local + 9 :]}")
+    monkeypatch.setenv("CBCTL_CONFIG", str(file))
+    broken = ("lock", "break", "local", "--reason", "his laptop is gone", "--yes")
+    for more, exit, said in (
+        ((), 64, "--confirm local"),
+        (("--confirm", "prod"), 8, "nothing was changed"),
+        (("--confirm", "local"), 64, "nobody holds"),
+    ):
+        told = cbctl(*broken, *more)
+        assert told.exit == exit and said in told.err, told

@@ -83,9 +83,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """That a backup was restored and was what its manifest says; lies beside it.
+    """What came of restoring a backup and comparing it with its manifest; lies beside it.
 
-    manifest  digest of the manifest that was proved
+    manifest  digest of the manifest that was looked at
+    problems  what was not as it says; () when the backup was proved
     """
 
     at: str
@@ -93,6 +94,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     server: str
     manifest: str
+    problems: tuple[str, ...] = ()
 
 
 def to_bytes(manifest: Manifest) -> bytes:

@@ -56,7 +56,9 @@ class Place(Protocol):
 class Kept:
     """A backup as a list shows it.
 
-    problem  why it is none, in words; then there is no manifest
+    manifest  None where it cannot be read
+    proof     that it was proved
+    problem   why it cannot be relied on, in words; "" where nothing speaks against it
     """
 
     id: str
@@ -101,7 +103,10 @@ def look(place: Place, id: str) -> Kept:
         manifest = manifests.read(data, f"{id}/{manifests.NAME}")
     except CbctlError as error:
         return Kept(id, None, None, error.what)
-    return Kept(id, manifest, proof_of(place, manifest))
+    proof = proof_of(place, manifest)
+    if proof is not None and proof.problems:
+        return Kept(id, manifest, None, f"not what it should be ({proof.at}): {proof.problems[0]}")
+    return Kept(id, manifest, proof)
 
 
 def find(place: Place, name: str, env: str) -> Manifest:
@@ -136,7 +141,7 @@ def find_readable(place: Place, name: str, env: str) -> Manifest:
 
 
 def proof_of(place: Place, manifest: Manifest) -> Proof | None:
-    """None where it was not proved, or is not any more what was."""
+    """What came of the last look at it; None where there was none, or it is another one now."""
     import msgspec
 
     data = place.read(manifest.id, manifests.PROOF)

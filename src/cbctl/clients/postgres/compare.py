@@ -59,7 +59,7 @@ def compare(
         choice = "all" if new else "pre"
     pending = [entry for entry in folder if entry.version not in done]
     due = tuple(e for e in pending if choice in ("all", e.phase))
-    waiting = tuple(e for e in pending if e not in due)
+    waiting = tuple(e for e in pending if choice not in ("all", e.phase))
     unknown = [row for row in applied if row.version not in files]
     last = max(files, default=0)
     notes = []

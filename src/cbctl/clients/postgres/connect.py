@@ -111,6 +111,8 @@ def connect(
     address = target if isinstance(target, Address) else parse(target, where=where)
     import psycopg
 
+    for name in ("PGSERVICE", "PGSERVICEFILE"):  # no parameter says that there is no service
+        os.environ.pop(name, None)
     try:
         given = parameters(address, seconds) | {"application_name": application}
         connection = psycopg.connect(autocommit=True, prepare_threshold=None, **given)
@@ -129,6 +131,7 @@ def parameters(address: Address, seconds: float) -> dict[str, Any]:
         "tcp_user_timeout": 30_000,
         "connect_timeout": max(1, round(seconds)),
         # Given, so that neither the shell's PG* variables nor ~/.pgpass lead elsewhere.
+        "sslrootcert": str(Path("~/.postgresql/root.crt").expanduser()),
         "hostaddr": "",
         "options": "",
         "target_session_attrs": "any",
@@ -136,9 +139,11 @@ def parameters(address: Address, seconds: float) -> dict[str, Any]:
         # A URL that says nothing is verified, except on this machine itself.
         "sslmode": "prefer" if address.loopback else "verify-full",
     }
+    if address.host.lower().rstrip(".").endswith(RDS):
+        mode = address.option("sslmode") or "verify-full"
+        if mode.startswith("verify-"):
+            chosen["sslrootcert"] = str(Path(__file__).with_name("rds.pem"))
     chosen |= dict(address.options)
-    if address.host.endswith(RDS) and chosen["sslmode"].startswith("verify-"):
-        chosen.setdefault("sslrootcert", str(Path(__file__).with_name("rds.pem")))
     if "require_auth" not in chosen and _doubtful(address, chosen["sslmode"]):
         chosen["require_auth"] = "scram-sha-256"
     chosen |= {

@@ -5,6 +5,7 @@ Each function works from another database of the server, `admin`: its role may c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,15 @@ _LONGEST: Final = 63
 """Bytes of a name; what is more Postgres cuts off without a word."""
 _IN_USE: Final = "55006"
 _TRIES: Final = 5
+_LISTS: Final = (
+    "local_preload_libraries",
+    "search_path",
+    "session_preload_libraries",
+    "temp_tablespaces",
+    "unix_socket_directories",
+)
+"""Settings whose value is a list of names (GUC_LIST_QUOTE)"""
+_ITEM: Final = r'\s*(?:"((?:[^"]|"")*)"|([^",\s]+))\s*'
 
 
 def name_with(name: str, ending: str) -> str:
@@ -71,11 +81,16 @@ def may_create(admin: Address) -> bool:
         return bool(row and row[0])
 
 
-def noted(admin: Address, note: str) -> dict[str, str]:
-    """Databases whose comment begins so, and the comment."""
+def noted(admin: Address, note: str, *, owners: Sequence[str] = ()) -> dict[str, str]:
+    """Databases whose comment begins so, and the comment.
+
+    owners  roles, besides superusers, one of which has to own them; (): anybody"""
     with _working(admin, "cannot look for databases") as connection:
-        rows = connection.execute(query("databases_noted"), {"note": note})
-        return {str(name): str(said) for name, said in rows}
+        asked = {"note": note, "owners": list(owners)}
+        return {
+            str(name): str(said)
+            for name, said in connection.execute(query("databases_noted"), asked)
+        }
 
 
 def note(admin: Address, name: str, text: str) -> None:
@@ -88,12 +103,38 @@ def note(admin: Address, name: str, text: str) -> None:
 
 def copy_settings(admin: Address, source: str, target: str) -> None:
     """What roles may do and how sessions begin belongs to a database, and is in no dump."""
+    from psycopg import sql
+
+    names = {"source": source, "target": target}
     with _working(admin, f"cannot give {target} the settings of {source}") as connection:
-        rows = connection.execute(
-            query("database_settings"), {"source": source, "target": target}
-        ).fetchall()
-        for (statement,) in rows:
-            connection.execute(str(statement).encode())
+        for role, name, value in connection.execute(query("database_settings"), names).fetchall():
+            whose = sql.SQL("database {}").format(sql.Identifier(target))
+            if role:
+                whose = sql.SQL("role {} in database {}").format(
+                    sql.Identifier(role), sql.Identifier(target)
+                )
+            words = map(sql.Literal, _items(name, value) if name in _LISTS else [value])
+            statement = sql.SQL("alter {} set {} to {}")
+            connection.execute(
+                statement.format(whose, sql.Identifier(name), sql.SQL(", ").join(words))
+            )
+        for (grant,) in connection.execute(query("database_grants"), names).fetchall():
+            connection.execute(str(grant).encode())
+
+
+def _items(name: str, value: str) -> list[str]:
+    """Of a list of names, as the server keeps it. Source: SplitGUCList of PostgreSQL's
+    src/bin/pg_dump/dumputils.c.
+
+    Raises CbctlError (7): a role may give itself any text for one (SET … FROM CURRENT), and these
+    words would be the administrator's."""
+    if re.fullmatch(f"(?:{_ITEM}(?:,{_ITEM})*)?", value) is None:
+        raise CbctlError(
+            f"the setting {name} of the database, or of a role in it, is no list of names",
+            exit=Exit.REFUSED,
+            fix=f"ALTER DATABASE … RESET {name}, or ALTER ROLE … IN DATABASE … RESET {name}",
+        )
+    return [plain or within.replace('""', '"') for within, plain in re.findall(_ITEM, value)]
 
 
 def swap(admin: Address, live: str, new: str, aside: str, said: str, *, there: bool = True) -> None:

@@ -2,11 +2,13 @@
 
 The lock is polled with pg_try_advisory_lock in autocommit mode. A blocking pg_advisory_lock would
 hold a snapshot while it waits, and the holder's CREATE INDEX CONCURRENTLY would wait for that.
+Whether the session still has it every other session of the server can see: the one that migrates
+asks for it with what it sends anyway.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cbctl.clients.postgres.address import Address
 from cbctl.clients.postgres.connect import explain, failed
@@ -26,6 +28,7 @@ class MigrationLock:
 
     def __init__(self, session: Connection, address: Address, patience: Patience) -> None:
         self.session = session
+        self.pid = 0
         self._address = address
         self._patience = patience
 
@@ -40,7 +43,9 @@ class MigrationLock:
                 self.session.execute(query("no_idle_limit"))
             except psycopg.Error:
                 said = False  # a server that does not know the setting has no such limit either
-            while not self._one("try_lock"):
+            row = self.session.execute(query("backend_pid")).fetchone()
+            self.pid = row[0] if row else 0
+            while not self._try():
                 if self._patience.monotonic() >= end:
                     raise self._busy()
                 if not said:
@@ -54,15 +59,23 @@ class MigrationLock:
         """Raises CbctlError (6) when the session, and with it the lock, is gone."""
         import psycopg
 
+        name, values = self.shown()
         try:
-            held = self._one("lock_held")
+            row = self.session.execute(query(name), values).fetchone()
         except psycopg.Error as error:
             raise self._lost(explain(error, self._address)) from None
-        if not held:
+        self.assert_shown(row)
+
+    def shown(self) -> tuple[str, dict[str, Any]]:
+        """The query, for any session, whose answer `assert_shown` understands."""
+        return "lock_held", {"key": KEY, "pid": self.pid}
+
+    def assert_shown(self, row: tuple[Any, ...] | None) -> None:
+        if not (row and row[0]):
             raise self._lost("the server no longer shows it")
 
-    def _one(self, name: str) -> bool:
-        row = self.session.execute(query(name), {"key": KEY}).fetchone()
+    def _try(self) -> bool:
+        row = self.session.execute(query("try_lock"), {"key": KEY}).fetchone()
         return bool(row and row[0])
 
     def _holder(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getopt
 import os
 import shutil
 import signal
@@ -14,6 +15,17 @@ from cbctl.clients.postgres.tools import Work, login
 from cbctl.errors import CbctlError, Exit
 
 _READ_ONLY = "-c default_transaction_read_only=on"
+# Source: PostgreSQL documentation, psql
+_SHORT = "aAbc:d:eEf:F:h:HlL:no:p:P:qR:sStT:U:v:VwWxXz0?1"
+_LONG = [
+    *("echo-all", "no-align", "echo-errors", "command=", "csv", "dbname=", "echo-queries"),
+    *("echo-hidden", "file=", "field-separator=", "host=", "html", "list", "log-file="),
+    *("no-readline", "output=", "port=", "pset=", "quiet", "record-separator=", "single-step"),
+    *("single-line", "tuples-only", "table-attr=", "username=", "set=", "variable=", "version"),
+    *("no-password", "password", "expanded", "no-psqlrc", "field-separator-zero"),
+    *("record-separator-zero", "single-transaction", "help="),
+]
+_PLACES = frozenset({"-d", "-h", "-p", "-U", "--dbname", "--host", "--port", "--username"})
 _OF_THE_TERMINAL = (
     "TERM",
     "COLORTERM",
@@ -39,6 +51,21 @@ def program(beside: list[Path]) -> str:
         exit=Exit.REFUSED,
         fix="install the client programs of Postgres (Debian: apt-get install postgresql-client)",
     )
+
+
+def require_no_place(words: Sequence[str]) -> None:
+    """Raises CbctlError (64) where they say what to connect to: the environment says that."""
+    try:
+        options, others = getopt.gnu_getopt(list(words), _SHORT, _LONG)
+    except getopt.GetoptError as error:
+        raise CbctlError(f"psql: {error}", exit=Exit.USAGE, fix="psql --help") from None
+    said = [name for name, _ in options if name in _PLACES] + others
+    if said:
+        raise CbctlError(
+            f"{said[0]}: to what psql connects is up to the environment",
+            exit=Exit.USAGE,
+            fix="leave it out; \\connect DATABASE goes to another database of the same server",
+        )
 
 
 def run(

@@ -9,9 +9,9 @@ transaction, so it is there exactly when the migration is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cbctl.clients.postgres.compare import compare
 from cbctl.clients.postgres.connect import MIGRATING, connect, explain, failed
@@ -27,27 +27,31 @@ from cbctl.clients.postgres.ledger import (
 from cbctl.clients.postgres.lock import MigrationLock
 from cbctl.clients.postgres.migrations import Entry, Migration
 from cbctl.clients.postgres.script import Script
-from cbctl.clients.postgres.session import AGAIN, NotHeld, WorkSession
+from cbctl.clients.postgres.session import AGAIN, NotHeld, Row, WorkSession
 from cbctl.clients.postgres.standalone import index_state, is_done, mend, recognize
 from cbctl.errors import CbctlError, Exit
 
 if TYPE_CHECKING:
     import psycopg
 
+Mark = tuple[object, object]
+"""Version and checksum of the piece without a transaction that was begun and is not recorded"""
+NOTHING: Final[Mark] = (None, None)
+
 
 @dataclass(frozen=True)
 class Piece:
     """A script, up or down, and the row of schema_migrations that it goes with.
 
-    is_done  whether that row says that it was run
-    record   writes so; given when the script was begun
+    is_done  whether that row, if there is one, says that it was run
+    record   writes so at the end of the transaction; given when the script was begun
     check    tries whether it did what it should, before that is written
     """
 
     entry: Entry
     script: Script
     checksum: str
-    is_done: Callable[[], bool]
+    is_done: Callable[[Row], bool]
     record: Callable[[float], None]
     check: Callable[[], None] = lambda: None
 
@@ -86,7 +90,7 @@ def _up(run: Runner, migration: Migration) -> Piece:
         entry,
         migration.up(),
         entry.checksum,
-        is_done=lambda: run.is_applied(entry),
+        is_done=lambda row: run.is_applied(entry, row),
         record=lambda started: run.record(entry, started),
         check=lambda: run.work.check(check) if check else None,
     )
@@ -145,6 +149,10 @@ class Runner:
         self.lock = lock
         self.work = work
         self.ran: list[Entry] = []
+        self._environment = str(job.marker)
+        self._claim = work.text("claim_fence", environment=self._environment, token=job.token)
+        name, values = lock.shown()
+        self._lock_held = work.text(name, **values)
 
     def carry_out(self, found: Survey, pieces: Sequence[Piece]) -> tuple[Entry, ...]:
         job = self.job
@@ -165,11 +173,11 @@ class Runner:
         if not create and building == found.building:
             return
         self.job.fence()
-        with self.work.transaction(self.job.patience.lock_timeout_ms):
+        with self._transaction():
             if create:
                 self.work.execute("create_tables")
                 write_marker(self.work.connection, self.work.schema, self.job.marker)
-            self._claim()
+            self._claim_now()
             if building != found.building:
                 self.work.execute("begin_building" if building else "end_building")
 
@@ -179,10 +187,10 @@ class Runner:
         started = self.job.patience.monotonic()
 
         def write() -> None:
-            with self.work.transaction(self.job.patience.lock_timeout_ms):
+            with self._transaction():
                 self.work.execute("create_tables")
                 write_marker(self.work.connection, self.work.schema, self.job.marker)
-                self._claim()
+                self._claim_now()
                 for entry in entries:
                     self.record(entry, started)
 
@@ -196,9 +204,7 @@ class Runner:
         while True:
             attempt += 1
             self.job.fence()
-            self.lock.assert_held()
             try:
-                self.work.reset()
                 run = self._in_transaction if piece.script.transactional else self._alone
                 if run(piece, script, last):
                     self.ran.append(piece.entry)
@@ -210,6 +216,7 @@ class Runner:
             except psycopg.Error as error:
                 if error.sqlstate not in AGAIN or attempt >= tries:
                     raise self._failure(error, piece, script, attempt) from None
+            self.lock.assert_held()  # it may be the next holder who was in the way
             # Whoever queued behind us goes first; the whole transaction is repeated, so that no
             # lock of it is kept meanwhile.
             pause = self.job.patience.pause(attempt, self.work.pid)
@@ -219,17 +226,29 @@ class Runner:
             )
             self.job.patience.sleep(pause)
 
+    def _transaction(self, *first: str) -> AbstractContextManager[list[Row]]:
+        return self.work.transaction(self.job.patience.lock_timeout_ms, *first)
+
+    @contextmanager
+    def _begun(self, piece: Piece) -> Iterator[Mark | None]:
+        """The transaction that a piece begins with, and what was unfinished; None: somebody else
+        has done it meanwhile."""
+        recorded = self.work.text("is_applied", version=piece.entry.version)
+        with self._transaction(self._lock_held, self._claim, recorded) as (held, claimed, row):
+            self.lock.assert_shown(held)
+            unfinished = self._claimed(claimed)
+            yield None if piece.is_done(row) else unfinished
+
     def _in_transaction(self, piece: Piece, script: str, last: bool) -> bool:
         """Whether it was run; False when somebody else had done it meanwhile."""
         started = self.job.patience.monotonic()
-        with self.work.transaction(self.job.patience.lock_timeout_ms):
-            self._claim()
-            if piece.is_done():
+        with self._begun(piece) as unfinished:
+            if unfinished is None:
                 return False
             self.work.run(script)
             self.work.assert_in_transaction(piece.title)
             piece.check()
-            self._finish(piece, started, last)
+            self._finish(piece, started, unfinished, last)
         return True
 
     def _alone(self, piece: Piece, script: str, last: bool) -> bool:
@@ -237,15 +256,14 @@ class Runner:
         patience = self.job.patience
         started = patience.monotonic()
         mark = (piece.entry.version, piece.checksum)
-        with self.work.transaction(patience.lock_timeout_ms):
-            unfinished = self._claim()
-            if piece.is_done():
+        with self._begun(piece) as unfinished:
+            if unfinished is None:
                 return False
-            self.work.execute(
+            self.work.at_end(
                 "mark_unfinished",
                 version=piece.entry.version,
                 checksum=piece.checksum,
-                environment=str(self.job.marker),
+                environment=self._environment,
             )
         statement = recognize(script)
         self.work.lock_timeout(
@@ -263,17 +281,18 @@ class Runner:
                 exit=Exit.NOT_UNDONE,
                 fix="run it again: the invalid index is dropped first",
             )
-        with self.work.transaction(patience.lock_timeout_ms):
-            self._claim()
+        with self._transaction(self._claim) as (claimed,):
+            unfinished = self._claimed(claimed)
             piece.check()
-            self._finish(piece, started, last)
+            self._finish(piece, started, unfinished, last)
         return True
 
-    def _finish(self, piece: Piece, started: float, last: bool) -> None:
+    def _finish(self, piece: Piece, started: float, unfinished: Mark, last: bool) -> None:
         piece.record(started)
-        self.work.execute("clear_unfinished", environment=str(self.job.marker))
+        if unfinished != NOTHING:
+            self.work.at_end("clear_unfinished", environment=self._environment)
         if last:
-            self.work.execute("end_building")
+            self.work.at_end("end_building")
 
     def _run_marked(self, script: str) -> None:
         """The mark stays when the end is unknown; after the server's own error it must not."""
@@ -283,14 +302,16 @@ class Runner:
             self.work.run(script)
         except psycopg.Error:
             if not self.work.connection.closed:
-                self.work.execute("clear_unfinished", environment=str(self.job.marker))
+                self.work.execute("clear_unfinished", environment=self._environment)
             raise
 
-    def _claim(self) -> tuple[object, object]:
-        """Checks our token and locks its row; returns (version, checksum) of the unfinished one."""
-        row = self.work.execute(
-            "claim_fence", environment=str(self.job.marker), token=self.job.token
+    def _claim_now(self) -> None:
+        self._claimed(
+            self.work.execute("claim_fence", environment=self._environment, token=self.job.token)
         )
+
+    def _claimed(self, row: Row) -> Mark:
+        """What is unfinished, from the answer to the claim. Raises when our token is too old."""
         if row is None:
             raise CbctlError(
                 f"a newer run has changed this database; the lock of this run (token "
@@ -302,8 +323,7 @@ class Runner:
             )
         return row[0], row[1]
 
-    def is_applied(self, entry: Entry) -> bool:
-        row = self.work.execute("is_applied", version=entry.version)
+    def is_applied(self, entry: Entry, row: Row) -> bool:
         if row is not None and row[0] != entry.checksum:
             raise refused(
                 self.job, f"another run applied {entry.title} with other content", "plan again"
@@ -312,7 +332,7 @@ class Runner:
 
     def record(self, entry: Entry, started: float) -> None:
         milliseconds = round((self.job.patience.monotonic() - started) * 1000)
-        self.work.execute(
+        self.work.at_end(
             "record",
             version=entry.version,
             description=entry.name,
@@ -324,13 +344,12 @@ class Runner:
         )
 
     def forget(self, entry: Entry) -> None:
-        self.work.execute("forget", version=entry.version)
+        self.work.at_end("forget", version=entry.version)
 
     def _failure(self, error: psycopg.Error, piece: Piece, script: str, attempt: int) -> CbctlError:
         title, where = piece.title, str(piece.script.path)
-        position = error.diag.statement_position
-        if position and position.isdigit():
-            where += f":{script.count(chr(10), 0, int(position) - 1) + 1}"
+        if self.work.stopped_at:
+            where += f":{script.count(chr(10), 0, self.work.stopped_at - 1) + 1}"
         before = f"; {len(self.ran)} before it stay" if self.ran else ""
         what = f"{title} failed and was taken back: {explain(error, self.job.address)}"
         fix = "correct the file; nothing of it is in the database"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from cbctl.clients.postgres.queries import query
@@ -18,48 +18,102 @@ AGAIN: Final = ("55P03", "40P01")
 """lock_not_available, deadlock_detected: nothing happened, try again"""
 
 
+Row = tuple[Any, ...] | None
+
+
 class WorkSession:
-    """Runs our queries and the scripts of migrations; remembers who blocked the last script."""
+    """Runs our queries and the scripts of migrations.
+
+    blocked_by  who was in the way of the last script
+    stopped_at  the character of it, from 1, that the server's error was about; 0: of none
+    """
 
     def __init__(
         self, connection: Connection, watcher: Connection, schema: str, patience: Patience
     ) -> None:
+        import psycopg
+
         self.connection = connection
         self.schema = schema
         self.blocked_by: list[str] = []
+        self.stopped_at = 0
         self._watcher = watcher
         self._patience = patience
+        self._ending: list[str] = []
+        self._writer = psycopg.ClientCursor(connection)
         row = self.execute("backend_pid")
         self.pid: int = row[0] if row else 0
+        self._opening = [self.text("fresh_session"), *self._settings(), "begin"]
 
-    def reset(self) -> None:
-        """The session as new: a migration sees no setting, role or lock of the one before."""
-        self.connection.execute("discard all")
+    def _settings(self) -> list[str]:
         import psycopg
 
         try:
-            self.connection.execute(query("session_settings"))
+            self.execute("session_settings")
         except (psycopg.errors.InvalidParameterValue, psycopg.errors.UndefinedObject):
-            return  # this server cannot see a client go; it finds out when it next writes
+            return []  # this server cannot see a client go; it finds out when it next writes
+        return [self.text("session_settings")]
 
     @contextmanager
-    def transaction(self, lock_timeout_ms: int) -> Iterator[None]:
-        with self.connection.transaction():
-            self.lock_timeout(lock_timeout_ms, local=True)
-            yield
+    def transaction(self, lock_timeout_ms: int, *first: str) -> Iterator[list[Row]]:
+        """A migration sees no setting, role or lock of the one before. Gives the first row of each
+        query of `first`.
 
-    def lock_timeout(self, milliseconds: int, *, local: bool = False) -> None:
-        self.execute("set_lock_timeout", lock_timeout=f"{milliseconds}ms", local=local)
+        They go with the beginning, and what `at_end` was given goes with the commit: on a network
+        each way to the server and back takes longer than most statements.
+        """
+        self._ending, self.stopped_at = [], 0
+        limit = self.text("set_lock_timeout", lock_timeout=f"{lock_timeout_ms}ms", local=True)
+        try:
+            yield self._together([*self._opening, limit, *first], len(first))
+            self._together([*self._ending, "commit"])
+        except BaseException:
+            self._roll_back()
+            raise
 
-    def execute(self, name: str, **parameters: Any) -> tuple[Any, ...] | None:
+    def at_end(self, name: str, **parameters: Any) -> None:
+        """Runs `sql/<name>.sql` right before the transaction is committed."""
+        self._ending.append(self.text(name, **parameters))
+
+    def text(self, name: str, **parameters: Any) -> str:
+        """`sql/<name>.sql` with its parameters in it, as it can be sent together with others."""
+        return self._writer.mogrify(query(name, self.schema), parameters)
+
+    def _together(self, texts: list[str], last: int = 0) -> list[Row]:
+        """All in one message; the first row of each of the last ones. An error keeps those after
+        it from running."""
+        message = "\n;\n".join(texts).encode(self.connection.info.encoding)
+        cursor = self.connection.execute(message)
+        return [cursor.set_result(number).fetchone() for number in range(-last, 0)]
+
+    def _roll_back(self) -> None:
+        import psycopg
+        from psycopg.pq import TransactionStatus
+
+        open_ones = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+        if self.connection.info.transaction_status in open_ones:
+            with suppress(psycopg.Error):  # a connection that breaks has ended it
+                self.connection.execute("rollback")
+
+    def lock_timeout(self, milliseconds: int) -> None:
+        """Outside a transaction."""
+        self.execute("set_lock_timeout", lock_timeout=f"{milliseconds}ms", local=False)
+
+    def execute(self, name: str, **parameters: Any) -> Row:
         """Runs `sql/<name>.sql`; the first row, if there is one."""
         cursor = self.connection.execute(query(name, self.schema), parameters)
         return cursor.fetchone() if cursor.description else None
 
     def run(self, script: str) -> None:
         """A migration's script. Raises psycopg.Error."""
+        import psycopg
+
         self.blocked_by = []
-        execute_watched(self.connection, script, self._look)
+        try:
+            execute_watched(self.connection, script, self._look)
+        except psycopg.Error as error:
+            self.stopped_at = int(error.diag.statement_position or 0)
+            raise
 
     def check(self, script: Script) -> None:
         """Runs a verify file, which changes nothing. Raises like `check`."""

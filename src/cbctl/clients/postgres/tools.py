@@ -131,8 +131,12 @@ def login(address: Address, work: Work) -> Iterator[dict[str, str]]:
     from secrets import token_hex
 
     file = work.folder / f".login-{token_hex(4)}"
-    password = address.password.reveal().replace("\\", "\\\\").replace(":", "\\:")
     given: dict[str, Any] = parameters(address, CONNECT_SECONDS)
+    if "require_auth" in given and given["sslmode"] in ("require", "verify-ca"):
+        # what a libpq before 16 understands: it leads to SCRAM, or to the end of the login
+        given.setdefault("channel_binding", "require")
+    whose = (address.host, str(address.port), "*", address.user, address.password.reveal())
+    line = ":".join(_escaped(part) if part != "*" else part for part in whose)
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "LC_ALL": "C.UTF-8",
@@ -143,10 +147,15 @@ def login(address: Address, work: Work) -> Iterator[dict[str, str]]:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w") as opened:
-            opened.write(f"*:*:*:*:{password}\n")
+            opened.write(f"{line}\n")
         yield {name: value for name, value in environment.items() if value}
     finally:
         file.unlink(missing_ok=True)
+
+
+def _escaped(text: str) -> str:
+    """In a password file, where the colon separates."""
+    return text.replace("\\", "\\\\").replace(":", "\\:")
 
 
 def connection_words(address: Address) -> str:

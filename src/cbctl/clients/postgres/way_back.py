@@ -25,6 +25,6 @@ def _down(run: Runner, migration: Migration) -> Piece:
         entry,
         script,
         checksum(script.text),
-        is_done=lambda: not run.is_applied(entry),
+        is_done=lambda row: not run.is_applied(entry, row),
         record=lambda _: run.forget(entry),
     )

@@ -152,7 +152,10 @@ def stamped(ctx: Context, name: str, word: str) -> str:
 
 
 def put_aside(ctx: Context, inputs: Whose) -> list[str]:
-    """What was replaced in this environment, the oldest first: their names end with the time."""
-    live = inputs.address(ctx).database
-    found = noted(inputs.administrator(ctx), inputs.replaced(live))
-    return sorted(found, key=lambda name: name.rpartition("_")[2])
+    """What was replaced in this environment, the oldest first: their names end with the time.
+
+    Only what one of our own roles owns: whoever may make databases may give his such a comment."""
+    address, admin = inputs.address(ctx), inputs.administrator(ctx)
+    live = address.database
+    found = noted(admin, inputs.replaced(live), owners=(address.user, admin.user))
+    return sorted(found.keys() - {live}, key=lambda name: name.rpartition("_")[2])

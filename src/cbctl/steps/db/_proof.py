@@ -87,9 +87,17 @@ def on_server(place: Place, manifest: Manifest, admin: Address, work: Work, secr
 
 
 def write_proof(place: Place, verdict: Verdict, at: str, who: str, host: str) -> None:
-    """Beside the backup, for whoever reaches the place. at: RFC 3339, UTC"""
+    """Beside the backup, for whoever reaches the place: that it was proved, or that it is not what
+    it should be, whatever was found before. at: RFC 3339, UTC"""
     manifest = verdict.manifest
-    proof = Proof(at=at, who=who, host=host, server=verdict.server, manifest=manifest.digest)
+    proof = Proof(
+        at=at,
+        who=who,
+        host=host,
+        server=verdict.server,
+        manifest=manifest.digest,
+        problems=verdict.problems,
+    )
     place.write(manifest.id, manifests.PROOF, msgspec.json.encode(proof) + b"\n")
 
 

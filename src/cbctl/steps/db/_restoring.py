@@ -90,7 +90,12 @@ def notes(
     age = ctx.wall() - datetime.fromisoformat(manifest.made_at).timestamp()
     yield f"the backup is {_span(age)} old"
     proof = proof_of(place, manifest)
-    yield f"proved {proof.at}" if proof else "it was never proved (cbctl db verify-backup)"
+    if proof is None:
+        yield "it was never proved (cbctl db verify-backup)"
+    elif proof.problems:
+        yield f"it is not what it should be ({proof.at}): {proof.problems[0]}"
+    else:
+        yield f"proved {proof.at}"
     here = f"the live one's is {live.version:04d}" if live.there else "there is no live one"
     yield f"its schema is {manifest.schema_version:04d}, {here}"
     if inputs.backup == "last" and (newest := place.ids()[-1]) != manifest.id:

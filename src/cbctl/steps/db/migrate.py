@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cbctl.clients.postgres.address import Address, parse
 from cbctl.clients.postgres.compare import Choice, Due, SchemaRange, compare
@@ -30,6 +31,9 @@ from cbctl.engine.step import (
 )
 from cbctl.errors import CbctlError, Exit
 from cbctl.steps.db._database import what
+
+if TYPE_CHECKING:
+    from cbctl.clients.postgres.connect import Connection
 
 MARKER = "owner of the database"
 
@@ -97,10 +101,14 @@ class Migrate(Step[Inputs, Facts, Outcome]):
         works_with = read_range(inputs.schema, folder)
         started = ctx.monotonic()
         down, found, address = "", None, None
+        notes: tuple[str, ...] = ()
         try:
             address = _address(ctx, inputs)
             with connect(address) as connection:
                 found = survey(connection, address)
+                due = _due(inputs, folder, works_with, found)
+                open_ones = _open_transactions(connection, address) if due.due else ()
+                notes = (*due.notes, *open_ones)
         except DatabaseDown as error:
             if not inputs.database_step or (address and not address.loopback):
                 raise
@@ -108,13 +116,9 @@ class Migrate(Step[Inputs, Facts, Outcome]):
         evidence: dict[str, Json] = {"seconds": round(ctx.monotonic() - started, 3)}
         if missing := gaps([entry.version for entry in folder]):
             evidence["numbers that are missing in the folder"] = ", ".join(missing)
-        facts = Facts(down, folder, works_with, found)
-        if found is not None and address is not None:
-            due = _due(inputs, facts, found)
-            open_ones = _open_transactions(address) if due.due else []
-            if notes := [*due.notes, *open_ones]:
-                evidence["notes"] = "; ".join(notes)
-        return Observation(facts, evidence)
+        if notes:
+            evidence["notes"] = "; ".join(notes)
+        return Observation(Facts(down, folder, works_with, found), evidence)
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
         if facts.survey is None:
@@ -122,7 +126,7 @@ class Migrate(Step[Inputs, Facts, Outcome]):
             return After((inputs.database_step,), marker + tuple(map(_change, facts.folder)))
         if reason := obstacle(facts.survey, _marker(inputs), inputs.create_marker):
             return Blocked(*reason)
-        due = _due(inputs, facts, facts.survey)
+        due = _due(inputs, facts.folder, facts.works_with, facts.survey)
         if due.problem:
             return Blocked(due.problem, due.fix)
         changes = tuple(map(_change, due.due))
@@ -209,13 +213,13 @@ def _address(ctx: Context, inputs: Inputs) -> Address:
     return parse(url, where=inputs.url.setting or inputs.url.text)
 
 
-def _due(inputs: Inputs, facts: Facts, found: Survey) -> Due:
+def _due(inputs: Inputs, folder: tuple[Entry, ...], works_with: SchemaRange, found: Survey) -> Due:
     return compare(
-        facts.folder,
+        folder,
         found.applied,
         inputs.phase,
         new=found.empty or found.building,
-        works_with=facts.works_with,
+        works_with=works_with,
         out_of_order=inputs.out_of_order,
     )
 
@@ -228,13 +232,12 @@ def _change(entry: Entry) -> Change:
     return Change(what(entry), None, entry.phase)
 
 
-def _open_transactions(address: Address) -> list[str]:
+def _open_transactions(connection: Connection, address: Address) -> list[str]:
     """Whom a migration may have to wait for, a sentence each; () where we may not see that."""
     from cbctl.clients.postgres.clients import clients
 
     try:
-        with connect(address) as connection:
-            found = clients(connection, address)
+        found = clients(connection, address)
     except CbctlError:
         return []
     return [

@@ -44,10 +44,16 @@ class Inputs(Where, Whose):
 
 @dataclass(frozen=True)
 class Facts:
-    """What is old enough to go, the oldest first."""
+    """What is old enough to go, the oldest first.
+
+    proved   the newest backup that was proved; "": none was
+    unasked  why the databases that were put aside are not known
+    """
 
     backups: tuple[str, ...]
     databases: tuple[str, ...]
+    proved: str
+    unasked: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,12 +67,15 @@ class Prune(Step[Inputs, Facts, Outcome]):
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
         limit = ctx.wall() - max(inputs.keep_days, inputs.floor_days) * _DAY
+        aside, unasked = [], ""
         try:
             aside = put_aside(ctx, inputs)
-        except DatabaseDown:
-            aside = []  # its backups can be pruned all the same
+        except DatabaseDown as down:  # its backups can be pruned all the same
+            unasked = f"databases that were put aside are not looked at: {down.what}"
         databases = tuple(name for name in aside if _time_of_database(name) < limit)
-        return Observation(Facts(tuple(due(kept(inputs.open()), limit)), databases))
+        found = kept(inputs.open())
+        facts = Facts(tuple(due(found, limit)), databases, _newest_proved(found), unasked)
+        return Observation(facts, {"notes": unasked} if unasked else {})
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
         if inputs.keep_days < inputs.floor_days:
@@ -74,11 +83,18 @@ class Prune(Step[Inputs, Facts, Outcome]):
                 f"what is younger than {inputs.floor_days} days is never removed",
                 "database.backups.floor_days in cbctl.yaml is that limit",
             )
+        if facts.backups and not facts.proved:
+            return Blocked(
+                f"none of the backups was proved: {len(facts.backups)} would go, and nobody knows "
+                "whether those that stay can be restored",
+                f"cbctl db verify-backup --env {inputs.environment}",
+            )
         gone = [f"{_BACKUP}{id}" for id in facts.backups]
         gone += [f"{_DATABASE}{name}" for name in facts.databases]
         if not gone:
-            return Nothing(f"nothing that may go is older than {inputs.keep_days} days")
-        return Changes(tuple(Change(what, "kept", None) for what in gone))
+            said = f"nothing that may go is older than {inputs.keep_days} days"
+            return Nothing("; ".join(filter(None, (said, facts.unasked))))
+        return Changes(tuple(Change(what, "there", "removed") for what in gone))
 
     def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
         return {"removed": [change.what for change in changes]}
@@ -114,10 +130,15 @@ class Prune(Step[Inputs, Facts, Outcome]):
 
 
 def due(found: Sequence[Kept], limit: float) -> list[str]:
-    """Those older than `limit`, but neither the newest of all nor the newest that was proved."""
-    spared = {one.id for one in found[-1:]}
-    spared |= {one.id for one in [one for one in found if one.proof][-1:]}
+    """Those older than `limit`, but neither the newest that nothing speaks against nor the newest
+    that was proved."""
+    spared = {one.id for one in [one for one in found if not one.problem][-1:]}
+    spared.add(_newest_proved(found))
     return [one.id for one in found if _made(one) < limit and one.id not in spared]
+
+
+def _newest_proved(found: Sequence[Kept]) -> str:
+    return next((one.id for one in reversed(found) if one.proof), "")
 
 
 def _made(one: Kept) -> float:

@@ -130,7 +130,8 @@ class Restore(Step[Inputs, Facts, Outcome]):
             changes.append(Change(f"data of {facts.of}", None, done))
         if facts.members and facts.version:
             changes += [
-                Change(f"rights of {one}", None, "as database.roles says") for one in (*facts.members, "everybody")
+                Change(f"rights of {one}", None, "as database.roles says")
+                for one in (*facts.members, "everybody")
             ]
         name = facts.live.name
         if facts.live.there and not inputs.into:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cbctl.clients.postgres.databases import exists, swap
@@ -27,17 +28,21 @@ _DATABASE = "database "
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs(Whose):
-    """replace  name of the live database, typed"""
+    """
+    replace  name of the live database, typed
+    former   which of those that were put aside; "": the newest
+    """
 
     replace: str = ""
+    former: str = ""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """former: what was replaced last; "" for nothing"""
+    """aside: what was replaced and is still there, the oldest first"""
 
     live: Live
-    former: str
+    aside: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -50,20 +55,28 @@ class Outcome:
 
 class RestoreUndo(Step[Inputs, Facts, Outcome]):
     inputs = Inputs
-    summary = "Puts the database back that a restore replaced"
+    summary = "Puts a database back that a restore replaced"
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
-        aside = put_aside(ctx, inputs)
-        return Observation(Facts(look(ctx, inputs), aside[-1] if aside else ""))
+        facts = Facts(look(ctx, inputs), tuple(put_aside(ctx, inputs)))
+        former = inputs.former or "".join(facts.aside[-1:])
+        others = [name for name in facts.aside if name != former]
+        notes = f"also put aside, newest first: {_list(others)}" if others else ""
+        return Observation(facts, {"notes": notes} if notes else {})
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
-        if not facts.former:
+        if not facts.aside:
             return Blocked("nothing was replaced that could be put back", "cbctl db restore BACKUP")
+        former = inputs.former or facts.aside[-1]
+        if former not in facts.aside:
+            return Blocked(
+                f"no database called {former} was put aside here", f"there is {_list(facts.aside)}"
+            )
         if blocked := obstacle(facts.live, inputs, inputs.replace):
             return blocked
         name = facts.live.name
         aside = Change(f"{_DATABASE}{name}", "live", "put aside as it is, until it is pruned")
-        return Changes((aside, Change(f"{_DATABASE}{name}", facts.former, "live")))
+        return Changes((aside, Change(f"{_DATABASE}{name}", former, "live")))
 
     def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
         """From the plan alone: the database may not be reached from here."""
@@ -94,6 +107,10 @@ class RestoreUndo(Step[Inputs, Facts, Outcome]):
 
     def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
         return CannotUndo("the same command exchanges the databases again")
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(reversed(names))
 
 
 STEP = RestoreUndo()

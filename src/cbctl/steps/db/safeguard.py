@@ -126,6 +126,9 @@ class Safeguard(Step[Inputs, Facts, Outcome]):
         with scratch(State.at(inputs.state), "verify") as made:
             work = work_in(made, ctx, inputs.jobs)
             verdict = on_own_server(place, manifest, made, work, "")
+        ctx.fence()
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ctx.wall()))
+        write_proof(place, verdict, at, inputs.who, inputs.host)
         if verdict.problems:
             raise CbctlError(
                 f"the backup {manifest.id} is not what its manifest says: {verdict.problems[0]}",
@@ -133,9 +136,6 @@ class Safeguard(Step[Inputs, Facts, Outcome]):
                 where=str(place),
                 fix="cbctl db verify-backup shows everything; nothing was migrated",
             )
-        ctx.fence()
-        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ctx.wall()))
-        write_proof(place, verdict, at, inputs.who, inputs.host)
         return Outcome(id)
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:

@@ -1,49 +1,9 @@
--- The statements that give one database the settings and grants of another: no dump has them.
-with source as (
-    select * from pg_catalog.pg_database where datname = %(source)s
-),
-target as (
-    select format('%%I', %(target)s::text) as name
-),
-settings as (
-    select s.setrole, split_part(one, '=', 1) as name, substr(one, strpos(one, '=') + 1) as value
-    from pg_catalog.pg_db_role_setting s
-    join source d on d.oid = s.setdatabase,
-    unnest(s.setconfig) as one
-),
-granted as (
-    select (aclexplode(datacl)).* from source
-)
-select format(
-    'alter %%s set %%I to %%s',
-    case
-        when setrole = 0 then 'database ' || target.name
-        else format('role %%I in database %%s', pg_get_userbyid(setrole), target.name)
-    end,
-    settings.name,
-    case
-        -- lists of names: the catalogue has them quoted one by one
-        when settings.name in (
-            'search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries'
-        ) then value
-        else quote_literal(value)
-    end
-)
-from settings, target
-union all
-select format('revoke all on database %%s from public', target.name)
-from source, target
-where datacl is not null
-union all
-select format(
-    'grant %%s on database %%s to %%s%%s',
-    privilege_type,
-    target.name,
-    case when grantee = 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end,
-    case when is_grantable then ' with grant option' else '' end
-)
-from granted, target
-union all
-select format('alter database %%s connection limit %%s', target.name, datconnlimit)
-from source, target
-where datconnlimit <> -1
+-- How sessions of a database begin, of all roles or of one; no dump has it.
+select
+    case when s.setrole = 0 then '' else pg_catalog.pg_get_userbyid(s.setrole)::text end as role,
+    pg_catalog.split_part(one, '=', 1) as name,
+    pg_catalog.substr(one, pg_catalog.strpos(one, '=') + 1) as value
+from pg_catalog.pg_db_role_setting s
+join pg_catalog.pg_database d on d.oid = s.setdatabase,
+pg_catalog.unnest(s.setconfig) as one
+where d.datname = %(source)s

@@ -1,7 +1,7 @@
 select exists (
     select from pg_locks
     where locktype = 'advisory'
-        and pid = pg_backend_pid()
+        and pid = %(pid)s
         and database = (select oid from pg_database where datname = current_database())
         and classid::bigint = %(key)s::bigint >> 32
         and objid::bigint = %(key)s::bigint & 4294967295
