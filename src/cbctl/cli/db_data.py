@@ -105,4 +105,4 @@ def clone(
         "identity": identity_reference(identity),
         "jobs": jobs,
     }
-    run_step(asked, "db.restore", given)
+    run_step(asked, "db.clone", given)

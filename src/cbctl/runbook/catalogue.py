@@ -23,6 +23,7 @@ STEPS: dict[str, str] = {
     "db.analyze": "Brings the planner's statistics up to date",
     "db.backup": "Takes a backup of the database",
     "db.baseline": "Takes a database over whose schema is there already",
+    "db.clone": "Restores data of another environment, its people made other people",
     "db.kill": "Ends sessions of the database",
     "db.maintain": "Vacuums and analyzes the tables that want it",
     "db.migrate": "Runs the migrations of the database that are due",

@@ -58,7 +58,7 @@ def verify(
     Raises CbctlError: 10 or 7 when the manifest itself is no good; 3 for a missing identity.
     """
     place = place_of(work, to)
-    manifest = find(place, name)
+    manifest = find(place, name, work.env.name)
     require_own(work, manifest)
     secret = identity_text(identity)
     with scratch(work.state, "verify") as made:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
-import subprocess
 import time
 import traceback
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.testbed.beds import need
 
 from cbctl.clients.postgres.address import Address
 from cbctl.clients.postgres.compare import SchemaRange
@@ -82,40 +77,6 @@ def test_a_server_that_says_nothing_has_a_time_limit() -> None:
                 seconds=2,
             )
         assert time.monotonic() - started < 5
-
-
-@pytest.fixture
-def pgbouncer(one_database: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[int]:
-    binary = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-    need("pgbouncer", "" if binary else "pgbouncer is not on PATH")
-    assert binary is not None
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    password = one_database.address.password.reveal()
-    users, settings = tmp_path / "users", tmp_path / "pgbouncer.ini"
-    users.write_text(f'"owner" "{password}"\n')
-    settings.write_text(
-        f"[databases]\n* = host=127.0.0.1 port={one_database.address.port}\n[pgbouncer]\n"
-        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        f"auth_type = scram-sha-256\nauth_file = {users}\n"
-        f"pool_mode = {request.param}\nignore_startup_parameters = options\n"
-    )
-    command = [binary, str(settings)]
-    if os.getuid() == 0:
-        command = ["unshare", "--user", "--map-user=1000", "--map-group=1000", *command]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    end = time.monotonic() + 10
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            break
-        except OSError:
-            assert process.poll() is None and time.monotonic() < end
-            time.sleep(0.02)
-    yield port
-    process.terminate()
-    process.wait(10)
 
 
 @pytest.mark.parametrize(

@@ -224,6 +224,37 @@ def test_killed_while_restoring_a_resume_does_it(house: BackupHouse) -> None:
     assert len(databases(house)) == 2 and any("_replaced_" in one for one in databases(house))
 
 
+@pytest.mark.parametrize("pgbouncer", ["transaction"], indirect=True)
+def test_through_a_pooler_it_is_refused_before(house: BackupHouse, pgbouncer: int) -> None:
+    name, server = house.database.name, house.database.server
+    back_up(house)
+    house.more["DATABASE_URL"] = house.database.url.replace(f":{server.port}/", f":{pgbouncer}/")
+    for words in (("--replace", name), ("--into", f"{name}_copy"), ("--undo", "--replace", name)):
+        house.db("restore", *words, exit=7)
+    told = house.db("restore", "--into", f"{name}_copy", exit=7).err
+    assert "pooler in transaction mode" in told and "URL of the database itself" in told
+    assert databases(house) == {name}
+
+
+def test_last_is_the_newest_that_can_be_read(house: BackupHouse) -> None:
+    name = house.database.name
+    none = house.db("restore", "--replace", name, exit=64).err
+    assert "there is no backup yet" in none and "cbctl db backup --env dev" in none
+    old = back_up(house)
+    house.db("verify-backup", old.name)
+    new = aged(old, -1)
+    manifest = place(house) / new / "manifest.json"
+    text = manifest.read_text()
+    manifest.write_text(text[:-9])
+    planned = " ".join(house.db("restore", "--replace", name, "--plan", exit=2).out.split())
+    assert f"backup {old.name}" in planned and "; proved 20" in planned
+    assert f"there is a newer one, {new}, that cannot be read" in planned
+    assert "manifest is damaged" in house.db("restore", new, "--replace", name, exit=10).err
+    manifest.unlink()
+    told = house.db("restore", new, "--replace", name, exit=64).err
+    assert "holds no manifest.json" in told
+
+
 # -- prune ------------------------------------------------------------------------------------
 
 

@@ -40,6 +40,9 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
+    def has_any(self, id: str) -> bool:
+        return (self._root / id).exists()
+
     def write(self, id: str, name: str, data: bytes) -> None:
         path = self._root / id / name
         beside = path.with_name(f".{name}.new")

@@ -68,6 +68,20 @@ def gather(
     return Gathered(archive, tuple(problems + ([problem] if problem else [])))
 
 
+def table_of_contents(
+    place: Place, manifest: Manifest, work: Work, identity: str = ""
+) -> Path | None:
+    """The archive's folder with nothing else in it that is needed; None where it is not whole.
+
+    Raises like `gather`."""
+    name = f"{DUMP}/{_TOC}{SEALED if manifest.recipient else ''}"
+    for file in manifest.files:
+        if file.path == name:
+            path = place.fetch(manifest.id, file, work.folder / "brought", work.pause)
+            return _opened({name: path}, manifest, work, identity) if path else None
+    return None
+
+
 def _top(paths: list[Path]) -> Path:
     return paths[0].parent if paths else Path()
 

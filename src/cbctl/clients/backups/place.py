@@ -29,6 +29,9 @@ class Place(Protocol):
     def read(self, id: str, name: str) -> bytes | None:
         """A small file of a backup."""
 
+    def has_any(self, id: str) -> bool:
+        """Whether there is anything of it, be it no backup."""
+
     def write(self, id: str, name: str, data: bytes) -> None: ...
 
     def fetch(self, id: str, file: File, folder: Path, pause: Pause) -> Path | None:
@@ -95,7 +98,7 @@ def kept(place: Place) -> list[Kept]:
 def look(place: Place, id: str) -> Kept:
     data = place.read(id, manifests.NAME)
     if data is None:
-        raise _unknown(place, id)
+        raise _unknown(place, id, "ENV")
     try:
         manifest = manifests.read(data, f"{id}/{manifests.NAME}")
     except CbctlError as error:
@@ -106,14 +109,14 @@ def look(place: Place, id: str) -> Kept:
     return Kept(id, manifest, proof)
 
 
-def find(place: Place, name: str) -> Manifest:
-    """name: an id, or `last`. Raises CbctlError: 64 for none of that name, 10 or 7 for one whose
-    manifest cannot be read."""
+def find(place: Place, name: str, env: str) -> Manifest:
+    """name: an id, or `last`; env: whose they are. Raises CbctlError: 64 for none of that name,
+    10 or 7 for one whose manifest cannot be read."""
     ids = place.ids()
     id = ids[-1] if name == "last" and ids else name
     data = place.read(id, manifests.NAME) if is_id(id) else None
     if data is None:
-        raise _unknown(place, name)
+        raise _unknown(place, name, env)
     found = manifests.read(data, f"{id}/{manifests.NAME}")
     if found.id != id:
         raise CbctlError(
@@ -123,6 +126,18 @@ def find(place: Place, name: str) -> Manifest:
             fix="this backup cannot be relied on: take another one",
         )
     return found
+
+
+def find_readable(place: Place, name: str, env: str) -> Manifest:
+    """The same, but `last` is the newest whose manifest can be read."""
+    ids = place.ids() if name == "last" else []
+    for id in reversed(ids):
+        try:
+            return find(place, id, env)
+        except CbctlError as error:
+            if error.exit not in (Exit.DIFFERS, Exit.REFUSED):
+                raise
+    return find(place, name, env)
 
 
 def proof_of(place: Place, manifest: Manifest) -> Proof | None:
@@ -137,10 +152,10 @@ def proof_of(place: Place, manifest: Manifest) -> Proof | None:
     return proof if proof and proof.manifest == manifest.digest else None
 
 
-def _unknown(place: Place, name: str) -> CbctlError:
-    return CbctlError(
-        f"there is no backup {name!r}",
-        exit=Exit.USAGE,
-        where=str(place),
-        fix="cbctl db backups --env ENV lists them",
-    )
+def _unknown(place: Place, name: str, env: str) -> CbctlError:
+    what, fix = f"there is no backup {name!r}", f"cbctl db backups --env {env} lists them"
+    if name == "last":
+        what, fix = "there is no backup yet", f"cbctl db backup --env {env}"
+    elif is_id(name) and place.has_any(name):
+        what += f": what has that name there holds no {manifests.NAME}"
+    return CbctlError(what, exit=Exit.USAGE, where=str(place), fix=fix)

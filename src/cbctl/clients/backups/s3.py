@@ -82,6 +82,9 @@ class Bucket:
         )
         return None if answer is None else bytes(self._ask(answer["Body"].read))
 
+    def has_any(self, id: str) -> bool:
+        return bool(self._objects(self._key(id, "")))
+
     def write(self, id: str, name: str, data: bytes) -> None:
         self._ask(
             lambda: self._client.put_object(

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from cbctl.clients.postgres.address import Address
-from cbctl.clients.postgres.connect import connect, explain, failed
+from cbctl.clients.postgres.connect import connect, failed
 from cbctl.clients.postgres.queries import query, quoted
 from cbctl.clients.postgres.waiting import execute_watched
 from cbctl.errors import CbctlError, Exit
@@ -158,8 +158,7 @@ def swap(admin: Address, live: str, new: str, aside: str, said: str, *, there: b
     with connect(admin) as connection, connect(admin) as other:
         script = sql.SQL(text).format(**names, said=sql.Literal(said)).as_string(connection)
         for attempt in range(1, _TRIES + 1):
-            for name in (live, new):
-                _end_sessions(other, admin, name)
+            _end_sessions(other, admin, live, new)
             try:
                 execute_watched(connection, script, lambda: _end_sessions(other, admin, live))
                 return
@@ -168,17 +167,43 @@ def swap(admin: Address, live: str, new: str, aside: str, said: str, *, there: b
                     raise failed(error, admin, f"cannot rename the database {live}") from None
 
 
-def _end_sessions(connection: Connection, admin: Address, database: str) -> None:
+def beyond_us(admin: Address, database: str) -> tuple[str, ...]:
+    """Sessions on it that the role of `admin` may not end, each in words."""
+    with connect(admin) as connection:
+        return _sessions(connection, admin, [database], end=False)
+
+
+def not_to_be_ended(database: str, whose: Sequence[str], role: str) -> tuple[str, str]:
+    """What is the matter, and what to do."""
+    more = f" and {len(whose) - 3} more" if len(whose) > 3 else ""
+    return (
+        f"{role} may not end the sessions on {database} of {', '.join(whose[:3])}{more}",
+        "stop what is connected there; unless it is a superuser's, GRANT pg_signal_backend TO "
+        f"{role} lets cbctl end it (or name a role that may: database.admin in cbctl.yaml)",
+    )
+
+
+def _end_sessions(connection: Connection, admin: Address, *databases: str) -> None:
+    """All of them or none."""
+    if left := _sessions(connection, admin, databases, end=True):
+        what, fix = not_to_be_ended(" and ".join(databases), left, admin.user)
+        raise CbctlError(
+            f"{what}; none was ended", where=str(admin), exit=Exit.CREDENTIALS, fix=fix
+        )
+
+
+def _sessions(
+    connection: Connection, admin: Address, databases: Sequence[str], *, end: bool
+) -> tuple[str, ...]:
+    """Those that are beyond us; the others are ended where there are none such."""
     import psycopg
 
     try:
-        connection.execute(query("end_sessions"), {"database": database})
+        rows = connection.execute(query("end_sessions"), {"databases": list(databases), "end": end})
+        return tuple(f"{role} (process {pid})" for role, pid, may_end, _ in rows if not may_end)
     except psycopg.Error as error:
-        raise CbctlError(
-            f"sessions on {database} cannot be ended: {explain(error, admin)}",
-            where=str(admin),
-            exit=Exit.CREDENTIALS,
-            fix="stop what is connected, or name a role that may: database.admin in cbctl.yaml",
+        raise failed(
+            error, admin, f"cannot end the sessions on {' and '.join(databases)}"
         ) from None
 
 

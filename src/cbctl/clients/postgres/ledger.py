@@ -81,7 +81,7 @@ def _survey(connection: Connection, address: Address) -> Survey:
     row = connection.execute(query("survey")).fetchone()
     if row is None:
         raise CbctlError("the database did not answer", where=str(address))
-    pid, schema, replica, columns, has_marker, empty = row
+    schema, replica, columns, has_marker, empty = row
     if schema is None:
         raise CbctlError(
             "the search_path of this role names no schema that exists",
@@ -89,9 +89,7 @@ def _survey(connection: Connection, address: Address) -> Survey:
             exit=Exit.REFUSED,
             fix="create the schema, or set the role's search_path to one that exists",
         )
-    # Behind a pooler the pid of the login is the pooler's invention; a direct connection needs no
-    # second one to be sure.
-    pooled = pid != connection.info.backend_pid and _sessions_are_shared(connection, address)
+    pooled = is_pooled(connection, address)
     table = _kind(set(columns))
     marker, building = read_marker(connection, schema) if has_marker else (None, False)
     applied = read_applied(connection, schema) if table == "ours" else ()
@@ -125,9 +123,15 @@ def _kind(columns: set[str]) -> str:
     return "golang-migrate" if columns == {"version", "dirty"} else "other"
 
 
-def _sessions_are_shared(first: Connection, address: Address) -> bool:
+def is_pooled(connection: Connection, address: Address) -> bool:
+    """Whether a pooler in transaction mode is in between.
+
+    Behind a pooler the pid of the login is the pooler's invention; a direct connection needs no
+    second one to be sure."""
+    if _pid(connection) == connection.info.backend_pid:
+        return False
     with connect(address) as second:
-        return shares_sessions(first, second)
+        return shares_sessions(connection, second)
 
 
 def shares_sessions(first: Connection, second: Connection) -> bool:

@@ -8,8 +8,8 @@ from typing import Final
 
 from cbctl.clients.postgres.address import Address, parse
 from cbctl.clients.postgres.connect import DatabaseDown, connect
-from cbctl.clients.postgres.databases import name_with, noted
-from cbctl.clients.postgres.ledger import Marker, foreign, survey
+from cbctl.clients.postgres.databases import beyond_us, name_with, not_to_be_ended, noted
+from cbctl.clients.postgres.ledger import Marker, foreign, is_pooled, reached, survey
 from cbctl.config.types import Reference
 from cbctl.engine.step import Blocked, Context
 from cbctl.errors import CbctlError, Exit
@@ -69,30 +69,52 @@ class Whose:
 class Live:
     """The database that has the name now.
 
-    there   whether any has; marker: whose it is
+    there    whether any has; marker: whose it is; version: of its schema
+    pooled   a pooler in transaction mode is between cbctl and Postgres
+    admin    the role that would end its sessions; beyond: those that it may not
     """
 
     name: str
     there: bool
     server: int
     marker: Marker | None
+    version: int = 0
+    pooled: bool = False
+    admin: str = ""
+    beyond: tuple[str, ...] = ()
 
 
 def look(ctx: Context, inputs: Whose) -> Live:
     address, admin = inputs.address(ctx), inputs.administrator(ctx)
     with connect(admin) as connection:
         server = connection.info.server_version // 10_000
+        pooled = is_pooled(connection, admin)
+    lost = Live(address.database, False, server, None, pooled=pooled, admin=admin.user)
     try:
         with connect(address) as connection:
-            return Live(address.database, True, server, survey(connection, address).marker)
+            found = survey(connection, address)
     except DatabaseDown as error:
         if error.kind != "no such database":
             raise
-    return Live(address.database, False, server, None)
+        return lost
+    return replace(
+        lost,
+        there=True,
+        marker=found.marker,
+        version=reached(found.applied),
+        pooled=pooled or found.pooled,
+        beyond=beyond_us(admin, address.database),
+    )
 
 
-def obstacle(live: Live, inputs: Whose, named: str) -> Blocked | None:
-    """Why a live database may not be exchanged. named: what the operator typed"""
+def obstacle(
+    live: Live, inputs: Whose, named: str, *, restore: str = "cbctl db restore"
+) -> Blocked | None:
+    """Why a live database may not be exchanged.
+
+    named    what the operator typed
+    restore  the command that may do something else
+    """
     if live.marker is not None and live.marker != inputs.marker:
         error = foreign(live.marker, inputs.marker)
         return Blocked(error.what, error.fix)
@@ -105,9 +127,21 @@ def obstacle(live: Live, inputs: Whose, named: str) -> Blocked | None:
         return Blocked(
             f"the database {live.name} is live",
             f"--replace {live.name} puts the other one in its place and keeps it beside; "
-            "cbctl db restore --into NAME only restores beside it",
+            f"{restore} --into NAME only restores beside it",
         )
-    return None
+    if live.beyond:
+        return Blocked(*not_to_be_ended(live.name, live.beyond, live.admin))
+    return through_pooler(live)
+
+
+def through_pooler(live: Live) -> Blocked | None:
+    if not live.pooled:
+        return None
+    return Blocked(
+        "a connection pooler in transaction mode is between cbctl and Postgres; a restore cannot "
+        "work through it",
+        "use the URL of the database itself",
+    )
 
 
 def stamped(ctx: Context, name: str, word: str) -> str:

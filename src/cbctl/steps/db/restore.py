@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from cbctl.clients.backups.gather import gather
+from cbctl.clients.backups.gather import gather, table_of_contents
 from cbctl.clients.backups.manifest import Manifest
-from cbctl.clients.backups.place import find
+from cbctl.clients.backups.named_roles import named_roles
+from cbctl.clients.backups.place import Place, find, find_readable
 from cbctl.clients.backups.prove import compare, create_for, reason, restore
 from cbctl.clients.postgres.address import Address
-from cbctl.clients.postgres.anonymize import anonymize, gaps, give_to
+from cbctl.clients.postgres.anonymize import anonymize, give_to
 from cbctl.clients.postgres.anonymize import read as read_rules
 from cbctl.clients.postgres.databases import (
     copy_settings,
@@ -23,9 +23,7 @@ from cbctl.clients.postgres.databases import (
     swap,
 )
 from cbctl.clients.postgres.tools import ToolFailed, Tools, Work, major_of, restoring
-from cbctl.config.types import Reference
 from cbctl.engine.step import (
-    Blocked,
     CannotUndo,
     Change,
     Changes,
@@ -41,60 +39,23 @@ from cbctl.engine.step import (
 from cbctl.errors import CbctlError, Exit
 from cbctl.local.scratch import scratch
 from cbctl.local.state import State
-from cbctl.steps.db._backups import Where, all_tools, identity_in, work_in
+from cbctl.steps.db._backups import all_tools, identity_in, work_in
 from cbctl.steps.db._exchange import (
     RESTORED,
     Live,
-    Whose,
     look,
-    obstacle,
     stamped,
+)
+from cbctl.steps.db._restoring import Facts, Inputs, gaps_of, notes, obstacle_to
+from cbctl.steps.db._roles import (
+    addresses,
+    give_rights,
+    make_missing,
+    may,
+    missing,
 )
 
 _DATABASE, _BACKUP = "database ", "backup "
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inputs(Where, Whose):
-    """backup    its id, or `last`
-    replace   name of the live database that it is to take the place of, typed
-    into      name of a new database instead: the live one stays as it is
-    source    platform/environment whose backup it is; "" for this one
-    anonymize  file that classifies the columns: what it says is done before anybody connects
-    protected  nobody else's data comes into this environment
-    identity  of age, that opens an encrypted one
-    jobs      how many tables side by side; 0: as many as this machine has processors, at most 4
-    """
-
-    backup: str
-    replace: str = ""
-    into: str = ""
-    source: str = ""
-    anonymize: Path | None = None
-    protected: bool = False
-    identity: Reference | None = None
-    jobs: int = 0
-
-
-@dataclass(frozen=True)
-class Facts:
-    """of        whose backup it is
-    digest    of its manifest
-    server, tool  major versions: of the backup, and of a pg_restore that will do (0: none will)
-    taken     there is a database of the name `into`
-    gaps      columns that the classification does not name, or names in vain
-    """
-
-    live: Live
-    backup: str
-    of: str
-    digest: str
-    server: int
-    tool: int
-    may_create: bool
-    taken: bool
-    gaps: tuple[str, ...]
-    encrypted: bool
 
 
 @dataclass(frozen=True)
@@ -110,12 +71,19 @@ class Outcome:
 class Restore(Step[Inputs, Facts, Outcome]):
     inputs = Inputs
     summary = "Restores a backup of the database"
+    grants: ClassVar[bool] = True
+    """With what roles may do by the backup."""
+    command: ClassVar[str] = "cbctl db restore"
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
-        manifest = find(inputs.open(), inputs.backup)
+        place = inputs.open()
+        manifest = find_readable(place, inputs.backup, inputs.whose)
         admin = inputs.administrator(ctx)
         live = look(ctx, inputs)
         tools = restoring(all_tools(), live.server, manifest.tools)
+        named = self._named_roles(ctx, inputs, place, manifest, tools)
+        lacking, strangers, may_make_roles = missing(ctx, inputs, named)
+        members = tuple(one.user for one in addresses(ctx, inputs).values())
         return Observation(
             Facts(
                 live=live,
@@ -126,21 +94,51 @@ class Restore(Step[Inputs, Facts, Outcome]):
                 tool=tools.major if tools else 0,
                 may_create=may_create(admin),
                 taken=bool(inputs.into) and exists(admin, inputs.into),
-                gaps=_gaps(inputs, manifest),
+                gaps=gaps_of(inputs, manifest),
                 encrypted=bool(manifest.recipient),
+                version=manifest.schema_version,
+                members=members,
+                missing=lacking,
+                strangers=strangers,
+                may_make_roles=may_make_roles,
             ),
-            {"made": manifest.made_at, "rows": manifest.contents.rows},
+            {
+                "made": manifest.made_at,
+                "rows": manifest.contents.rows,
+                "notes": "; ".join(notes(ctx, inputs, place, manifest, live, members)),
+            },
         )
 
+    def _named_roles(
+        self, ctx: Context, inputs: Inputs, place: Place, manifest: Manifest, tools: Tools | None
+    ) -> frozenset[str]:
+        if tools is None or (manifest.recipient and inputs.identity is None):
+            return frozenset()  # it is refused anyway
+        with scratch(State.at(inputs.state), "look") as made:
+            work = work_in(made, ctx, inputs.jobs)
+            archive = table_of_contents(place, manifest, work, identity_in(ctx, inputs.identity))
+            if archive is None:
+                return frozenset()
+            return named_roles(archive, tools, work, grants=self.grants)
+
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
-        if blocked := _obstacle(inputs, facts):
+        if blocked := obstacle_to(inputs, facts, self.command):
             return blocked
-        if inputs.into:
-            return Changes((_restored(inputs.into, facts.backup),))
+        changes = [change for one in facts.missing for change in one.changes]
+        if inputs.anonymize is not None:
+            done = f"anonymized as {inputs.anonymize.name} says"
+            changes.append(Change(f"data of {facts.of}", None, done))
+        if facts.members and facts.version:
+            changes += [
+                Change(f"rights of {one}", None, "as database.roles says")
+                for one in (*facts.members, "everybody")
+            ]
         name = facts.live.name
-        aside = Change(f"{_DATABASE}{name}", "live", "put aside as it is, until it is pruned")
-        new = _restored(name, facts.backup)
-        return Changes((aside, new) if facts.live.there else (new,))
+        if facts.live.there and not inputs.into:
+            after = "put aside as it is, until it is pruned"
+            changes.append(Change(f"{_DATABASE}{name}", "live", after))
+        new = f"{_DATABASE}{inputs.into or name}"
+        return Changes((*changes, Change(new, None, f"{_BACKUP}{facts.backup}")))
 
     def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
         """The names that databases get; which backup was agreed to, for there may be a newer one
@@ -156,7 +154,7 @@ class Restore(Step[Inputs, Facts, Outcome]):
     def apply(
         self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
     ) -> Outcome:
-        manifest = find(inputs.open(), _text(intent, "backup"))
+        manifest = find(inputs.open(), _text(intent, "backup"), inputs.whose)
         beside, aside = _text(intent, "beside"), _text(intent, "aside")
         admin, live = inputs.administrator(ctx), look(ctx, inputs)
         unfinished = noted(admin, inputs.restoring(live.name))
@@ -172,6 +170,7 @@ class Restore(Step[Inputs, Facts, Outcome]):
             tools = restoring(all_tools(), live.server, manifest.tools)
             if tools is None or (live.there and not (inputs.replace or inputs.into)):
                 raise CbctlError("it changed since the plan was made", exit=Exit.REFUSED)
+            make_missing(ctx, inputs, [change.what for change in changes])
             with scratch(State.at(inputs.state), "restore") as made:
                 work = work_in(made, ctx, inputs.jobs)
                 self._restore(ctx, inputs, manifest, admin, live, beside, tools, work)
@@ -207,19 +206,21 @@ class Restore(Step[Inputs, Facts, Outcome]):
         try:
             if live.there:
                 copy_settings(admin, live.name, name)
-            restore(found.archive, address, tools, work, grants=True)
+            restore(found.archive, address, tools, work, grants=self.grants)
             if problems := compare(address, manifest, work):
                 raise _unreliable(manifest, problems)
             if inputs.anonymize is not None:
                 ctx.progress("anonymizing")
                 anonymize(address, read_rules(inputs.anonymize))
                 give_to(address, inputs.marker)
+            if (theirs := addresses(ctx, inputs)) and manifest.schema_version:
+                give_rights(address, may(inputs, theirs))
         except ToolFailed as error:
             drop_database(admin, name)
             raise CbctlError(
                 f"the backup cannot be restored: {reason(error)}",
                 where=manifest.id,
-                fix="roles that it grants something to must be there: see cbctl db verify-backup",
+                fix=_what_to_do(error, manifest),
             ) from None
         except BaseException:
             drop_database(admin, name)
@@ -240,50 +241,13 @@ class Restore(Step[Inputs, Facts, Outcome]):
         return CannotUndo("cbctl db restore --undo exchanges the databases again")
 
 
-def _restored(name: str, backup: str) -> Change:
-    return Change(f"{_DATABASE}{name}", None, f"{_BACKUP}{backup}")
-
-
-def _gaps(inputs: Inputs, manifest: Manifest) -> tuple[str, ...]:
-    if inputs.anonymize is None:
-        return ()
-    return tuple(gaps(read_rules(inputs.anonymize), manifest.objects, manifest.tables))
-
-
-def _obstacle(inputs: Inputs, facts: Facts) -> Blocked | None:
-    own = str(inputs.marker)
-    if facts.of != (inputs.source or own):
-        return Blocked(f"the backup {facts.backup} is of {facts.of}", "name one of the right place")
-    if facts.of != own and inputs.protected:
-        return Blocked("a protected environment takes no data of another", "")
-    if facts.of != own and inputs.anonymize is None:
-        return Blocked("the data of another environment comes only anonymized", "say --anonymize")
-    if facts.encrypted and inputs.identity is None:
-        return Blocked(
-            "the backup is encrypted",
-            "--identity FILE opens it, or --identity secret:NAME#KEY inside a cluster",
+def _what_to_do(error: ToolFailed, manifest: Manifest) -> str:
+    if "role " in error.said or "change default privileges" in error.said:
+        return (
+            "roles that the backup names must be there, and be ours to change where their defaults "
+            f"are; cbctl db clone --from {manifest.id} takes nothing of what they may do"
         )
-    if facts.gaps:
-        more = f" (and {len(facts.gaps) - 3} more)" if len(facts.gaps) > 3 else ""
-        return Blocked("; ".join(facts.gaps[:3]) + more, f"correct {inputs.anonymize}")
-    if inputs.into and inputs.replace:
-        return Blocked("--into and --replace exclude each other", "use one of them")
-    if inputs.into and facts.taken:
-        return Blocked(f"there is a database {inputs.into} already", "choose another name")
-    if not inputs.into and (blocked := obstacle(facts.live, inputs, inputs.replace)):
-        return blocked
-    if not facts.may_create:
-        return Blocked(
-            "this role may not create databases",
-            "name one that may: database.admin in cbctl.yaml",
-        )
-    if facts.live.server < facts.server or not facts.tool:
-        return Blocked(
-            f"the backup is of Postgres {facts.server}, the server is {facts.live.server}, and no "
-            "pg_restore here fits both",
-            f"install the client programs of Postgres {facts.live.server}",
-        )
-    return None
+    return f"cbctl db verify-backup {manifest.id} says whether it can be restored anywhere"
 
 
 def _unreliable(manifest: Manifest, problems: list[str]) -> CbctlError:

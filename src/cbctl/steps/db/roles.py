@@ -9,21 +9,18 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
 
-from cbctl.clients.postgres.address import Address, parse
+from cbctl.clients.postgres.address import Address
 from cbctl.clients.postgres.clients import Client, clients
 from cbctl.clients.postgres.connect import connect, failed
 from cbctl.clients.postgres.ledger import Marker, foreign, survey
 from cbctl.clients.postgres.roles import (
     EVERYBODY,
     Right,
-    Role,
     connected_as_anybody,
     exchange,
-    make,
     may_make_roles,
     owns_database,
     password_holds,
@@ -32,7 +29,6 @@ from cbctl.clients.postgres.roles import (
     too_much,
     wanted,
 )
-from cbctl.config.types import Reference
 from cbctl.engine.step import (
     Blocked,
     CannotUndo,
@@ -49,48 +45,13 @@ from cbctl.engine.step import (
     Verified,
 )
 from cbctl.errors import CbctlError, Exit
-from cbctl.steps.db._exchange import Whose
-
-if TYPE_CHECKING:
-    from cbctl.clients.postgres.connect import Connection
+from cbctl.steps.db._roles import Member, WithRoles, addresses, may, put_right
 
 _SHOWN = 3
 """Titles that a plan names; of the others it says how many."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Inputs(Whose):
-    """
-    app       URL of the role that the service connects as; app_may: what with tables of migrations
-    readonly  URL of the role that reads everything
-    """
-
-    app: Reference | None = None
-    app_may: tuple[str, ...] = ("select", "insert", "update", "delete")
-    readonly: Reference | None = None
-
-
-@dataclass(frozen=True)
-class Member:
-    """A role as it is.
-
-    setting   where its URL stands
-    role      None: it is not there
-    password  whether the one of the URL holds
-    """
-
-    setting: str
-    name: str
-    role: Role | None
-    password: bool
-
-    @property
-    def changes(self) -> Iterator[Change]:
-        if self.role is None or self.role.powers or self.role.member_of:
-            yield Change(f"role {self.name}", _more(self.role), "may log in")
-        if not self.password:
-            before = "another" if self.role else None
-            yield Change(f"password of {self.name}", before, f"that of {self.setting}")
+Inputs = WithRoles
 
 
 @dataclass(frozen=True)
@@ -128,7 +89,7 @@ class Roles(Step[Inputs, Facts, Outcome]):
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
         import psycopg
 
-        address, theirs = inputs.address(ctx), _addresses(ctx, inputs)
+        address, theirs = inputs.address(ctx), _named(ctx, inputs)
         names = [one.user for one in theirs.values()]
         try:
             with connect(inputs.administrator(ctx)) as admin:
@@ -151,8 +112,7 @@ class Roles(Step[Inputs, Facts, Outcome]):
             )
             for label, one in theirs.items()
         )
-        may = {"app": inputs.app_may, "readonly": ("select",)}
-        want = wanted(things, {one.user: may[label] for label, one in theirs.items()})
+        want = wanted(things, may(inputs, theirs))
         take = too_much(have, want)
         notes = list(_logged_in(sessions, members, inputs))
         if anybody and any(one.kind == "database" for one in take):
@@ -207,12 +167,12 @@ class Roles(Step[Inputs, Facts, Outcome]):
         agreed = {change.what for change in changes}
         address = inputs.address(ctx)
         facts = self.observe(ctx, inputs).facts
-        theirs = {one.user: one for one in _addresses(ctx, inputs).values()}
+        theirs = {one.user: one for one in addresses(ctx, inputs).values()}
         ctx.fence()
         try:
             with connect(inputs.administrator(ctx)) as admin:
                 for one in facts.members:
-                    _put_right(admin, one, theirs[one.name], agreed)
+                    put_right(admin, one, theirs[one.name], agreed)
             with connect(address) as connection:
                 ctx.fence()
                 exchange(
@@ -269,50 +229,16 @@ def _logged_in(
             )
 
 
-def _addresses(ctx: Context, inputs: Inputs) -> dict[str, Address]:
-    """By name of the setting; as the owner reaches the database, for a pooler knows no new role.
-
-    Raises CbctlError (64) for URLs that name no roles of their own, or another database."""
-    owner = inputs.address(ctx)
-    found: dict[str, Address] = {}
-    for label, reference in (("app", inputs.app), ("readonly", inputs.readonly)):
-        url = ctx.reveal(reference) if reference is not None else None
-        if url is None or not url.reveal():
-            continue
-        setting = f"database.roles.{label}"
-        given = parse(url, where=setting)
-        if given.database != owner.database:
-            raise _wrong(f"it is of the database {given.database}, not {owner.database}", setting)
-        if given.user in (owner.user, *(one.user for one in found.values())):
-            raise _wrong(f"{given.user} is another role already", setting)
-        if not given.password.reveal():
-            raise _wrong("it has no password", setting)
-        found[label] = replace(owner, user=given.user, password=given.password)
-    if not found:
-        raise CbctlError(
-            "cbctl.yaml names no roles",
-            exit=Exit.USAGE,
-            where="database.roles",
-            fix="set app and readonly, each a reference to a URL with a role and a password",
-        )
-    return found
-
-
-def _wrong(what: str, setting: str) -> CbctlError:
-    fix = "postgresql://ROLE:PASSWORD@HOST/DATABASE, the role its own"
-    return CbctlError(what, exit=Exit.USAGE, where=setting, fix=fix)
-
-
-def _put_right(admin: Connection, one: Member, address: Address, agreed: set[str]) -> None:
-    todo = [change.what for change in one.changes if change.what in agreed]
-    if todo:
-        make(admin, one.name, one.role, None if one.password else address)
-
-
-def _more(role: Role | None) -> str | None:
-    if role is None:
-        return None
-    return ", ".join([*role.powers, *(f"member of {group}" for group in role.member_of)])
+def _named(ctx: Context, inputs: Inputs) -> dict[str, Address]:
+    """Raises CbctlError (64) where none are, and as `addresses` does."""
+    if found := addresses(ctx, inputs):
+        return found
+    raise CbctlError(
+        "cbctl.yaml names no roles",
+        exit=Exit.USAGE,
+        where="database.roles",
+        fix="set app and readonly, each a reference to a URL with a role and a password",
+    )
 
 
 def _what(one: Right) -> str:

@@ -121,7 +121,7 @@ class Safeguard(Step[Inputs, Facts, Outcome]):
         if inputs.recipient:
             return Outcome(id)
         place = inputs.open()
-        manifest = find(place, id)
+        manifest = find(place, id, inputs.environment)
         ctx.progress(f"proving the backup {manifest.id}")
         with scratch(State.at(inputs.state), "verify") as made:
             work = work_in(made, ctx, inputs.jobs)

@@ -1,3 +1,21 @@
-select pg_terminate_backend(pid)
-from pg_catalog.pg_stat_activity
-where datname = %(database)s and pid <> pg_backend_pid()
+-- Who is connected to the databases and whether we may end that; with `end`, ends all of it, or nothing
+-- where one of them is beyond us. Whose session it is anybody may see, not what it does.
+select
+    r.rolname::text,
+    a.pid,
+    may.end_it,
+    case when %(end)s and bool_and(may.end_it) over () then pg_terminate_backend(a.pid) end
+from pg_catalog.pg_stat_activity a
+join pg_catalog.pg_roles r on r.oid = a.usesysid
+cross join lateral (
+    select
+        me.rolsuper
+        or (
+            not r.rolsuper
+            and (pg_has_role(r.oid, 'USAGE') or pg_has_role('pg_signal_backend', 'USAGE'))
+        ) as end_it
+    from pg_catalog.pg_roles me
+    where me.rolname = current_user
+) may
+where a.datname = any(%(databases)s) and a.pid <> pg_backend_pid()
+order by 1, 2

@@ -1,6 +1,5 @@
 -- One row about the database: everything that must be known before a migration is planned.
 select
-    pg_backend_pid() as backend_pid,
     current_schema() as schema,
     pg_is_in_recovery() as replica,
     array(
