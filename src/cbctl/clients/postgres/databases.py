@@ -147,6 +147,7 @@ def _working(admin: Address, doing: str) -> Iterator[Connection]:
 
     with connect(admin) as connection:
         try:
+            connection.execute(query("safe_path"))
             yield connection
         except psycopg.Error as error:
             raise failed(error, admin, doing) from None

@@ -195,8 +195,19 @@ def _tail(said: IO[bytes]) -> str:
 
 def listing(tools: Tools, archive: Path) -> str:
     """The table of contents of an archive. Raises ToolFailed when it cannot be read."""
+    return _read(tools, archive, "--list")
+
+
+def script_of(tools: Tools, archive: Path, entries: Sequence[str], work: Work) -> str:
+    """The SQL of some entries of that table, without data. Raises ToolFailed."""
+    wanted = work.folder / "entries"
+    wanted.write_text("".join(f"{entry}\n" for entry in entries))
+    return _read(tools, archive, "--no-owner", "--file=-", f"--use-list={wanted}")
+
+
+def _read(tools: Tools, archive: Path, *words: str) -> str:
     done = subprocess.run(
-        [tools.restore, "--list", str(archive)],
+        [tools.restore, *words, str(archive)],
         capture_output=True,
         text=True,
         errors="replace",

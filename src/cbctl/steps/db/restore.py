@@ -207,7 +207,7 @@ class Restore(Step[Inputs, Facts, Outcome]):
         try:
             if live.there:
                 copy_settings(admin, live.name, name)
-            restore(found.archive, address, tools, work, grants=True)
+            restore(found.archive, address, tools, work)
             if problems := compare(address, manifest, work):
                 raise _unreliable(manifest, problems)
             if inputs.anonymize is not None:
