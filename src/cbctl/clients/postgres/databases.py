@@ -32,7 +32,8 @@ def name_with(name: str, ending: str) -> str:
 def create_database(
     admin: Address, name: str, *, encoding: str, collate: str, ctype: str, owner: str = ""
 ) -> None:
-    """An empty one; with the locale C where this server does not know the wanted one.
+    """An empty one, to which its owner alone connects; with the locale C where this server does not
+    know the wanted one.
 
     owner  without it, the role of `admin`
     """
@@ -43,12 +44,26 @@ def create_database(
         sql.Identifier(name), sql.Literal(encoding)
     )
     tail = sql.SQL(" owner {}").format(sql.Identifier(owner)) if owner else sql.SQL("")
+    tail += sql.SQL(" connection limit 0")  # until everybody else is kept out
     local = sql.SQL(" lc_collate {} lc_ctype {}").format(sql.Literal(collate), sql.Literal(ctype))
     with _working(admin, f"cannot create the database {name}") as connection:
         try:
             connection.execute(head + local + tail)
         except psycopg.errors.WrongObjectType:  # "invalid locale name"
             connection.execute(head + sql.SQL(" locale 'C'") + tail)
+        for words in (
+            "revoke all on database {} from public",
+            "alter database {} connection limit -1",
+        ):
+            connection.execute(sql.SQL(words).format(sql.Identifier(name)))
+
+
+def open_database(admin: Address, name: str, like: str) -> None:
+    """To those who may connect to the database `like`; to everybody, where that is not there."""
+    with _working(admin, f"cannot open the database {name}") as connection:
+        rows = connection.execute(query("database_grants"), {"source": like, "target": name})
+        for (statement,) in rows.fetchall():
+            connection.execute(str(statement).encode())
 
 
 def drop_database(admin: Address, name: str) -> None:
@@ -87,7 +102,7 @@ def note(admin: Address, name: str, text: str) -> None:
 
 
 def copy_settings(admin: Address, source: str, target: str) -> None:
-    """What roles may do and how sessions begin belongs to a database, and is in no dump."""
+    """How sessions begin belongs to a database, and is in no dump."""
     with _working(admin, f"cannot give {target} the settings of {source}") as connection:
         rows = connection.execute(
             query("database_settings"), {"source": source, "target": target}

@@ -20,6 +20,7 @@ from cbctl.clients.postgres.databases import (
     may_create,
     note,
     noted,
+    open_database,
     swap,
 )
 from cbctl.clients.postgres.tools import ToolFailed, Tools, Work, major_of, restoring
@@ -176,6 +177,7 @@ class Restore(Step[Inputs, Facts, Outcome]):
                 work = work_in(made, ctx, inputs.jobs)
                 self._restore(ctx, inputs, manifest, admin, live, beside, tools, work)
             ctx.fence()
+            open_database(admin, beside, live.name)
             if inputs.into:
                 note(admin, beside, f"{RESTORED}{manifest.id}")
             else:

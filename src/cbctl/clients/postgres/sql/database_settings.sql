@@ -1,4 +1,4 @@
--- The statements that give one database the settings and grants of another: no dump has them.
+-- The statements that give one database the settings of another: no dump has them.
 with source as (
     select * from pg_catalog.pg_database where datname = %(source)s
 ),
@@ -10,9 +10,6 @@ settings as (
     from pg_catalog.pg_db_role_setting s
     join source d on d.oid = s.setdatabase,
     unnest(s.setconfig) as one
-),
-granted as (
-    select (aclexplode(datacl)).* from source
 )
 select format(
     'alter %%s set %%I to %%s',
@@ -30,19 +27,6 @@ select format(
     end
 )
 from settings, target
-union all
-select format('revoke all on database %%s from public', target.name)
-from source, target
-where datacl is not null
-union all
-select format(
-    'grant %%s on database %%s to %%s%%s',
-    privilege_type,
-    target.name,
-    case when grantee = 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end,
-    case when is_grantable then ' with grant option' else '' end
-)
-from granted, target
 union all
 select format('alter database %%s connection limit %%s', target.name, datconnlimit)
 from source, target
