@@ -202,6 +202,28 @@ def test_nothing_keeps_what_was_there_before(
         assert there.execute(TRIGGERS.encode()).fetchall() == house.database.rows(TRIGGERS)
 
 
+def test_by_a_role_that_owns_the_copy_and_no_more(
+    tmp_path: Path, forked: Forked, database: Database
+) -> None:
+    house = house_with_a_test(tmp_path, forked, database)
+    server, plain = database.server, f"plain_{database.name}"
+    server.execute("postgres", f"create role {plain} login password '{server.password}'")
+    url = house.more["DATABASE_URL_TEST"]
+    house.more["ADMIN_URL"] = server.url("postgres")
+    house.more["DATABASE_URL_TEST"] = url.replace(server.user + ":", f"{plain}:", 1)
+    settings = house.folder / "cbctl.yaml"
+    test = 'url: "${env:DATABASE_URL_TEST}"'
+    settings.write_text(settings.read_text().replace(test, f'{test}, admin: "${{env:ADMIN_URL}}"'))
+    database.do(KEEPERS)
+    back_up(house)
+    (house.folder / "migrations" / "anonymize.toml").write_text(CLASSIFIED + KEPT_TOO)
+    house.db(*CLONE, "--anonymize")
+    with psycopg.connect(house.more["DATABASE_URL_TEST"]) as there:
+        rows = there.execute("select count(*) from longest where name like 'person %'")
+        assert rows.fetchone() == (1,)
+        assert there.execute("select count(*) from pg_largeobject_metadata").fetchone() == (0,)
+
+
 ELSEWHERE = """
 create foreign data wrapper none;
 create server elsewhere foreign data wrapper none;
