@@ -148,11 +148,14 @@ def _left(made: Scratch) -> set[processes.Identity]:
 def throwaway_server(
     made: Scratch, binary: Binary, pause: Callable[[float], None] = time.sleep
 ) -> Iterator[str]:
-    """The URL of a new, empty Postgres on this machine, whose role may do everything.
+    """The URL of a new, empty Postgres on this machine, whose role may do everything: what comes
+    from elsewhere gets a role of its own there.
 
     pause  waits; raises when the run has to stop
     """
     data, log = made.path / _DATA, made.path / "postgres.log"
+    # a name that no role of a database can have that is built there
+    superuser = f"cbctl_{secrets.token_hex(8)}"
     password, port = secrets.token_urlsafe(24), _free_port()
     file = made.path / ".password"
     write_atomic(file, f"{password}\n".encode(), mode=PRIVATE_FILE, sync=False)
@@ -160,7 +163,7 @@ def throwaway_server(
         postgres.run_program(
             made.state,
             binary.path.with_name("initdb"),
-            ["-D", str(data), "-U", postgres.SUPERUSER, f"--pwfile={file}", *postgres.INITDB],
+            ["-D", str(data), "-U", superuser, f"--pwfile={file}", *postgres.INITDB],
             marker=made.marker,
         )
     finally:
@@ -186,7 +189,7 @@ def throwaway_server(
                     evidence={"log": last_lines(log, 8)},
                 )
             pause(_LOOK)
-        yield postgres.own_url(password, database="postgres", user=postgres.SUPERUSER, port=port)
+        yield postgres.own_url(password, database="postgres", user=superuser, port=port)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGQUIT)  # at once: nothing has to be written

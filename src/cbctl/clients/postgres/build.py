@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from cbctl.clients.postgres.address import Address
 from cbctl.clients.postgres.compare import SchemaRange
+from cbctl.clients.postgres.confined import (
+    BEYOND,
+    NOT_ITS_RIGHT,
+    Extension,
+    Locale,
+    scratch_database,
+)
 from cbctl.clients.postgres.connect import connect, failed
 from cbctl.clients.postgres.contents import snapshot_session
-from cbctl.clients.postgres.databases import create_database, drop_database
 from cbctl.clients.postgres.job import Job
 from cbctl.clients.postgres.ledger import OUR_TABLES, Applied, Marker
 from cbctl.clients.postgres.migrations import Migration
@@ -34,15 +40,17 @@ class Like:
 
     major  of its server
     user   who runs the migrations; roles: whom they may grant something
+    member_of  the roles that `user` may act as
+    extensions  that it has
     """
 
     name: str
     major: int
     user: str
     roles: tuple[str, ...]
-    encoding: str
-    collate: str
-    ctype: str
+    member_of: tuple[str, ...]
+    locale: Locale
+    extensions: tuple[Extension, ...]
 
 
 def like(address: Address) -> Like:
@@ -54,8 +62,16 @@ def like(address: Address) -> Like:
         except psycopg.Error as error:
             raise failed(error, address, "cannot read what the database is like") from None
     assert row is not None
-    name, major, user, roles, encoding, collate, ctype = row
-    return Like(name, major, user, tuple(roles), encoding, collate, ctype)
+    name, major, user, roles, member_of, encoding, collate, ctype, extensions = row
+    return Like(
+        name,
+        major,
+        user,
+        tuple(roles),
+        tuple(member_of),
+        Locale(encoding, collate, ctype),
+        tuple(Extension(name, schema) for name, schema in extensions),
+    )
 
 
 def applied_ones(
@@ -81,7 +97,7 @@ def _other(why: str) -> CbctlError:
 
 
 @contextmanager
-def scratch_database(admin: Address, wanted: Like, *, thrown_away: bool) -> Iterator[Address]:
+def database_like(admin: Address, wanted: Like, *, thrown_away: bool) -> Iterator[Address]:
     """An empty database on the server of `admin`, dropped afterwards.
 
     thrown_away  the whole server is: then the database has the name, the role and the roles of the
@@ -89,47 +105,42 @@ def scratch_database(admin: Address, wanted: Like, *, thrown_away: bool) -> Iter
     """
     name = wanted.name if thrown_away else f"cbctl_scratch_{zlib.crc32(wanted.name.encode()):08x}"
     with connect(admin) as session:
+        session.execute(query("safe_path"))
         if not session.execute(
             query("try_lock"), {"key": zlib.crc32(name.encode())}
         ).fetchone() == (True,):
             raise CbctlError(
                 f"another cbctl works with {name} there", where=str(admin), exit=Exit.LOCKED
             )
-        place = replace(admin, database=name)
         if thrown_away:
-            place = _same_role(session, place, wanted)
-        drop_database(admin, name)  # what an interrupted one left
-        create_database(
+            _make_roles(session, {*wanted.roles} - {wanted.user})
+        with scratch_database(
             admin,
             name,
-            encoding=wanted.encoding,
-            collate=wanted.collate,
-            ctype=wanted.ctype,
-            owner=place.user,
-        )
-        try:
+            wanted.locale,
+            wanted.extensions,
+            role=wanted.user if thrown_away else name,
+            # where roles have rights of their own it may not act as one of them
+            member_of=wanted.member_of if thrown_away else (),
+        ) as place:
             yield place
-        finally:
-            drop_database(admin, name)
 
 
-def _same_role(session: Connection, place: Address, wanted: Like) -> Address:
+def _make_roles(session: Connection, names: Iterable[str]) -> None:
     from psycopg import sql
 
-    for role in {*wanted.roles, wanted.user} - {place.user}:
-        session.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
-    if wanted.user != place.user:
-        session.execute(
-            sql.SQL("alter role {} login superuser password {}").format(
-                sql.Identifier(wanted.user), sql.Literal(place.password.reveal())
-            )
-        )
-    return replace(place, user=wanted.user)
+    for name in names:
+        session.execute(sql.SQL("create role {}").format(sql.Identifier(name)))
 
 
 def build(place: Address, migrations: Sequence[Migration], patience: Patience) -> None:
     """Runs them in an empty database. Raises like `migrate`."""
-    migrate(job_for(place, migrations, patience))
+    try:
+        migrate(job_for(place, migrations, patience))
+    except CbctlError as error:
+        if NOT_ITS_RIGHT not in error.what:
+            raise
+        raise CbctlError(error.what, where=error.where, fix=BEYOND, exit=error.exit) from None
 
 
 def job_for(place: Address, migrations: Sequence[Migration], patience: Patience) -> Job:

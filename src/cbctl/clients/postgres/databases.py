@@ -42,7 +42,8 @@ def name_with(name: str, ending: str) -> str:
 def create_database(
     admin: Address, name: str, *, encoding: str, collate: str, ctype: str, owner: str = ""
 ) -> None:
-    """An empty one; with the locale C where this server does not know the wanted one.
+    """An empty one, to which its owner alone connects; with the locale C where this server does not
+    know the wanted one.
 
     owner  without it, the role of `admin`
     """
@@ -53,12 +54,26 @@ def create_database(
         sql.Identifier(name), sql.Literal(encoding)
     )
     tail = sql.SQL(" owner {}").format(sql.Identifier(owner)) if owner else sql.SQL("")
+    tail += sql.SQL(" connection limit 0")  # until everybody else is kept out
     local = sql.SQL(" lc_collate {} lc_ctype {}").format(sql.Literal(collate), sql.Literal(ctype))
     with _working(admin, f"cannot create the database {name}") as connection:
         try:
             connection.execute(head + local + tail)
         except psycopg.errors.WrongObjectType:  # "invalid locale name"
             connection.execute(head + sql.SQL(" locale 'C'") + tail)
+        for words in (
+            "revoke all on database {} from public",
+            "alter database {} connection limit -1",
+        ):
+            connection.execute(sql.SQL(words).format(sql.Identifier(name)))
+
+
+def open_database(admin: Address, name: str, like: str) -> None:
+    """To those who may connect to the database `like`; to everybody, where that is not there."""
+    with _working(admin, f"cannot open the database {name}") as connection:
+        rows = connection.execute(query("database_grants"), {"source": like, "target": name})
+        for (statement,) in rows.fetchall():
+            connection.execute(str(statement).encode())
 
 
 def drop_database(admin: Address, name: str) -> None:
@@ -102,10 +117,10 @@ def note(admin: Address, name: str, text: str) -> None:
 
 
 def copy_settings(admin: Address, source: str, target: str) -> None:
-    """What roles may do and how sessions begin belongs to a database, and is in no dump."""
+    """How sessions begin belongs to a database, and is in no dump."""
     from psycopg import sql
 
-    names = {"source": source, "target": target}
+    names = {"source": source}
     with _working(admin, f"cannot give {target} the settings of {source}") as connection:
         for role, name, value in connection.execute(query("database_settings"), names).fetchall():
             whose = sql.SQL("database {}").format(sql.Identifier(target))
@@ -118,8 +133,12 @@ def copy_settings(admin: Address, source: str, target: str) -> None:
             connection.execute(
                 statement.format(whose, sql.Identifier(name), sql.SQL(", ").join(words))
             )
-        for (grant,) in connection.execute(query("database_grants"), names).fetchall():
-            connection.execute(str(grant).encode())
+        limit = connection.execute(
+            "select datconnlimit from pg_catalog.pg_database where datname = %(source)s", names
+        ).fetchone()
+        if limit and limit[0] >= 0:
+            text = sql.SQL("alter database {} connection limit {}")
+            connection.execute(text.format(sql.Identifier(target), sql.Literal(limit[0])))
 
 
 def _items(name: str, value: str) -> list[str]:
@@ -213,6 +232,7 @@ def _working(admin: Address, doing: str) -> Iterator[Connection]:
 
     with connect(admin) as connection:
         try:
+            connection.execute(query("safe_path"))
             yield connection
         except psycopg.Error as error:
             raise failed(error, admin, doing) from None

@@ -13,10 +13,15 @@ from cbctl.errors import CbctlError, Exit
 if TYPE_CHECKING:
     from cbctl.clients.postgres.connect import Connection
 
-OUR_TABLES: Final = frozenset({"schema_migrations", "cbctl_marker", "cbctl_fence"})
 OURS = frozenset(
     "version description phase checksum applied_at applied_by execution_ms reversible".split()  # noqa: SIM905
 )
+OUR_COLUMNS: Final = {
+    "schema_migrations": OURS,
+    "cbctl_marker": frozenset({"platform", "environment", "created_at", "building"}),
+    "cbctl_fence": frozenset({"environment", "token", "unfinished_version", "unfinished_checksum"}),
+}
+OUR_TABLES: Final = frozenset(OUR_COLUMNS)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from cbctl.clients.backups import manifest as manifests
 from cbctl.clients.backups.gather import gather
 from cbctl.clients.backups.manifest import Manifest, Proof
 from cbctl.clients.backups.place import Place
-from cbctl.clients.backups.prove import prove
+from cbctl.clients.backups.prove import extensions_of, prove
 from cbctl.clients.postgres.address import Address, parse
+from cbctl.clients.postgres.confined import Locale, scratch_database
 from cbctl.clients.postgres.connect import connect
-from cbctl.clients.postgres.databases import drop_database
 from cbctl.clients.postgres.tools import Tools, Work, major_of, restoring
 from cbctl.errors import CbctlError, Exit
 from cbctl.local.binaries import Binary, postgres_binaries
@@ -103,11 +103,10 @@ def write_proof(place: Place, verdict: Verdict, at: str, who: str, host: str) ->
 
 def _proved(archive: Path, manifest: Manifest, admin: Address, tools: Tools, work: Work) -> Verdict:
     name = f"cbctl_verify_{manifest.id.lower().replace('-', '_')}"
-    drop_database(admin, name)  # what an interrupted one left
-    try:
-        problems = prove(archive, manifest, admin, name, tools, work)
-    finally:
-        drop_database(admin, name)
+    locale = Locale(manifest.encoding, manifest.collate, manifest.ctype)
+    needed = extensions_of(archive, tools, work)
+    with scratch_database(admin, name, locale, needed) as place:
+        problems = prove(archive, manifest, place, tools, work)
     return Verdict(manifest, tuple(problems), server_version(admin))
 
 

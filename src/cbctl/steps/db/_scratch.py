@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from cbctl.clients.postgres.address import Address, parse
-from cbctl.clients.postgres.build import Like, like, scratch_database
+from cbctl.clients.postgres.build import Like, database_like, like
 from cbctl.local.scratch import throwaway_like
 from cbctl.local.state import State
 
@@ -26,9 +26,9 @@ def scratch_for(
     if on is None:
         with (
             throwaway_like(state, "schema", wanted.major, pause) as (url, major),
-            scratch_database(parse(url), wanted, thrown_away=True) as place,
+            database_like(parse(url), wanted, thrown_away=True) as place,
         ):
             yield place, major
         return
-    with scratch_database(on, wanted, thrown_away=False) as place:
+    with database_like(on, wanted, thrown_away=False) as place:
         yield place, like(on).major

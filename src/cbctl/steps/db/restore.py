@@ -20,6 +20,7 @@ from cbctl.clients.postgres.databases import (
     may_create,
     note,
     noted,
+    open_database,
     swap,
 )
 from cbctl.clients.postgres.tools import ToolFailed, Tools, Work, major_of, restoring
@@ -213,6 +214,7 @@ class Restore(Step[Inputs, Facts, Outcome]):
                 ctx.progress("anonymizing")
                 anonymize(address, read_rules(inputs.anonymize))
                 give_to(address, inputs.marker)
+            open_database(admin, name, live.name)
             if (theirs := addresses(ctx, inputs)) and manifest.schema_version:
                 give_rights(address, may(inputs, theirs))
         except ToolFailed as error:
