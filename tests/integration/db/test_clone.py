@@ -127,6 +127,7 @@ def test_a_protected_environment_takes_none(house: BackupHouse) -> None:
 KEEPERS = """
 create function keep() returns trigger language plpgsql as 'begin return null; end';
 create trigger keep before update on people for each row execute function keep();
+alter table people add loud text generated always as (upper(name)) stored;
 create table audit (name text);
 create function note() returns trigger language plpgsql as
     $$ begin insert into public.audit values (old.name); return null; end $$;
@@ -165,6 +166,12 @@ name = { sql = "'key ' || md5(name)" }
 [refers]
 name = "keep"
 """
+
+
+def classified_too() -> str:
+    return CLASSIFIED.replace("[people]", '[people]\nloud = "keep"') + KEPT_TOO
+
+
 TRIGGERS = (
     "select tgrelid::regclass::text, tgname, tgenabled from pg_trigger "
     "where tgname in ('keep', 'note', 'never', 'later', 'part', 'own') order by 1, 2"
@@ -180,7 +187,7 @@ def test_nothing_keeps_what_was_there_before(
     told = house.db(*CLONE, "--anonymize", exit=7).err
     assert "crm.schema_migrations.email is not classified" in told
     file = house.folder / "migrations" / "anonymize.toml"
-    file.write_text(CLASSIFIED + KEPT_TOO)
+    file.write_text(classified_too())
     house.db(*CLONE, "--anonymize")
     with psycopg.connect(house.more["DATABASE_URL_TEST"]) as there:
         old = "where name like 'name %'"
@@ -188,6 +195,8 @@ def test_nothing_keeps_what_was_there_before(
             found = there.execute(f"select count(*) from {table} {old}".encode()).fetchone()
             assert found == (0,), table
         counted = "select (select count(*) from names), (select count(email) from {0}), count(*) "
+        found = there.execute("select count(*) from people where loud like 'NAME %'").fetchone()
+        assert found == (0,)
         rows = there.execute(f"{counted.format('crm.schema_migrations')} from refers".encode())
         assert rows.fetchone() == (1000, 0, 4)
         # nor do statistics
@@ -216,7 +225,7 @@ def test_by_a_role_that_owns_the_copy_and_no_more(
     settings.write_text(settings.read_text().replace(test, f'{test}, admin: "${{env:ADMIN_URL}}"'))
     database.do(KEEPERS)
     back_up(house)
-    (house.folder / "migrations" / "anonymize.toml").write_text(CLASSIFIED + KEPT_TOO)
+    (house.folder / "migrations" / "anonymize.toml").write_text(classified_too())
     house.db(*CLONE, "--anonymize")
     with psycopg.connect(house.more["DATABASE_URL_TEST"]) as there:
         rows = there.execute("select count(*) from longest where name like 'person %'")

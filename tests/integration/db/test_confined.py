@@ -74,6 +74,7 @@ def test_a_backup_runs_nothing_on_the_machine_of_who_proves_it(
 ) -> None:
     house = each_house
     trap(house, sprung)
+    house.database.do("alter table people force row level security, enable row level security")
     back_up(house)
     sprung.unlink(missing_ok=True)
     house.db("verify-backup")
@@ -140,6 +141,9 @@ def test_an_extension_is_made_beforehand(each_house: BackupHouse) -> None:
     )
     house.db("migrate", "--yes")
     assert f"extension {name}" not in house.db("verify", exit=10).out
+    house.write(m3_again__up=f"create extension {name}")
+    assert "create extension if not exists" in house.db("trace", exit=1).err
+    (house.folder / "migrations" / "0003_again.up.sql").unlink()
     house.database.do("comment on extension " + name + " is 'ours'")
     house.database.do("drop publication everything; create publication everything for all tables")
     back_up(house)
@@ -157,6 +161,10 @@ def test_one_that_reaches_other_machines_is_not(
     told = house.db("verify-backup", exit=10).out
     assert 'permission denied to create extension "dblink"' in told
     assert "what only a superuser may do" in told
+    # nor one that would come among the tables of the server
+    house.database.do("drop extension dblink; create extension pgstattuple schema pg_catalog")
+    back_up(house)
+    assert "permission denied to create extension" in house.db("verify-backup", exit=10).out
 
 
 def test_on_a_server_where_no_role_can_be_made(each_house: BackupHouse) -> None:

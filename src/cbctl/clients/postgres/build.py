@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from cbctl.clients.postgres.connect import Connection
 
 _MARKER: Final = Marker("cbctl", "scratch")
+_MADE_BEFOREHAND: Final = re.compile(r'extension ".*" already exists')
 
 
 @dataclass(frozen=True)
@@ -138,9 +140,12 @@ def build(place: Address, migrations: Sequence[Migration], patience: Patience) -
     try:
         migrate(job_for(place, migrations, patience))
     except CbctlError as error:
-        if NOT_ITS_RIGHT not in error.what:
+        fix = BEYOND if NOT_ITS_RIGHT in error.what else ""
+        if _MADE_BEFOREHAND.search(error.what):
+            fix = "what only a superuser may make is there already: create extension if not exists"
+        if not fix:
             raise
-        raise CbctlError(error.what, where=error.where, fix=BEYOND, exit=error.exit) from None
+        raise CbctlError(error.what, where=error.where, fix=fix, exit=error.exit) from None
 
 
 def job_for(place: Address, migrations: Sequence[Migration], patience: Patience) -> Job:

@@ -137,7 +137,11 @@ def _extend(place: Address, owner: str, extensions: Sequence[Extension]) -> None
     """Those that are not there, or beyond this role too, who needs them will miss by himself."""
     import psycopg
 
-    wanted = {one.name: one.schema for one in extensions if one.name in _HARMLESS}
+    wanted = {
+        one.name: one.schema
+        for one in extensions
+        if one.name in _HARMLESS and not _of_the_system(one.schema)
+    }
     if not wanted:
         return
     with _working(place, "cannot make the extensions that will be needed") as session:
@@ -149,9 +153,13 @@ def _extend(place: Address, owner: str, extensions: Sequence[Extension]) -> None
                     words = "create schema if not exists {} authorization {}"
                     session.execute(_words(words, schema, owner))
                 session.execute(_words("create extension {} schema {} cascade", name, schema))
-                # a dump also holds rows that somebody added to its tables
+                # a dump also holds rows that somebody added to its tables; nothing else is there
                 words = "grant all on all tables in schema {} to {}"
                 session.execute(_words(words, schema, owner))
+
+
+def _of_the_system(schema: str) -> bool:
+    return schema.startswith("pg_") or schema == "information_schema"
 
 
 def _words(text: str, *names: str) -> sql.Composed:

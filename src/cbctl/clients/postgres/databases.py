@@ -175,6 +175,8 @@ def swap(admin: Address, live: str, new: str, aside: str, said: str, *, there: b
         for name, value in (("live", live), ("new", new), ("aside", aside))
     }
     with connect(admin) as connection, connect(admin) as other:
+        for session in (connection, other):
+            session.execute(query("safe_path"))
         script = sql.SQL(text).format(**names, said=sql.Literal(said)).as_string(connection)
         for attempt in range(1, _TRIES + 1):
             _end_sessions(other, admin, live, new)

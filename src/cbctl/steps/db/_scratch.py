@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from cbctl.clients.postgres.address import Address, parse
-from cbctl.clients.postgres.build import Like, database_like, like
+from cbctl.clients.postgres.build import Like, database_like
+from cbctl.clients.postgres.connect import connect
 from cbctl.local.scratch import throwaway_like
 from cbctl.local.state import State
 
@@ -30,5 +31,5 @@ def scratch_for(
         ):
             yield place, major
         return
-    with database_like(on, wanted, thrown_away=False) as place:
-        yield place, like(on).major
+    with database_like(on, wanted, thrown_away=False) as place, connect(place) as connection:
+        yield place, connection.info.server_version // 10_000
