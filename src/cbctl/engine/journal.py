@@ -77,11 +77,18 @@ class Journal:
         return Head(self.stream, self._count, self._hash)
 
     def write(self, type: str, **data: Json) -> Record:
-        """Durable when it returns. Raises Fenced when the lock is lost."""
+        """Durable when it returns. Raises Fenced when the lock is lost, and CbctlError for what
+        would not be read again: one such record, and nothing of its stream could be relied on."""
         record = Record(
             SCHEMA, self._count + 1, self._hash, stamp(self._clock.wall()), self._token, type, data
         )
         line = canonical(record)
+        if why := _unreadable(self.stream, line):
+            raise CbctlError(
+                f"what would be written is no {type} that cbctl reads again ({why})",
+                where=self.stream,
+                fix="nothing was written",
+            )
         self._store.append(self.stream, self._count, self._fence, line)
         self._count, self._hash = self._count + 1, _hash(line)
         return record
@@ -96,8 +103,8 @@ def check(stream: str, lines: Iterable[bytes]) -> Iterable[Record]:
     last = GENESIS
     for number, line in enumerate(lines, 1):
         try:
-            record = msgspec.json.decode(line, type=Record)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            record = _decoded(line)
+        except ValueError as error:
             raise _broken(stream, number, f"cannot be read ({error})") from None
         if record.schema.split(".")[0] != SCHEMA.split(".")[0]:
             raise CbctlError(
@@ -112,6 +119,22 @@ def check(stream: str, lines: Iterable[bytes]) -> Iterable[Record]:
             raise _broken(stream, number, f"is no {record.type} that cbctl writes ({why})")
         yield record
         last = _hash(line)
+
+
+def _decoded(line: bytes) -> Record:
+    """Raises ValueError."""
+    try:
+        return msgspec.json.decode(line, type=Record)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _unreadable(stream: str, line: bytes) -> str:
+    """Why it could not be read back; nothing when it can."""
+    try:
+        return problem(stream, _decoded(line))
+    except ValueError as error:
+        return str(error)
 
 
 def problem(stream: str, record: Record) -> str:

@@ -151,7 +151,7 @@ def test_what_is_old_goes(house: Inside) -> None:
     assert not databases(house, f"{house.name}_replaced_%")
     manifest = f"kept/toys/testing/{old}/manifest.json"
     made = manifests.read(client.get_object(Bucket=house.own, Key=manifest)["Body"].read(), "")
-    aged = replace(made, made_at="2020-01-01T00:00:00Z")
+    aged = replace(made, made_at="2020-01-01T00:00:00.000Z")
     house.run("db verify-backup")
     client.put_object(Bucket=house.own, Key=manifest, Body=manifests.to_bytes(aged))
     assert house.json("db prune --yes")["outcome"]["removed"] == [f"backup {old}"]

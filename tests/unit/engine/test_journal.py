@@ -90,7 +90,8 @@ def test_ids_of_runs_sort_in_the_order_of_the_runs_whatever_the_clock_does() -> 
     ids = []
     for _ in range(60):
         id = journal.new_run(on.store, on.world.clock, on.world.random)
-        journal.Journal(on.store, on.world.clock, journal.RUNS + id, 1).write("run.started")
+        log = journal.Journal(on.store, on.world.clock, journal.RUNS + id, 1)
+        log.write("lock.broken", reason="", who="", host="", holder=None)
         ids.append(id)
     assert ids == sorted(ids) and len(set(ids)) == 60
 
@@ -100,6 +101,24 @@ def test_a_run_with_a_strange_name_does_not_stop_the_next(strange: str) -> None:
     on = machine()
     on.disk.streams[journal.RUNS + strange] = [b"{}"]
     assert journal.new_run(on.store, on.world.clock, on.world.random)
+
+
+@pytest.mark.parametrize(
+    ("type", "data"),
+    [
+        ("backup.verified", {"id": "b", "made": "yesterday", "digest": "", "who": "", "host": ""}),
+        ("backup.verified", {"id": "b"}),
+        ("run.started", {"kind": "deploy"}),
+    ],
+)
+def test_what_would_not_be_read_again_is_not_written(type: str, data: Any) -> None:
+    on = machine(Disk(lock=held_by(1)))
+    log = journal.Journal(on.store, on.world.clock, "backups/history", 1)
+    log.write("noted")
+    with pytest.raises(CbctlError, match="reads again"):
+        log.write(type, **data)
+    log.write("noted")
+    assert [record.seq for record in journal.read(on.store, "backups/history")] == [1, 2]
 
 
 def test_the_end_of_nothing() -> None:

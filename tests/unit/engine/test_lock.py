@@ -124,13 +124,13 @@ def test_a_broken_lock_fences_its_holder_and_its_journal() -> None:
     first, second = operator(disk, 1), operator(disk, 2)
     held = taken(first)
     log = Journal(first.store, first.world.clock, "runs/x", held.token)
-    log.write("run.started")
+    log.write("lock.broken", reason="", who="", host="", holder=None)
     world = second.world
     broken = lock.break_lock(world.store, world.clock, world.random, world.owner, "gone")
     with pytest.raises(Fenced):
         held.fence()
     with pytest.raises(Fenced):
-        log.write("step.intent")
+        log.write("step.verified", step="x")
     assert len(disk.streams["runs/x"]) == 1
     (record,) = disk.records(broken)
     assert (record.data["reason"], record.data["who"]) == ("gone", "user2")
@@ -178,7 +178,8 @@ def test_a_token_does_not_come_back_when_the_record_is_removed(stream: str) -> N
     disk = Disk()
     first = operator(disk, 1)
     held = taken(first)
-    Journal(first.store, first.world.clock, stream, held.token).write("written")
+    log = Journal(first.store, first.world.clock, stream, held.token)
+    log.write("lock.broken", reason="", who="", host="", holder=None)
     disk.lock = None
     with pytest.raises(Fenced, match="gone"):
         held.fence()

@@ -62,10 +62,10 @@ class Board:
         policy.approve(laying_down(self.on), self.on.store, who, "host", plan)
         self._release()
 
-    def backup(self, *, age: float = 0) -> None:
+    def backup(self, id: str, *, age: float = 0) -> None:
         """Proves one that was made `age` seconds ago."""
         log = laying_down(self.on, policy.BACKUPS)
-        policy.backup_verified(log, "ben", "host", "b1", stamp(self.now - age), "0" * 64)
+        policy.backup_verified(log, "ben", "host", id, stamp(self.now - age), "0" * 64)
         self._release()
 
     def later(self, seconds: float) -> None:
@@ -229,7 +229,7 @@ def test_migrations_want_a_fresh_verified_backup(board: Board) -> None:
     rules = Policy(backup_hours=24)
     assert board.rules(rules, migrates=False) == []
     assert "there is none" in board.asks(rules)[0].why
-    board.backup()
+    board.backup("b1")
     assert board.asks(rules) == ()
     board.later(24 * HOUR)
     assert board.asks(rules) == ()
@@ -239,11 +239,11 @@ def test_migrations_want_a_fresh_verified_backup(board: Board) -> None:
 
 def test_an_old_backup_that_is_proved_now_is_an_old_one(board: Board) -> None:
     rules = Policy(backup_hours=24)
-    board.backup(age=25 * HOUR)
+    board.backup("b1", age=25 * HOUR)
     assert board.rules(rules) == ["backup"]
-    board.backup()
+    board.backup("b2")
     assert board.asks(rules) == ()
-    board.backup(age=30 * HOUR)
+    board.backup("b3", age=30 * HOUR)
     assert board.asks(rules) == ()
 
 

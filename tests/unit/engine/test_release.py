@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
 from tests.unit.engine.world import Disk, Machine, held_by, machine
 
 from cbctl.engine import release
-from cbctl.engine.journal import Head, Journal
+from cbctl.engine.canonical import canonical
+from cbctl.engine.journal import Head, Journal, Record
+from cbctl.engine.store import SCHEMA
 from cbctl.errors import CbctlError, Exit
 
 
@@ -91,6 +94,9 @@ def test_what_a_newer_minor_version_adds_is_passed_over(on: Machine) -> None:
 )
 def test_a_record_that_makes_no_sense_is_named(on: Machine, type: str, data: Any) -> None:
     recorded(on, "x")
-    Journal(on.store, on.world.clock, release.HISTORY, 1).write(type, **data)
+    (before,) = on.store.read(release.HISTORY)
+    hash = hashlib.sha256(before).hexdigest()
+    by_hand = Record(SCHEMA, 2, hash, "2026-11-20T00:00:00Z", 1, type, data)
+    on.store.append(release.HISTORY, 1, 1, canonical(by_hand))
     with pytest.raises(CbctlError, match=r"record 2 is no release"):
         release.history(on.store)

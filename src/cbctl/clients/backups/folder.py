@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from cbctl.clients.backups import manifest as manifests
-from cbctl.clients.backups.manifest import File
-from cbctl.clients.backups.place import Pause, Progress, is_id
+from cbctl.clients.backups.manifest import File, is_id
+from cbctl.clients.backups.place import Pause, Progress
 from cbctl.errors import CbctlError, Exit
 
 _MAKING, _GOING = ".making-", ".removed-"
+_PIECE = 1024 * 1024
 
 
 class Folder:
@@ -32,13 +36,32 @@ class Folder:
             return []
         except OSError as error:
             raise self._refused(error) from None
-        return [id for id in found if (self._root / id / manifests.NAME).exists()]
+        return [id for id in found if os.path.lexists(self._root / id / manifests.NAME)]
 
     def read(self, id: str, name: str) -> bytes | None:
         try:
-            return (self._root / id / name).read_bytes()
+            with _opened(self._root / id / name) as file:
+                return file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise CbctlError(
+                f"{name} cannot be read: {error.strerror}",
+                exit=Exit.DIFFERS,
+                where=str(self._root / id),
+                fix="somebody else made it so: look at it",
+            ) from None
+
+    def sizes(self, id: str) -> dict[str, int]:
+        try:
+            found = list(os.scandir(self._root / id / manifests.DUMP))
+        except OSError:
+            return {}
+        return {
+            f"{manifests.DUMP}/{one.name}": one.stat(follow_symlinks=False).st_size
+            for one in found
+            if one.is_file(follow_symlinks=False)
+        }
 
     def has_any(self, id: str) -> bool:
         return (self._root / id).exists()
@@ -51,8 +74,17 @@ class Folder:
         _sync(path.parent)
 
     def fetch(self, id: str, file: File, folder: Path, pause: Pause) -> Path | None:
-        path = self._root / id / file.path
-        return path if path.is_file() else None
+        target = folder / file.path
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            source = _opened(self._root / id / file.path)
+        except OSError:
+            return None
+        with source, target.open("wb") as written:
+            while piece := source.read(_PIECE):
+                written.write(piece)
+                pause(0)
+        return target
 
     def stage(self, id: str, scratch: Path) -> Path:
         stage = self._root / f"{_MAKING}{id}"
@@ -114,6 +146,15 @@ class Folder:
             exit=Exit.CREDENTIALS if isinstance(error, PermissionError) else Exit.FAILED,
             fix="check database.backups.to in cbctl.yaml, or --to",
         )
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A file that is one: somebody may have put a pipe or a link in its place."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def _write(path: Path, data: bytes) -> None:

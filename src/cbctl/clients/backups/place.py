@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 from cbctl.clients.backups import manifest as manifests
-from cbctl.clients.backups.manifest import File, Manifest, Proof
+from cbctl.clients.backups.manifest import File, Manifest, Proof, is_id
 from cbctl.errors import CbctlError, Exit
 
 S3: Final = "s3://"
-_ID: Final = re.compile(r"\d{8}T\d{6}Z-[0-9a-z]{6}")
+_AHEAD: Final = 300.0
+"""Seconds that the clock of a database may be ahead of this machine's."""
 
 Pause = Callable[[float], None]
 """Waits; raises when the run has to stop."""
@@ -21,13 +22,18 @@ Progress = Callable[..., None]
 
 
 class Place(Protocol):
-    """Keeps backups by their ids. One that is not complete is not there."""
+    """Keeps backups by their ids. One that is not complete is not there.
+
+    Others may write there too: nothing in it is taken for what a backup says of itself."""
 
     def ids(self) -> list[str]:
         """Of those that are complete, the oldest first."""
 
     def read(self, id: str, name: str) -> bytes | None:
-        """A small file of a backup."""
+        """A small file of a backup. Raises CbctlError where it is there and cannot be read."""
+
+    def sizes(self, id: str) -> dict[str, int]:
+        """Of what `dump/` holds, by the paths that a manifest names; {} where it is not there."""
 
     def has_any(self, id: str) -> bool:
         """Whether there is anything of it, be it no backup."""
@@ -35,8 +41,7 @@ class Place(Protocol):
     def write(self, id: str, name: str, data: bytes) -> None: ...
 
     def fetch(self, id: str, file: File, folder: Path, pause: Pause) -> Path | None:
-        """Where the file is on this machine, brought into `folder` if need be; None: it is
-        missing."""
+        """A copy of the file, in `folder`, where nobody else changes it; None: it is missing."""
 
     def stage(self, id: str, scratch: Path) -> Path:
         """An empty folder in which a backup is put together; what an interrupted run left there
@@ -57,7 +62,8 @@ class Kept:
     """A backup as a list shows it.
 
     manifest  None where it cannot be read
-    proof     that it was proved
+    proof     that it was proved, as the file beside it says: anybody who may write there may have
+              written that, so that what matters is decided by the history (engine/policy.py)
     problem   why it cannot be relied on, in words; "" where nothing speaks against it
     """
 
@@ -73,10 +79,6 @@ class Kept:
             return self.manifest.made_at
         day, clock = self.id[:8], self.id[9:15]
         return f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}Z"
-
-
-def is_id(text: str) -> bool:
-    return _ID.fullmatch(text) is not None
 
 
 def open_place(address: str, *, encryption: str = "AES256", kms_key: str | None = None) -> Place:
@@ -96,14 +98,13 @@ def kept(place: Place) -> list[Kept]:
 
 
 def look(place: Place, id: str) -> Kept:
-    data = place.read(id, manifests.NAME)
-    if data is None:
-        raise _unknown(place, id, "ENV")
     try:
-        manifest = manifests.read(data, f"{id}/{manifests.NAME}")
+        manifest = manifest_of(place, id, "ENV")
+        proof = proof_of(place, manifest)
     except CbctlError as error:
+        if error.exit not in (Exit.DIFFERS, Exit.REFUSED):  # then it is the place's, and of all
+            raise
         return Kept(id, None, None, error.what)
-    proof = proof_of(place, manifest)
     if proof is not None and proof.problems:
         return Kept(id, manifest, None, f"not what it should be ({proof.at}): {proof.problems[0]}")
     return Kept(id, manifest, proof)
@@ -113,18 +114,23 @@ def find(place: Place, name: str, env: str) -> Manifest:
     """name: an id, or `last`; env: whose they are. Raises CbctlError: 64 for none of that name,
     10 or 7 for one whose manifest cannot be read."""
     ids = place.ids()
-    id = ids[-1] if name == "last" and ids else name
+    return manifest_of(place, ids[-1] if name == "last" and ids else name, env)
+
+
+def manifest_of(place: Place, id: str, env: str) -> Manifest:
+    """Raises CbctlError: as `find`, and 10 where it is another backup's, or of the future."""
     data = place.read(id, manifests.NAME) if is_id(id) else None
     if data is None:
-        raise _unknown(place, name, env)
-    found = manifests.read(data, f"{id}/{manifests.NAME}")
+        raise _unknown(place, id, env)
+    where = f"{id}/{manifests.NAME}"
+    found = manifests.read(data, where)
+    why = ""
     if found.id != id:
-        raise CbctlError(
-            f"the manifest is damaged: it is of the backup {found.id}",
-            exit=Exit.DIFFERS,
-            where=f"{id}/{manifests.NAME}",
-            fix="this backup cannot be relied on: take another one",
-        )
+        why = f"it is of the backup {found.id}"
+    elif found.made > time.time() + _AHEAD:
+        why = f"it was made in the future ({found.made_at}), or the clock of this machine is wrong"
+    if why:
+        raise manifests.damaged(where, why)
     return found
 
 
@@ -140,6 +146,12 @@ def find_readable(place: Place, name: str, env: str) -> Manifest:
     return find(place, name, env)
 
 
+def is_whole(place: Place, manifest: Manifest) -> bool:
+    """By the sizes of its files alone; to read them takes long."""
+    there = place.sizes(manifest.id)
+    return all(there.get(file.path) == file.size for file in manifest.files)
+
+
 def proof_of(place: Place, manifest: Manifest) -> Proof | None:
     """What came of the last look at it; None where there was none, or it is another one now."""
     import msgspec
@@ -147,7 +159,7 @@ def proof_of(place: Place, manifest: Manifest) -> Proof | None:
     data = place.read(manifest.id, manifests.PROOF)
     try:
         proof = msgspec.json.decode(data, type=Proof) if data else None
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return proof if proof and proof.manifest == manifest.digest else None
 

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from cbctl.clients.backups import manifest as manifests
-from cbctl.clients.backups.manifest import File
-from cbctl.clients.backups.place import S3, Pause, Progress, is_id
+from cbctl.clients.backups.manifest import File, is_id
+from cbctl.clients.backups.place import S3, Pause, Progress
 from cbctl.errors import CbctlError, Exit
 
 T = TypeVar("T")
@@ -72,9 +72,9 @@ class Bucket:
 
     def ids(self) -> list[str]:
         start = f"{self._prefix}/" if self._prefix else ""
-        ending = f"/{manifests.NAME}"
-        keys = (str(one["Key"]) for one in self._objects(start))
-        return sorted(self._id_of(k) for k in keys if k.endswith(ending) and self._id_of(k))
+        keys = {str(one["Key"]) for one in self._objects(start)}
+        found = {self._id_of(key) for key in keys} - {""}
+        return sorted(id for id in found if self._key(id, manifests.NAME) in keys)
 
     def read(self, id: str, name: str) -> bytes | None:
         answer = self._find(
@@ -84,6 +84,11 @@ class Bucket:
 
     def has_any(self, id: str) -> bool:
         return bool(self._objects(self._key(id, "")))
+
+    def sizes(self, id: str) -> dict[str, int]:
+        start = self._key(id, "")
+        found = self._objects(f"{start}{manifests.DUMP}/")
+        return {str(one["Key"]).removeprefix(start): one["Size"] for one in found}
 
     def write(self, id: str, name: str, data: bytes) -> None:
         self._ask(

@@ -13,8 +13,8 @@ from cbctl import __version__
 from cbctl.clients import age
 from cbctl.clients.backups import manifest as manifests
 from cbctl.clients.backups.make import Told, make
-from cbctl.clients.backups.manifest import Manifest
-from cbctl.clients.backups.place import Place, is_id
+from cbctl.clients.backups.manifest import Manifest, is_id
+from cbctl.clients.backups.place import Place, is_whole, kept
 from cbctl.clients.postgres.connect import connect
 from cbctl.clients.postgres.ledger import Marker, foreign, survey
 from cbctl.clients.postgres.tools import Work, usable
@@ -124,7 +124,7 @@ class Backup(Step[Inputs, Facts, Outcome]):
     def identify(self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...]) -> Json:
         """Its id, by which a resumed run finds what there is of it."""
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(ctx.wall()))
-        return {"backup": f"{now}-{re.sub('[^0-9a-z]', '', ctx.run)[-6:]:0>6}"}
+        return {"backup": f"{now}-{_ending(ctx.run)}"}
 
     def apply(
         self, ctx: Context, inputs: Inputs, changes: tuple[Change, ...], intent: Json
@@ -178,14 +178,21 @@ class Backup(Step[Inputs, Facts, Outcome]):
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
         """That it is where it should be, whole by its sizes; `db verify-backup` proves it."""
         place = inputs.open()
-        for id in reversed(place.ids()):
-            manifest = _manifest(place, id)
-            if manifest.run == ctx.run:
-                return Verified({"backup": id, "proved": "no: cbctl db verify-backup does that"})
-        return NotVerified("the backup of this run is not there", "take another one")
+        for one in reversed(kept(place)):
+            if one.problem and one.id.endswith(_ending(ctx.run)):
+                return NotVerified(f"the backup {one.id}: {one.problem}", "take another one")
+            if one.manifest and one.manifest.run == ctx.run and is_whole(place, one.manifest):
+                said = "no: cbctl db verify-backup does that"
+                return Verified({"backup": one.id, "proved": said})
+        return NotVerified("the backup of this run is not there, whole", "take another one")
 
     def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
         return CannotUndo("a backup that was made stays; cbctl db prune removes old ones")
+
+
+def _ending(run: str) -> str:
+    """Of the id of a run's backup."""
+    return f"{re.sub('[^0-9a-z]', '', run)[-6:]:0>6}"
 
 
 def _id(intent: Any) -> str:
