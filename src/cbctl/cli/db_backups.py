@@ -128,7 +128,8 @@ def backups(
                 "schema": made.schema_version if made else None,
                 "encrypted": bool(made.recipient) if made else None,
                 "by": made.who if made else None,
-                "verified": proof.at if proof else None,
+                "verified": one.proved,
+                "claimed": proof.at if proof else None,
                 "problem": one.problem or None,
             }
         )
@@ -145,7 +146,7 @@ def backups(
             "size": _size(row["bytes"]),
             "server": row["server"] or "",
             "schema": "" if row["schema"] is None else f"{row['schema']:04d}",
-            "state": row["problem"] or ("verified" if row["verified"] else "not verified"),
+            "state": row["problem"] or _state(row),
         }
         for row in rows
     ]
@@ -307,6 +308,12 @@ def _teller() -> Callable[..., None]:
             typer.echo(text, err=True)
 
     return tell
+
+
+def _state(row: dict[str, Any]) -> str:
+    if row["verified"]:
+        return "verified"
+    return "verified, says only the file beside it" if row["claimed"] else "not verified"
 
 
 def _age(seconds: float) -> str:

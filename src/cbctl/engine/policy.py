@@ -82,6 +82,20 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Proved:
+    """A backup that was restored and compared.
+
+    made    when its snapshot was taken: an old one that is proved today is still an old one
+    digest  of its manifest, which pins all of it: whose it is, and every file
+    at      when it was proved
+    """
+
+    made: str
+    digest: str
+    at: str
+
+
+@dataclass(frozen=True)
 class Objection:
     """Why a rule holds a run back, and what would satisfy it; ENV there is the environment."""
 
@@ -135,19 +149,21 @@ def standing(store: Store) -> Standing:
                 freeze = None
             case "plan.approved":
                 approvals.append(Approval(data["plan"], data["who"], record.at, data["after"]))
-    return Standing(freeze, tuple(approvals), max(_verified(store), key=_time, default=""))
+    newest = max((one.made for one in proved(store).values()), key=_time, default="")
+    return Standing(freeze, tuple(approvals), newest)
 
 
-def _verified(store: Store) -> list[str]:
-    """When the backups were made that held when they were looked at last: an old one that is
-    proved today is still an old one."""
-    found: list[tuple[str, str]] = []
+def proved(store: Store) -> dict[str, Proved]:
+    """By their ids, the backups that held when they were looked at last. Raises where the chain is
+    broken."""
+    found: dict[str, Proved] = {}
     for record in journal.read(store, BACKUPS):
+        data = record.data
         if record.type == "backup.verified":
-            found.append((record.data["id"], record.data["made"]))
+            found[data["id"]] = Proved(data["made"], data["digest"], record.at)
         elif record.type == "backup.failed":
-            found = [(id, made) for id, made in found if id != record.data["id"]]
-    return [made for _, made in found]
+            found.pop(data["id"], None)
+    return found
 
 
 def head(store: Store) -> Head | None:

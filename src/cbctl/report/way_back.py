@@ -63,7 +63,7 @@ def way_back(
     able = [
         (one, one.manifest)
         for one in backups
-        if one.proof and one.manifest and code.min <= one.manifest.schema_version <= code.max
+        if one.proved and one.manifest and code.min <= one.manifest.schema_version <= code.max
     ]
     if able:
         chosen, manifest = max(able, key=lambda pair: pair[1].made_at)

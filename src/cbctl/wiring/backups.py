@@ -21,6 +21,7 @@ from cbctl.local.scratch import scratch
 from cbctl.secrets.env_file import read_private
 from cbctl.steps.db._proof import Verdict, on_own_server, on_server, write_proof
 from cbctl.wiring.lock import locked
+from cbctl.wiring.proofs import digests
 from cbctl.wiring.view import backups_of
 from cbctl.wiring.workplace import Workplace, environment_named, open_workplace
 
@@ -39,7 +40,13 @@ def place_of(work: Workplace, to: str | None = None) -> Place:
 
 
 def listed(work: Workplace, to: str | None = None) -> list[Kept]:
-    return kept(place_of(work, to))
+    """Where the history cannot be read, none counts as proved: a place may be all that is left."""
+    try:
+        proved = digests(work)
+    except CbctlError as error:
+        work.say(f"which ones were proved is not known, the history cannot be read: {error.what}")
+        proved = {}
+    return kept(place_of(work, to), proved)
 
 
 def verify(

@@ -23,6 +23,7 @@ from cbctl.runbook import document, expression
 from cbctl.runbook.inputs import BadInput, bind
 from cbctl.secrets.keys import KEYPAIR
 from cbctl.wiring.in_cluster import step_for
+from cbctl.wiring.proofs import of_history
 from cbctl.wiring.view import program_address, references, view_of
 from cbctl.wiring.workplace import Workplace
 
@@ -174,7 +175,8 @@ def _node(
         try:
             steps = {**absent, **{id: outcomes[id] for id in refers}}
             values = expression.resolve(entry.inputs, {**roots, "steps": steps})
-            bound = bind(step.inputs, addresses(work, values))
+            values = {**addresses(work, values), **of_history(work, step.inputs)}
+            bound = bind(step.inputs, values)
         except (BadInput, expression.BadExpression) as error:
             where = f"{book.path.name}:{entry.line} ({entry.id})"
             raise CbctlError(str(error), exit=Exit.USAGE, where=where) from None

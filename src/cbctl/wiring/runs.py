@@ -16,6 +16,7 @@ from cbctl.engine.run import Ended, Job
 from cbctl.engine.step import Json
 from cbctl.errors import CbctlError, Exit
 from cbctl.local import artifacts
+from cbctl.wiring import proofs
 from cbctl.wiring.jobs import job, require_ports
 from cbctl.wiring.kept_program import bring, lend
 from cbctl.wiring.lock import locked, refuse_while_locked
@@ -76,6 +77,7 @@ def carry_out(
             work.say(f"what it had begun: cbctl why {before} --env {work.env.name}")
         lend(work, job)
         ended = run.start(work.world, job, made, since)
+    proofs.after_run(work, ended.run)
     after_run(work, ended.run)
     notify(work, ended)
     if ended.release:
@@ -136,6 +138,7 @@ def resume(
         agree(made)
         lend(work, again)
         ended = run.resume(work.world, again, made, id, since)
+    proofs.after_run(work, ended.run)
     after_run(work, ended.run)
     notify(work, ended)
     if ended.release:

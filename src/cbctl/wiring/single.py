@@ -26,6 +26,7 @@ from cbctl.runbook import expression
 from cbctl.runbook.inputs import BadInput, bind
 from cbctl.wiring.in_cluster import step_for
 from cbctl.wiring.jobs import addresses, rules
+from cbctl.wiring.proofs import of_history
 from cbctl.wiring.view import program_address, superuser_of, view_of
 from cbctl.wiring.workplace import Workplace
 
@@ -275,7 +276,7 @@ def values_of(
     if "wallet" in names and found.get("wallet") is None:
         found["wallet"] = parse(wallet_reference(SOLANA_CLI))
     resolved: dict[str, Any] = addresses(work, found)
-    return resolved
+    return {**resolved, **of_history(work, inputs)}
 
 
 def _image(work: Workplace, images: Mapping[str, Any], name: str) -> Any:

@@ -42,6 +42,12 @@ def names(path: str) -> dict[str, Any]:
     return {"files": (File(path, 1, "0" * 64),)}
 
 
+def instead(made: Path, make: Callable[[Path], object]) -> None:
+    """Something else than a file has the manifest's name."""
+    (made / "manifest.json").unlink()
+    make(made / "manifest.json")
+
+
 CRAFTED: dict[str, Callable[[Path], object]] = {
     "yesterday": lambda m: rewrite(m, made_at="yesterday"),
     "without a zone": lambda m: rewrite(m, made_at="2026-11-26T08:30:00.000"),
@@ -56,8 +62,8 @@ CRAFTED: dict[str, Callable[[Path], object]] = {
     "not UTF-8": lambda m: (m / "manifest.json").write_bytes(b'{"format": "\xff"}'),
     "nested": lambda m: (m / "manifest.json").write_text('{"a":' * 100_000),
     "a list": lambda m: (m / "manifest.json").write_text("[1]"),
-    "a folder": lambda m: ((m / "manifest.json").unlink(), (m / "manifest.json").mkdir()),
-    "a pipe": lambda m: ((m / "manifest.json").unlink(), os.mkfifo(m / "manifest.json")),
+    "a folder": lambda m: instead(m, Path.mkdir),
+    "a pipe": lambda m: instead(m, os.mkfifo),
 }
 
 

@@ -165,6 +165,7 @@ def test_a_backup_before_migrations_and_nothing_of_this_machines_state_goes_ther
         state=state.path,
         folder=inputs.folder,
         configured=True,
+        proved={},
     )
     step = InCluster(safeguard.STEP, "db.safeguard", PLACE)
     verdict = step.plan(given, step.observe(ctx, given).facts)
@@ -172,8 +173,8 @@ def test_a_backup_before_migrations_and_nothing_of_this_machines_state_goes_ther
     intent = step.identify(ctx, given, verdict.changes)
     outcome = step.apply(ctx, given, verdict.changes, intent)
     assert isinstance(step.verify(ctx, given), Verified)
-    (one,) = kept(given.open())
-    assert (one.id, one.proof is not None) == (outcome.backup, True)
+    (one,) = kept(given.open(), {outcome.backup: outcome.manifest})
+    assert (one.id, one.proved) == (outcome.backup, True)
 
     assert sorted(state.path.rglob("*")) == before, "the pod has a folder of its own"
     for wanted in jobs.sent[migrated:]:

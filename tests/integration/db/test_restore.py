@@ -303,8 +303,60 @@ def test_what_is_damaged_is_not_what_prune_keeps(house: BackupHouse) -> None:
     toc = place(house) / torn / "dump" / "toc.dat"
     toc.write_bytes(toc.read_bytes()[:-1])
     house.db("verify-backup", torn, exit=10)
+    assert f"nobody can say whose they are: {broken}" in house.db("prune", "--plan", exit=2).out
     house.db("prune", "--yes")
-    assert {row["backup"] for row in house.db("backups", "-o", "json").json} == {proved, good}
+    left = {row["backup"] for row in house.db("backups", "-o", "json").json}
+    assert left == {proved, good, broken}
+    house.db("prune", "--yes")  # only what is left alone
+
+
+def test_a_copied_manifest_is_no_newer_backup(house: BackupHouse) -> None:
+    house.settings("backups: { keep_days: 30, floor_days: 7 }")
+    made = back_up(house)
+    proved, old = (aged(made, days) for days in (60, 50))
+    shutil.rmtree(made)
+    house.db("verify-backup", proved)
+    for id in ("20990101T000000Z-abcdef", "20260901T000000Z-abcdef"):
+        copy = place(house) / id
+        copy.mkdir()
+        for name in ("manifest.json", "verified.json"):
+            shutil.copy(place(house) / proved / name, copy / name)
+    empty = aged(place(house) / old, 40)  # says what it should, and has none of its files
+    shutil.rmtree(place(house) / empty / "dump")
+    rows = {row["backup"]: row for row in house.db("backups", "-o", "json").json}
+    assert f"it is of the backup {proved}" in rows["20990101T000000Z-abcdef"]["problem"]
+    house.db("prune", "--yes")
+    left = {row["backup"] for row in house.db("backups", "-o", "json").json}
+    assert {proved, old} <= left and empty not in left
+
+
+def test_what_only_the_file_beside_it_says_is_no_proof(house: BackupHouse) -> None:
+    house.settings("backups: { keep_days: 30, floor_days: 7 }")
+    made = back_up(house)
+    first, last = (aged(made, days) for days in (60, 50))
+    shutil.rmtree(made)
+    house.db("verify-backup", last)
+    (house.state / "backups" / "history.ndjson").unlink()  # as it is on another machine
+    assert "says only the file beside it" in house.db("backups").out
+    assert f"({last}: by the file beside it alone)" in house.db("prune", "--plan", exit=7).err
+    house.db("verify-backup", last)
+    assert f"backup {first}" in house.db("prune", "--plan", exit=2).out
+
+
+def test_prune_leaves_the_backups_of_another_environment(house: BackupHouse) -> None:
+    house.settings("backups: { keep_days: 30, floor_days: 7 }")
+    made = back_up(house)
+    theirs = place(house).with_name("theirs")
+    own = [aged(made, days) for days in (60, 50)]
+    house.db("verify-backup", own[1])
+    shutil.copytree(place(house), theirs)
+    for path in theirs.glob("2*"):
+        found = manifests.read((path / "manifest.json").read_bytes(), "")
+        other = manifests.to_bytes(msgspec.structs.replace(found, environment="production"))
+        (path / "manifest.json").write_bytes(other)
+    told = house.db("prune", "--in", str(theirs), "--yes", exit=7)
+    assert f"not of this environment: {own[0]} of test-house/production" in told.err
+    assert f"backup {own[0]}" in house.db("prune", "--plan", exit=2).out
 
 
 def test_a_proof_holds_until_the_backup_fails_one(house: BackupHouse) -> None:
@@ -315,7 +367,7 @@ def test_a_proof_holds_until_the_backup_fails_one(house: BackupHouse) -> None:
     toc.unlink()
     assert "toc.dat" in house.db("verify-backup", exit=10).out
     (row,) = house.db("backups", "-o", "json").json
-    assert row["verified"] is None and "not what it should be" in row["problem"]
+    assert not row["verified"] and "not what it should be" in row["problem"]
     history = (house.state / "backups" / "history.ndjson").read_text()
     assert "backup.failed" in history
     toc.write_bytes(kept)
@@ -333,5 +385,26 @@ def test_prune_drops_what_was_replaced_long_ago(house: BackupHouse) -> None:
     old = f"{name}_replaced_20200101t000000000"
     house.database.server.execute("postgres", f"alter database {done['replaced']} rename to {old}")
     assert f"database {old}" in house.db("prune", "--plan", exit=2).out
+    house.db("prune", "--yes")
+    assert databases(house) == {name}
+
+
+def test_prune_drops_what_an_interrupted_restore_left(house: BackupHouse) -> None:
+    """The data of production may lie in it, and of a clone not even anonymized."""
+    name = house.database.name
+    house.database.do("insert into people (name) select 'n' || n from generate_series(1, 200000) n")
+    back_up(house)
+    house.kill_when("scratch/restore-*/.login-*", "restore", "--replace", name, "--yes")
+    (half,) = databases(house) - {name}
+    planned = house.db("prune", "--plan").out
+    assert half not in planned, "somebody may be at work on it"
+    ((said,),) = house.database.rows(
+        f"select shobj_description(oid, 'pg_database') from pg_database where datname = '{half}'"
+    )
+    beginning, since, _ = str(said).rpartition(" since ")
+    assert beginning == f"cbctl: being restored as {name} of test-house/dev"
+    old = f"comment on database {half} is '{beginning}{since}2026-01-01T00:00:00Z'"
+    house.database.server.execute("postgres", old)
+    assert f"database {half}" in house.db("prune", "--plan", exit=2).out
     house.db("prune", "--yes")
     assert databases(house) == {name}

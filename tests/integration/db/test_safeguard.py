@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.integration.db.conftest import Database
 from tests.testbed.context import FakeContext
 
+from cbctl.clients.backups import manifest as manifests
+from cbctl.clients.backups.manifest import Proof
 from cbctl.clients.backups.place import kept
 from cbctl.config.types import Reference
 from cbctl.engine.canonical import plain
@@ -56,6 +60,7 @@ def inputs(tmp_path: Path) -> Inputs:
         state=State.open("testing", "staging", root=tmp_path / "state").path,
         folder=folder,
         configured=True,
+        proved={},
     )
     migration(made, 1)
     return made
@@ -84,11 +89,16 @@ def planned(ctx: FakeContext, inputs: Inputs) -> Any:
     return STEP.plan(inputs, facts)
 
 
-def taken(ctx: FakeContext, inputs: Inputs) -> str:
+def taken(ctx: FakeContext, inputs: Inputs) -> safeguard.Outcome:
     verdict = planned(ctx, inputs)
     assert isinstance(verdict, Changes), verdict
     intent = STEP.identify(ctx, inputs, verdict.changes)
-    return STEP.apply(ctx, inputs, verdict.changes, intent).backup
+    return STEP.apply(ctx, inputs, verdict.changes, intent)
+
+
+def recorded(inputs: Inputs, *taken: safeguard.Outcome) -> Inputs:
+    """With the history as it is afterwards."""
+    return replace(inputs, proved={one.backup: one.manifest for one in taken})
 
 
 def test_only_before_migrations_and_when_the_last_one_is_too_old(
@@ -101,10 +111,13 @@ def test_only_before_migrations_and_when_the_last_one_is_too_old(
     migration(inputs, 2, "post")
     assert planned(now, inputs) == Nothing("no backup is taken: no migration is due")
     migration(inputs, 3)
-    id = taken(now, inputs)
-    (one,) = kept(inputs.open())
+    first = taken(now, inputs)
+    id = first.backup
+    (one,) = kept(inputs.open(), inputs.proved)
     assert (one.id, one.proof is not None) == (id, True)
     assert isinstance(STEP.verify(now, inputs), Verified)
+    assert isinstance(planned(context(database, 23.5), inputs), Changes), "by the file beside it"
+    inputs = recorded(inputs, first)
     fresh = planned(context(database, 23.5), inputs)
     assert isinstance(fresh, Nothing)
     assert id in str(fresh)
@@ -113,8 +126,40 @@ def test_only_before_migrations_and_when_the_last_one_is_too_old(
     verdict = planned(later, inputs)
     assert isinstance(verdict, Changes)
     assert verdict.changes[-1].before == f"{id}, 25 h old"
-    assert taken(later, inputs) != id
-    assert [one.proof is not None for one in kept(inputs.open())] == [True, True]
+    second = taken(later, inputs)
+    assert second.backup != id
+    found = kept(inputs.open(), recorded(inputs, first, second).proved)
+    assert [one.proved for one in found] == [True, True]
+
+
+def test_a_proof_that_somebody_wrote_into_the_place_does_not_count(
+    one_database: Database, inputs: Inputs
+) -> None:
+    now = context(one_database)
+    migrated(now, inputs)
+    migration(inputs, 2)
+    true = taken(now, inputs)
+    made = Path(inputs.place) / true.backup
+    inputs = recorded(inputs, true)
+    assert isinstance(planned(now, inputs), Nothing)
+    old = context(one_database, 25)
+    forged = Path(inputs.place) / "20260301T000000Z-abcdef"
+    shutil.copytree(made, forged)
+    found = manifests.read((made / "manifest.json").read_bytes(), "")
+    for made_at in ("2099-01-01T00:00:00.000Z", found.made_at):
+        like = manifests.to_bytes(
+            msgspec.structs.replace(found, id=forged.name, made_at=made_at, files=())
+        )
+        (forged / "manifest.json").write_bytes(like)
+        proof = Proof(at=made_at, who="", host="", server="", manifest=json.loads(like)["digest"])
+        (forged / "verified.json").write_bytes(msgspec.json.encode(proof))
+        verdict = planned(old, inputs)
+        assert isinstance(verdict, Changes)
+        assert str(verdict.changes[-1].before).startswith(true.backup)
+    told = STEP.observe(old, inputs).evidence["notes"]
+    assert forged.name in str(told) and "does not count" in str(told)
+    shutil.rmtree(made / "dump")
+    assert isinstance(planned(now, inputs), Changes), "of a proved one the files are gone"
 
 
 def test_one_that_cannot_be_proved_stops_the_deploy(
@@ -132,7 +177,7 @@ def test_one_that_cannot_be_proved_stops_the_deploy(
     monkeypatch.setattr(safeguard, "on_own_server", damaged)
     with pytest.raises(CbctlError, match="is not what its manifest says"):
         taken(now, inputs)
-    (one,) = kept(inputs.open())
+    (one,) = kept(inputs.open(), inputs.proved)
     assert one.proof is None
     assert isinstance(planned(now, inputs), Changes), "the next deploy takes another one"
 

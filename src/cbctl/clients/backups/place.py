@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -62,8 +62,8 @@ class Kept:
     """A backup as a list shows it.
 
     manifest  None where it cannot be read
-    proof     that it was proved, as the file beside it says: anybody who may write there may have
-              written that, so that what matters is decided by the history (engine/policy.py)
+    proof     that it was proved, as the file beside it says: who may write there may write that too
+    recorded  that it was proved, as the history says that is audited
     problem   why it cannot be relied on, in words; "" where nothing speaks against it
     """
 
@@ -71,6 +71,11 @@ class Kept:
     manifest: Manifest | None
     proof: Proof | None
     problem: str = ""
+    recorded: bool = False
+
+    @property
+    def proved(self) -> bool:
+        return self.recorded and not self.problem
 
     @property
     def made_at(self) -> str:
@@ -92,12 +97,15 @@ def open_place(address: str, *, encryption: str = "AES256", kms_key: str | None 
     return Folder(Path(address))
 
 
-def kept(place: Place) -> list[Kept]:
-    """All that are complete, the oldest first; also those that cannot be relied on."""
-    return [look(place, id) for id in place.ids()]
+def kept(place: Place, proved: Mapping[str, str]) -> list[Kept]:
+    """All that are complete, the oldest first; also those that cannot be relied on.
+
+    proved  by the id, the digest of the manifest of those that the history says were proved
+    """
+    return [look(place, id, proved.get(id)) for id in place.ids()]
 
 
-def look(place: Place, id: str) -> Kept:
+def look(place: Place, id: str, proved: str | None) -> Kept:
     try:
         manifest = manifest_of(place, id, "ENV")
         proof = proof_of(place, manifest)
@@ -105,9 +113,11 @@ def look(place: Place, id: str) -> Kept:
         if error.exit not in (Exit.DIFFERS, Exit.REFUSED):  # then it is the place's, and of all
             raise
         return Kept(id, None, None, error.what)
+    recorded = proved == manifest.digest
     if proof is not None and proof.problems:
-        return Kept(id, manifest, None, f"not what it should be ({proof.at}): {proof.problems[0]}")
-    return Kept(id, manifest, proof)
+        why = f"not what it should be ({proof.at}): {proof.problems[0]}"
+        return Kept(id, manifest, None, why, recorded)
+    return Kept(id, manifest, proof, "", recorded)
 
 
 def find(place: Place, name: str, env: str) -> Manifest:

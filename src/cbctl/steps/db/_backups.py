@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cbctl.clients.backups.place import Place, open_place
@@ -27,6 +28,15 @@ class Where:
 
     def open(self) -> Place:
         return open_place(self.place, encryption=self.encryption, kms_key=self.kms_key)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded(Where):
+    """proved  by their ids, digests of the manifests of the backups that the history of the
+    environment says were proved: it is not reached from where the step may be carried out
+    """
+
+    proved: Mapping[str, str]
 
 
 def all_tools() -> list[Tools]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import time
 from dataclasses import dataclass, replace
 from typing import Final
@@ -17,6 +18,8 @@ from cbctl.steps.db._database import address_of
 
 MAINTENANCE: Final = "postgres"
 RESTORED: Final = "cbctl: restored from "
+_SINCE: Final = " since "
+_STAMP: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,7 @@ class Whose:
         return Marker(self.platform, self.environment)
 
     def restoring(self, live: str) -> str:
-        """The comment on a database that is only half there."""
+        """How the comment on a database begins that is only half there; the time follows."""
         return f"cbctl: being restored as {live} of {self.marker}"
 
     def replaced(self, live: str) -> str:
@@ -149,6 +152,25 @@ def stamped(ctx: Context, name: str, word: str) -> str:
     seconds, part = divmod(ctx.wall(), 1)
     now = time.strftime("%Y%m%dt%H%M%S", time.gmtime(seconds))
     return name_with(name, f"_{word}_{now}{int(part * 1000):03d}")
+
+
+def begun(ctx: Context) -> str:
+    """The end of the comment on a database that is half there."""
+    return f"{_SINCE}{time.strftime(_STAMP, time.gmtime(ctx.wall()))}"
+
+
+def unfinished(ctx: Context, inputs: Whose) -> dict[str, float]:
+    """Databases that are half there, and since when; one that does not say it is of today."""
+    beginning = inputs.restoring(inputs.address(ctx).database) + _SINCE
+    found = noted(inputs.administrator(ctx), beginning)
+    return {name: _time(said.removeprefix(beginning), ctx.wall()) for name, said in found.items()}
+
+
+def _time(stamp: str, otherwise: float) -> float:
+    try:
+        return calendar.timegm(time.strptime(stamp, _STAMP))
+    except ValueError:
+        return otherwise
 
 
 def put_aside(ctx: Context, inputs: Whose) -> list[str]:

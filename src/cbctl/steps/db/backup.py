@@ -178,7 +178,7 @@ class Backup(Step[Inputs, Facts, Outcome]):
     def verify(self, ctx: Context, inputs: Inputs) -> Verdict:
         """That it is where it should be, whole by its sizes; `db verify-backup` proves it."""
         place = inputs.open()
-        for one in reversed(kept(place)):
+        for one in reversed(kept(place, {})):
             if one.problem and one.id.endswith(_ending(ctx.run)):
                 return NotVerified(f"the backup {one.id}: {one.problem}", "take another one")
             if one.manifest and one.manifest.run == ctx.run and is_whole(place, one.manifest):

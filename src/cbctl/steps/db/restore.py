@@ -44,6 +44,7 @@ from cbctl.steps.db._backups import all_tools, identity_in, work_in
 from cbctl.steps.db._exchange import (
     RESTORED,
     Live,
+    begun,
     look,
     stamped,
 )
@@ -203,7 +204,7 @@ class Restore(Step[Inputs, Facts, Outcome]):
         address = replace(inputs.address(ctx), database=name)
         ctx.fence()
         create_for(admin, name, manifest, owner=address.user)
-        note(admin, name, inputs.restoring(live.name))
+        note(admin, name, inputs.restoring(live.name) + begun(ctx))
         try:
             if live.there:
                 copy_settings(admin, live.name, name)

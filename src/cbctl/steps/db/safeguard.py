@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from cbctl.clients.backups.place import find, kept
+from cbctl.clients.backups.place import find, is_whole, kept
 from cbctl.clients.postgres.connect import connect
 from cbctl.clients.postgres.ledger import survey
 from cbctl.clients.postgres.migrations import read_folder
@@ -29,7 +28,7 @@ from cbctl.errors import CbctlError, Exit
 from cbctl.local.scratch import scratch
 from cbctl.local.state import State
 from cbctl.steps.db import backup
-from cbctl.steps.db._backups import work_in
+from cbctl.steps.db._backups import Recorded, work_in
 from cbctl.steps.db._database import address_of
 from cbctl.steps.db._proof import on_own_server, write_proof
 
@@ -37,7 +36,7 @@ _HOUR = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs(backup.Inputs):
+class Inputs(backup.Inputs, Recorded):
     """
     folder      of the migrations
     hours       that the newest proved backup may be old; 0: none is wanted
@@ -55,6 +54,7 @@ class Facts:
     not_here  why none is taken in any case
     due       titles of migrations that are to run
     newest    the newest proved backup, and how old it is in hours
+    own       the one that this run took, and proved unless it is encrypted
     backup    what a backup looks at; None where none is taken
     """
 
@@ -62,14 +62,21 @@ class Facts:
     due: tuple[str, ...] = ()
     newest: str = ""
     age: float = 0.0
+    own: str = ""
     backup: backup.Facts | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """backup: id of the one that was taken; "": none was"""
+    """
+    backup          id of the one that was taken; "": none was
+    made, manifest  of the one that was proved, when its snapshot was taken and the digest of its
+                    manifest, for the history; "": none was
+    """
 
     backup: str = ""
+    made: str = ""
+    manifest: str = ""
 
 
 class Safeguard(Step[Inputs, Facts, Outcome]):
@@ -89,15 +96,21 @@ class Safeguard(Step[Inputs, Facts, Outcome]):
         due = [e.title for e in entries if e.phase == "pre" and e.version not in versions]
         if not due:
             return Observation(Facts(not_here="no migration is due"))
-        proved = [one for one in kept(inputs.open()) if one.proof]
-        newest = max(proved, key=lambda one: one.made_at, default=None)
+        place = inputs.open()
+        newest, own, claimed = "", "", ""
         age = 0.0
-        if newest is not None:
-            made = datetime.fromisoformat(newest.made_at).replace(tzinfo=UTC)
-            age = max(0.0, ctx.wall() - made.timestamp()) / _HOUR
+        for one in reversed(kept(place, inputs.proved)):
+            if one.manifest is None or one.problem or not is_whole(place, one.manifest):
+                continue
+            mine = ctx.run and one.manifest.run == ctx.run
+            own = own or (one.id if mine and (one.proof or inputs.recipient) else "")
+            claimed = claimed or (one.id if one.proof and not one.proved else "")
+            old = max(0.0, ctx.wall() - one.manifest.made) / _HOUR
+            if one.proved and (not newest or old < age):
+                newest, age = one.id, old
         seen = backup.STEP.observe(ctx, inputs)
-        id = newest.id if newest else ""
-        return Observation(Facts("", tuple(due), id, round(age, 1), seen.facts))
+        facts = Facts("", tuple(due), newest, round(age, 1), own, seen.facts)
+        return Observation(facts, {"notes": _only_claimed(claimed)} if claimed else {})
 
     def plan(self, inputs: Inputs, facts: Facts) -> PlanVerdict:
         if facts.backup is None:
@@ -136,7 +149,7 @@ class Safeguard(Step[Inputs, Facts, Outcome]):
                 where=str(place),
                 fix="cbctl db verify-backup shows everything; nothing was migrated",
             )
-        return Outcome(id)
+        return Outcome(id, manifest.made_at, manifest.digest)
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:
         return Outcome()
@@ -145,14 +158,21 @@ class Safeguard(Step[Inputs, Facts, Outcome]):
         facts = self.observe(ctx, inputs).facts
         if facts.backup is None:
             return Verified({"backup": facts.not_here})
-        if inputs.recipient:
-            return backup.STEP.verify(ctx, inputs)
+        if facts.own:
+            return Verified({"backup": facts.own})
         if facts.newest and facts.age <= inputs.hours:
             return Verified({"backup": facts.newest})
         return NotVerified("there is no proved backup that is recent enough", "run it again")
 
     def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
         return backup.STEP.undo(ctx, inputs, before, intent)
+
+
+def _only_claimed(id: str) -> str:
+    return (
+        f"that {id} was proved says the file beside it alone, which does not count: whoever may "
+        "write there may have written it; cbctl db verify-backup puts it into the history"
+    )
 
 
 def _not_here(inputs: Inputs) -> str:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import calendar
 
-from cbctl.clients.backups.manifest import Proof
 from cbctl.clients.backups.place import Kept
 from cbctl.steps.db.prune import due
 
 LIMIT = float(calendar.timegm((2026, 2, 1, 0, 0, 0)))
-PROOF = Proof(at="", who="", host="", server="", manifest="")
 
 
 def backups(*names: str) -> list[Kept]:
-    """ "05p": of the fifth of January, proved."""
+    """ "05p": of the fifth of January, proved; "05x": with a problem; "05-": without its files."""
     return [
-        Kept(f"202601{name[:2]}T000000Z-abcdef", None, PROOF if name.endswith("p") else None)
+        Kept(
+            f"202601{name[:2]}T000000Z-abcde{'-' if '-' in name else 'f'}",
+            None,
+            None,
+            "a problem" if "x" in name else "",
+            "p" in name,
+        )
         for name in names
     ]
 
 
 def days(*names: str) -> list[str]:
-    return [id[6:8] for id in due(backups(*names), LIMIT)]
+    found = due(backups(*names), LIMIT, lambda one: not one.id.endswith("-"))
+    return [id[6:8] for id in found]
 
 
 def test_the_newest_and_the_newest_proved_stay() -> None:
@@ -33,5 +38,11 @@ def test_the_newest_and_the_newest_proved_stay() -> None:
     assert days("01", "02p") == ["01"]
 
 
+def test_one_without_its_files_or_with_a_problem_spares_no_other() -> None:
+    assert days("01p", "02", "03-", "04p-") == ["03", "04"]
+    assert days("01", "02", "03x") == ["01", "03"]
+    assert days("01p", "02px", "03") == ["01"], "a problem may be written by anybody"
+
+
 def test_nothing_that_is_young_goes() -> None:
-    assert due(backups("01", "02", "03"), LIMIT - 100 * 86_400) == []
+    assert due(backups("01", "02", "03"), LIMIT - 100 * 86_400, lambda one: True) == []
