@@ -54,6 +54,22 @@ def test_it_comes_once_and_only_where_it_may(house: BackupHouse) -> None:
         assert "a protected environment takes no invented data" in told.err
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "--\rcommit;\r--\rbegin;\rdelete from people;\rcommit;",
+        "set transaction read write; delete from people; select 1/0",
+    ],
+)
+def test_looking_whether_it_is_there_changes_nothing(house: BackupHouse, hidden: str) -> None:
+    before = house.database.rows("select count(*) from people")
+    (house.folder / "migrations" / "seeds" / "synthetic.verify.sql").write_text(hidden)
+    wanted = 64 if "commit" in hidden else 2
+    told = house.db("seed", "dev", "--profile", "synthetic", "--plan", exit=wanted)
+    assert ("controls the transaction itself" in told.err) == (wanted == 64)
+    assert house.database.rows("select count(*) from people") == before
+
+
 def test_a_foreign_database_gets_nothing(house: BackupHouse) -> None:
     house.database.do("update cbctl_marker set environment = 'other'")
     told = house.db("seed", "dev", "--profile", "synthetic", "--yes", exit=7)

@@ -81,6 +81,10 @@ _UNPROVED: Final = (
 
 _ENDED: Final = ("57P", "08")
 """SQLSTATE classes: the server ends or ended the session, the connection failed."""
+_ABOUT_DATA: Final = "22"
+"""SQLSTATE class: a value is not what it should be."""
+_QUOTED: Final = '["\u201e\u201c\u201d\u00ab\u00bb].*["\u201c\u201d\u00ab\u00bb]'
+"""From the first quotation mark to the last, of any language: a value may hold some itself."""
 
 
 class DatabaseDown(CbctlError):
@@ -222,15 +226,21 @@ def scrub(text: str, address: Address) -> str:
     return text
 
 
-def explain(error: psycopg.Error, address: Address) -> str:
+def explain(error: psycopg.Error, address: Address | None = None) -> str:
     """What the server says about a failed statement, in one line with its SQLSTATE.
 
-    Without DETAIL: that quotes rows, which may be about people.
+    address  whose password it could have, if it has one
+
+    Rows may be about people: without DETAIL and CONTEXT, which quote them, and of errors in data
+    without what is quoted.
     """
     said = error.diag.message_primary or _last_line(str(error))
     state = f" ({error.sqlstate})" if error.sqlstate else ""
+    if error.sqlstate and error.sqlstate.startswith(_ABOUT_DATA):
+        said = re.sub(_QUOTED, "***", said, flags=re.DOTALL)
     hint = f"; {error.diag.message_hint}" if error.diag.message_hint else ""
-    return scrub(f"{said}{state}{hint}", address)
+    text = f"{said}{state}{hint}"
+    return scrub(text, address) if address else text
 
 
 def failed(error: psycopg.Error, address: Address, doing: str) -> CbctlError:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from cbctl.clients.postgres.migrations import Migration
-from cbctl.clients.postgres.script import needs_no_transaction
+from cbctl.clients.postgres.promises import broken
+from cbctl.clients.postgres.script import Script, needs_no_transaction
 from cbctl.clients.postgres.statements import Statement, split
 from cbctl.errors import CbctlError
 
@@ -82,8 +83,8 @@ _DESTRUCTIVE_ACTIONS: Final = (
 
 @dataclass(frozen=True)
 class Finding:
-    """rule: of ours `runnable`, `destructive-in-pre`, `needless-header`, `exception`; else
-    squawk's"""
+    """rule: of ours `runnable`, `destructive-in-pre`, `needless-header`, `exception`, those of
+    promises.py; else squawk's"""
 
     file: str
     line: int
@@ -117,12 +118,20 @@ def lint(migrations: Sequence[Migration], squawk: Path | None) -> list[Finding]:
         about = [one for one in from_squawk if one.file == str(migration.path)]
         if migration.entry.phase == "post":
             about = [one for one in about if one.rule not in _FOR_POST]
-        found += _accepted(migration, [*_own(migration), *about])
+        about += _own(migration)
+        for script in _scripts(migration):
+            found += _accepted(script, [one for one in about if one.file == str(script.path)])
     return sorted(found, key=lambda one: (one.file, one.line, one.rule))
 
 
+def _scripts(migration: Migration) -> Iterator[Script]:
+    return filter(None, (migration.up(), migration.way_back(), migration.check()))
+
+
 def _own(migration: Migration) -> Iterator[Finding]:
-    for script in filter(None, (migration.up(), migration.way_back())):
+    for script in _scripts(migration):
+        for number, rule, what, fix in broken(split(script.text)):
+            yield Finding(str(script.path), number, rule, what, fix)
         try:
             script.runnable()
         except CbctlError as error:
@@ -187,9 +196,9 @@ def _parts(actions: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
-def _accepted(migration: Migration, findings: Sequence[Finding]) -> Iterator[Finding]:
+def _accepted(script: Script, findings: Sequence[Finding]) -> Iterator[Finding]:
     """What no exception in the file accepts, and exceptions that are none."""
-    path, text = str(migration.path), migration.script
+    path, text = str(script.path), script.text
     exceptions: list[_Exception] = []
     statements = split(text)
     for comment in _ALLOW.finditer(text):
@@ -217,11 +226,7 @@ def _accepted(migration: Migration, findings: Sequence[Finding]) -> Iterator[Fin
         )
     for finding in findings:
         for one in exceptions:
-            if (
-                finding.file == path
-                and one.rule == finding.rule
-                and (one.first <= finding.line <= one.last)
-            ):
+            if one.rule == finding.rule and one.first <= finding.line <= one.last:
                 one.used = True
                 break
         else:

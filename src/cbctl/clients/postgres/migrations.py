@@ -83,7 +83,8 @@ def read_folder(folder: Path) -> tuple[Migration, ...]:
     """All migrations, sorted by version. Other files than *.sql are ignored.
 
     Raises CbctlError (64) that names file and line: names of another form, two files for one
-    version, down without up, unknown header keys, content that is not UTF-8.
+    version, down without up, links that lead out of the folder, unknown header keys, content that
+    is not UTF-8.
     """
     ups: dict[int, tuple[Path, str]] = {}
     beside: dict[str, dict[int, Path]] = {"down": {}, "verify": {}}
@@ -97,6 +98,7 @@ def read_folder(folder: Path) -> tuple[Migration, ...]:
                 "call it NNNN_name.up.sql, .down.sql or .verify.sql, from 0001 on, with "
                 "letters, digits, _ . and - in the name",
             )
+        _refuse_a_link_out(path)
         version = int(match["version"])
         other = ups[version][0] if version in ups else None
         if match["way"] == "up":
@@ -138,7 +140,9 @@ def _sql_files(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as found:
             names = sorted(
-                entry.name for entry in found if entry.name.endswith(".sql") and entry.is_file()
+                entry.name
+                for entry in found
+                if entry.name.endswith(".sql") and (entry.is_file() or entry.is_symlink())
             )
     except OSError as error:
         raise CbctlError(
@@ -165,7 +169,8 @@ def _read(path: Path, version: int, name: str, down: Path | None, verify: Path |
 
 
 def read_text(path: Path) -> str:
-    """Raises CbctlError (64) with the line that is no text."""
+    """Raises CbctlError (64) with the line that is no text, or for a link to elsewhere."""
+    _refuse_a_link_out(path)
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -179,6 +184,12 @@ def read_text(path: Path) -> str:
         line = script.count("\n", 0, script.index("\0")) + 1
         raise wrong(path, line, "holds a NUL character", "remove it: Postgres has no such text")
     return script
+
+
+def _refuse_a_link_out(path: Path) -> None:
+    """What is shown and run is what lies in the folder (itself a link, if need be)."""
+    if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
+        raise wrong(path, 0, "is a link that leads out of its folder", "put the file itself there")
 
 
 def checksum(script: str) -> str:

@@ -214,7 +214,7 @@ class Runner:
                 error.exit = Exit.NOT_UNDONE if stays else Exit.FAILED
                 raise
             except psycopg.Error as error:
-                if error.sqlstate not in AGAIN or attempt >= tries:
+                if error.sqlstate not in AGAIN or attempt >= tries or self.work.inside.kept:
                     raise self._failure(error, piece, script, attempt) from None
             self.lock.assert_held()  # it may be the next holder who was in the way
             # Whoever queued behind us goes first; the whole transaction is repeated, so that no
@@ -245,8 +245,7 @@ class Runner:
         with self._begun(piece) as unfinished:
             if unfinished is None:
                 return False
-            self.work.run(script)
-            self.work.assert_in_transaction(piece.title)
+            self.work.run(script, piece.title, str(piece.script.path))
             piece.check()
             self._finish(piece, started, unfinished, last)
         return True
@@ -299,7 +298,7 @@ class Runner:
         import psycopg
 
         try:
-            self.work.run(script)
+            self.work.run_alone(script)
         except psycopg.Error:
             if not self.work.connection.closed:
                 self.work.execute("clear_unfinished", environment=self._environment)
@@ -351,7 +350,10 @@ class Runner:
         if self.work.stopped_at:
             where += f":{script.count(chr(10), 0, self.work.stopped_at - 1) + 1}"
         before = f"; {len(self.ran)} before it stay" if self.ran else ""
-        what = f"{title} failed and was taken back: {explain(error, self.job.address)}"
+        said = explain(error, self.job.address)
+        if self.work.inside.kept:
+            return self.work.inside.ended(title, where, said + before)
+        what = f"{title} failed and was taken back: {said}"
         fix = "correct the file; nothing of it is in the database"
         exit_code = Exit.NOT_UNDONE if self.ran else Exit.FAILED
         if error.sqlstate in AGAIN:
@@ -359,10 +361,10 @@ class Runner:
             what = f"{title} did not get its table locks in {attempt} tries, blocked by {who}"
             fix = "end that session or wait for it, then run it again"
         elif self.work.connection.closed:
-            what = f"the connection broke during {title}: {explain(error, self.job.address)}"
+            what = f"the connection broke during {title}: {said}"
             fix = "run it again: it continues where this run stopped"
         elif not piece.script.transactional:
-            what = f"{title} failed: {explain(error, self.job.address)}"
+            what = f"{title} failed: {said}"
             fix = "correct what the server says and run it again; the file runs without transaction"
         return CbctlError(what + before, where=where, fix=fix, exit=exit_code)
 

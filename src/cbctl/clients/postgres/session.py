@@ -6,16 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from cbctl.clients.postgres.connect import explain
+from cbctl.clients.postgres.inside import Inside
 from cbctl.clients.postgres.queries import query
 from cbctl.clients.postgres.script import Script
+from cbctl.clients.postgres.statements import split
 from cbctl.clients.postgres.waiting import Patience, blockers, execute_watched
 from cbctl.errors import CbctlError, Exit
 
 if TYPE_CHECKING:
+    from psycopg.pq.abc import PGresult
+
     from cbctl.clients.postgres.connect import Connection
 
 AGAIN: Final = ("55P03", "40P01")
 """lock_not_available, deadlock_detected: nothing happened, try again"""
+_BOOLEAN: Final = 16
+"""Postgres' own number of the type"""
 
 
 Row = tuple[Any, ...] | None
@@ -26,6 +33,7 @@ class WorkSession:
 
     blocked_by  who was in the way of the last script
     stopped_at  the character of it, from 1, that the server's error was about; 0: of none
+    inside      the transaction, the last one when none is open
     """
 
     def __init__(
@@ -40,10 +48,16 @@ class WorkSession:
         self._watcher = watcher
         self._patience = patience
         self._ending: list[str] = []
+        self.inside = Inside(connection, "")
         self._writer = psycopg.ClientCursor(connection)
         row = self.execute("backend_pid")
         self.pid: int = row[0] if row else 0
-        self._opening = [self.text("fresh_session"), *self._settings(), "begin"]
+        self._opening = [
+            self.text("fresh_session"),
+            *self._settings(),
+            "begin",
+            self.text("as_written"),
+        ]
 
     def _settings(self) -> list[str]:
         import psycopg
@@ -63,9 +77,13 @@ class WorkSession:
         each way to the server and back takes longer than most statements.
         """
         self._ending, self.stopped_at = [], 0
+        self.inside = Inside(self.connection, "")
         limit = self.text("set_lock_timeout", lock_timeout=f"{lock_timeout_ms}ms", local=True)
+        opening = [*self._opening, limit, self.text("transaction_id")]
         try:
-            yield self._together([*self._opening, limit, *first], len(first))
+            number, *rows = self._together([*opening, *first], 1 + len(first))
+            self.inside = Inside(self.connection, str(number[0]) if number else "")
+            yield rows
             self._together([*self._ending, "commit"])
         except BaseException:
             self._roll_back()
@@ -104,13 +122,25 @@ class WorkSession:
         cursor = self.connection.execute(query(name, self.schema), parameters)
         return cursor.fetchone() if cursor.description else None
 
-    def run(self, script: str) -> None:
-        """A migration's script. Raises psycopg.Error."""
+    def run(self, script: str, title: str, where: str) -> None:
+        """A migration's script in its transaction. Raises psycopg.Error, or CbctlError when the
+        script ended the transaction."""
+        with self._place():
+            self.inside.run(script, title, where, self._look)
+
+    def run_alone(self, statement: str) -> None:
+        """A migration's only statement, outside of a transaction. Raises psycopg.Error."""
+        with self._place():
+            execute_watched(self.connection, statement, self._look, single=True)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Notes where a script stopped."""
         import psycopg
 
         self.blocked_by = []
         try:
-            execute_watched(self.connection, script, self._look)
+            yield
         except psycopg.Error as error:
             self.stopped_at = int(error.diag.statement_position or 0)
             raise
@@ -137,16 +167,6 @@ class WorkSession:
             self._patience.progress(f"waiting for {found[0]}")
         self.blocked_by = found or self.blocked_by
 
-    def assert_in_transaction(self, title: str) -> None:
-        from psycopg.pq import TransactionStatus
-
-        if self.connection.info.transaction_status != TransactionStatus.INTRANS:
-            raise CbctlError(
-                f"{title} ended the transaction it runs in",
-                exit=Exit.NOT_UNDONE,
-                fix="leave COMMIT and ROLLBACK out of the file",
-            )
-
 
 class NotHeld(CbctlError):
     """What a verify file says of the database is not so."""
@@ -155,22 +175,35 @@ class NotHeld(CbctlError):
 def check(connection: Connection, script: Script) -> None:
     """Runs a verify file in the transaction there is, which is read only from then on.
 
+    Each statement goes by itself, and the server takes no second one with it: a COMMIT that would
+    end the transaction cannot be hidden in one.
+
     Raises NotHeld when a statement fails or its first column says false; psycopg.Error when it did
     not get its locks, or the connection broke."""
     import psycopg
 
+    text = script.runnable()
+    answers: list[PGresult] = []
     try:
-        connection.execute("set transaction read only")
-        cursor = connection.execute(script.runnable().encode())
-        more: bool | None = True
-        while more:
-            if cursor.description and any(row[:1] == (False,) for row in cursor):
+        connection.execute(query("as_written"))
+        connection.execute(query("only_look"))
+        for statement in split(text):
+            one = text[statement.start : statement.end]
+            execute_watched(connection, one, lambda: None, answers.append, single=True)
+            if any(map(_says_false, answers)):
                 raise _not_held(script, "a statement says false")
-            more = cursor.nextset()
+            answers.clear()
     except psycopg.Error as error:
         if connection.closed or error.sqlstate in AGAIN:
             raise
-        raise _not_held(script, f"{error.diag.message_primary} ({error.sqlstate})") from None
+        raise _not_held(script, explain(error)) from None
+
+
+def _says_false(answer: PGresult) -> bool:
+    """Whether the first column is a boolean that is false, in any row."""
+    if not answer.nfields or answer.ftype(0) != _BOOLEAN:
+        return False
+    return any(answer.get_value(row, 0) == b"f" for row in range(answer.ntuples))
 
 
 def _not_held(script: Script, why: str) -> NotHeld:

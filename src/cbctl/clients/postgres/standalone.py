@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cbctl.clients.postgres.queries import query
-from cbctl.clients.postgres.statements import split
+from cbctl.clients.postgres.statements import WORD, split
 
 if TYPE_CHECKING:
     from cbctl.clients.postgres.connect import Connection
 
-_NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
+_NAME = rf'(?:"(?:[^"]|"")+"|{WORD})'
 _QUALIFIED = rf"{_NAME}(?:\s*\.\s*{_NAME})?"
 _CREATE = re.compile(
     rf"CREATE (?:UNIQUE )?INDEX CONCURRENTLY (?:IF NOT EXISTS )?(?P<index>{_NAME}) "

@@ -1,23 +1,31 @@
-"""Splits an SQL script into statements, as psql does: quotes, comments, dollar quotes, bodies.
+"""Splits an SQL script into statements, as the server does: quotes, comments, bodies.
 
-Used for checks only; the server always gets the script as it is in the file.
+What a name, a space or the end of a comment is follows the server's own scanner (PostgreSQL,
+src/backend/parser/scan.l, with standard_conforming_strings on): where the two differ, a statement
+could be hidden from our checks. The server always gets the script as it is in the file.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
-_GRAMMAR = r"""
-      (?P<space>\s+)
-    | (?P<line>--[^\n]*)
+_LETTER = r"A-Za-z_\u0080-\U0010ffff"  # any byte that is not ASCII is one
+WORD: Final = rf"[{_LETTER}][{_LETTER}0-9$]*"
+_GOES_ON = r"""(?:[ \t\f\v]|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*+[\n\r])*+'"""
+"""A string is continued by one in a later line, and keeps its kind: what E'' escapes."""
+_GRAMMAR = rf"""
+      (?P<space>[ \t\n\r\f\v]+)
+    | (?P<line>--[^\n\r]*)
     | (?P<block>/\*)
-    | (?P<escape>[eE]'(?:[^'\\]|\\.|'')*(?:'|\Z))
+    | (?P<escape>[eE]'(?:[^'\\]++|\\.|''|'{_GOES_ON})*+(?:'|\Z))
     | (?P<string>'(?:[^']|'')*(?:'|\Z))
     | (?P<name>"(?:[^"]|"")*(?:"|\Z))
-    | (?P<dollar>\$(?:[^\W\d]\w*)?\$)
+    | (?P<dollar>\$(?:[{_LETTER}][{_LETTER}0-9]*)?\$)
     | (?P<end>;)
-    | (?P<word>[^\W\d][\w$]*)
+    | (?P<word>{WORD})
+    | (?P<number>0[xX][0-9A-Fa-f_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9][0-9_]*)?)
     | (?P<other>.)
     """
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
@@ -42,12 +50,12 @@ def split(script: str) -> list[Statement]:
     """The statements of `script`; empty ones are left out."""
     found: list[Statement] = []
     pieces: list[str] = []
-    heads: list[str] = []  # the first words, in upper case
-    first = depth = parens = at = 0
+    body = _Body()
+    first = parens = at = 0
     tokens = re.compile(_GRAMMAR, re.VERBOSE | re.DOTALL)  # here: most runs need none
 
     def finish(end: int) -> None:
-        words = "".join(pieces).strip()
+        words = "".join(pieces).strip(" ")
         if words:
             found.append(Statement(words, script.count("\n", 0, first) + 1, first, end))
 
@@ -64,19 +72,18 @@ def split(script: str) -> list[Statement]:
             continue
         if not pieces:
             first = begin
-        if kind == "end" and depth == 0 and parens == 0:
+        if kind == "end" and parens == 0 and not body.inside:
             finish(at)
-            pieces, heads = [], []
+            pieces, body = [], _Body()
             continue
         if kind == "dollar":
             closing = script.find(text, at)
             at = len(script) if closing < 0 else closing + len(text)
             text = script[begin:at]
-        elif kind == "word":
-            heads.append(text.upper())
-            depth = max(0, depth + _body(heads))
         elif text in "()":
             parens = max(0, parens + (1 if text == "(" else -1))
+        if parens == 0:
+            body.see(text.upper() if kind in ("word", "end") else "")
         pieces.append(text)
     finish(len(script))
     return found
@@ -91,14 +98,32 @@ def _after_comment(script: str, at: int) -> int:
     return at if depth == 0 else len(script)
 
 
-def _body(heads: list[str]) -> int:
-    """+1 / -1 where a word opens or closes a `BEGIN ATOMIC … END` body of a function."""
-    kind = [word for word in heads[:4] if word not in ("OR", "REPLACE")]
-    if kind[0] != "CREATE" or len(kind) < 2 or kind[1] not in ("FUNCTION", "PROCEDURE"):
-        return 0
-    if heads[-1] == "ATOMIC" and heads[-2] == "BEGIN":
-        return 1
-    inside = "ATOMIC" in heads
-    if inside and heads[-1] == "CASE":
-        return 1
-    return -1 if inside and heads[-1] == "END" else 0
+class _Body:
+    """Whether a token, outside of brackets, is in a `BEGIN ATOMIC … END` body of a function.
+
+    Words can be names: `set a = begin, atomic` begins none, and `select 1 as end` ends none. The
+    two words that begin it follow each other, and END ends it only where a statement would begin.
+    """
+
+    def __init__(self) -> None:
+        self.inside = False
+        self._words: list[str] = []  # the first ones
+        self._before = ""
+
+    def see(self, word: str) -> None:
+        """`word`: in upper case, or `;`; "" of other tokens."""
+        if word and len(self._words) < 4:
+            self._words.append(word)
+        if self.inside:
+            self.inside = word != "END" or self._before not in ("ATOMIC;", ";")
+        elif word == "ATOMIC" and self._before == "BEGIN" and self._is_routine():
+            self.inside, word = True, "ATOMIC;"  # a statement begins after it
+        self._before = word
+
+    def _is_routine(self) -> bool:
+        match self._words:
+            case ["CREATE", "FUNCTION" | "PROCEDURE", *_]:
+                return True
+            case ["CREATE", "OR", "REPLACE", "FUNCTION" | "PROCEDURE"]:
+                return True
+        return False

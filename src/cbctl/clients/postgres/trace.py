@@ -137,7 +137,7 @@ class _Tracer:
                     holder.execute(b"rollback")
 
             try:
-                execute_watched(self.session, self.text, look)
+                execute_watched(self.session, self.text, look, single=True)
             except psycopg.Error as error:
                 raise self._failed(error, statement) from None
         ms = _since(started)
@@ -159,7 +159,8 @@ class _Tracer:
         import psycopg
 
         try:
-            execute_watched(self.session, self.text[statement.start : statement.end], lambda: None)
+            text = self.text[statement.start : statement.end]
+            execute_watched(self.session, text, lambda: None, single=True)
         except psycopg.Error as error:
             raise self._failed(error, statement) from None
 

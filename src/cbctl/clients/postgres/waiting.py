@@ -13,6 +13,7 @@ from cbctl.clients.postgres.queries import query
 
 if TYPE_CHECKING:
     import psycopg
+    from psycopg.pq.abc import PGresult
 
     from cbctl.clients.postgres.connect import Connection
 
@@ -21,6 +22,10 @@ _LOOK = 0.25
 
 
 def _silent(message: str, done: int | None = None, total: int | None = None) -> None:
+    return None
+
+
+def _unseen(result: PGresult) -> None:
     return None
 
 
@@ -67,14 +72,24 @@ def blockers(watcher: Connection, pid: int) -> list[str]:
     return [describe_session(row) for row in rows]
 
 
-def execute_watched(connection: Connection, script: str, on_wait: Callable[[], None]) -> None:
-    """Runs a script (any number of statements) and calls `on_wait` every _LOOK seconds meanwhile.
+def execute_watched(
+    connection: Connection,
+    script: str,
+    on_wait: Callable[[], None],
+    on_result: Callable[[PGresult], None] = _unseen,
+    *,
+    single: bool = False,
+) -> None:
+    """Runs a script and calls `on_wait` every _LOOK seconds meanwhile.
 
     Who blocks a statement can be seen only while it waits; its error does not say it.
+
+    on_result  called with each statement's that came to its end
+    single     the server refuses more than one statement
     Raises psycopg.Error.
     """
     try:
-        problem = _execute(connection, script, on_wait)
+        problem = _execute(connection, script, on_wait, on_result, single)
     except BaseException:
         # Interrupted with the statement still running: the session is of no use any more.
         connection.close()
@@ -84,13 +99,20 @@ def execute_watched(connection: Connection, script: str, on_wait: Callable[[], N
 
 
 def _execute(
-    connection: Connection, script: str, on_wait: Callable[[], None]
+    connection: Connection,
+    script: str,
+    on_wait: Callable[[], None],
+    on_result: Callable[[PGresult], None],
+    single: bool,
 ) -> psycopg.Error | None:
     import psycopg
     from psycopg.pq import ExecStatus
 
     pgconn = connection.pgconn
-    pgconn.send_query(script.encode())
+    if single:
+        pgconn.send_query_params(script.encode(), None)
+    else:
+        pgconn.send_query(script.encode())
     problem: psycopg.Error | None = None
     with selectors.DefaultSelector() as selector:
         selector.register(connection.fileno(), selectors.EVENT_READ | selectors.EVENT_WRITE)
@@ -111,3 +133,5 @@ def _execute(
                 problem = problem or psycopg.errors.error_from_result(result)
             elif result.status in (ExecStatus.COPY_IN, ExecStatus.COPY_OUT):
                 raise psycopg.NotSupportedError("COPY FROM STDIN and TO STDOUT are not supported")
+            else:
+                on_result(result)

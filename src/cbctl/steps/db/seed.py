@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cbctl.clients.postgres.address import Address
-from cbctl.clients.postgres.connect import connect, failed
+from cbctl.clients.postgres.connect import connect, explain, failed
+from cbctl.clients.postgres.inside import open_inside
 from cbctl.clients.postgres.ledger import Marker, foreign, survey
 from cbctl.clients.postgres.migrations import read_text
 from cbctl.clients.postgres.script import Script
@@ -106,14 +107,19 @@ class Seed(Step[Inputs, Facts, Outcome]):
         import psycopg
 
         address = address_of(ctx, inputs.url)
-        words = _script(inputs, "").runnable()
+        script = _script(inputs, "")
+        words, where, inside = script.runnable(), str(script.path), None
+        title = f"{FOLDER}/{script.path.name}"
         with connect(address) as connection:
             ctx.fence()
             try:
                 with connection.transaction():
-                    connection.execute(words.encode())
+                    inside = open_inside(connection)
+                    inside.run(words, title, where)
             except psycopg.Error as error:
-                raise failed(error, address, f"seeds/{inputs.profile}.sql failed") from None
+                if inside and inside.kept:
+                    raise inside.ended(title, where, explain(error, address)) from None
+                raise failed(error, address, f"{title} failed") from None
         return Outcome(inputs.profile)
 
     def outcome(self, ctx: Context, inputs: Inputs, facts: Facts) -> Outcome:

@@ -69,6 +69,51 @@ def test_files_that_cannot_run(tmp_path: Path) -> None:
     assert "controls the transaction itself" in said[1][2]
 
 
+@pytest.mark.parametrize(
+    ("statement", "rule"),
+    [
+        ("set lock_timeout = 0", "lock-timeout"),
+        ("SET LOCAL\n Lock_Timeout TO '1min'", "lock-timeout"),
+        ("select set_config('lock_timeout', '0', true)", "lock-timeout"),
+        ("reset lock_timeout", "lock-timeout"),
+        ("reset all", "lock-timeout"),
+        ("set role other", "other-role"),
+        ("set session authorization 'other'", "other-role"),
+        ("set role none; set local role other", "other-role"),
+        ("drop table if exists a, public.cbctl_fence", "own-tables"),
+        ("alter table if exists only schema_migrations add a int", "own-tables"),
+        ('update "cbctl_marker" set environment = null', "own-tables"),
+        ("begin; set role other; select 1; commit; begin", "runnable"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["up", "down", "verify"])
+def test_what_breaks_a_promise(tmp_path: Path, kind: str, statement: str, rule: str) -> None:
+    (tmp_path / "0001_a.up.sql").write_text("-- cbctl: phase=post\nselect 1")
+    file = tmp_path / f"0001_a.{kind}.sql"
+    head = "-- cbctl: phase=post\n" if kind == "up" else ""
+    file.write_text(f"{head}select 2;{statement}")
+    said = lint(read_folder(tmp_path), None)
+    assert (str(file), rule) in {(one.file, one.rule) for one in said}
+    file.write_text(f"{head}-- cbctl-lint: allow {rule}: it has to\n{statement.split('; ')[-1]}")
+    assert rule == "runnable" or not lint(read_folder(tmp_path), None)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "set role other; create table a (); reset role",
+        "set session authorization other; set session authorization default",
+        "set role none",
+        "set statement_timeout = '1min'",
+        "select current_setting('lock_timeout')",
+        "create table a as select version from schema_migrations",
+        "insert into a select version from schema_migrations",
+    ],
+)
+def test_what_breaks_none(tmp_path: Path, statement: str) -> None:
+    assert found(tmp_path, statement) == []
+
+
 def test_a_header_that_is_not_needed(tmp_path: Path) -> None:
     ((line, rule, _),) = found(tmp_path, "-- cbctl: transaction=none\ncreate table a ()")
     assert (line, rule) == (1, "needless-header")

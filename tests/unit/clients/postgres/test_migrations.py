@@ -65,6 +65,34 @@ def test_what_is_wrong_is_named(
     assert caught.value.fix
 
 
+@pytest.mark.parametrize("name", ["1_a.up.sql", "1_b.down.sql", "1_b.verify.sql"])
+def test_a_link_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
+    outside, folder = tmp_path / "secret", tmp_path / "folder"
+    outside.write_text("SELECT 'of somebody else'")
+    (folder / "..data").mkdir(parents=True)
+    (folder / "1_b.up.sql").write_text("select 1")
+    for target in (outside, Path("../secret"), tmp_path / "missing", Path("..data/../../secret")):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(target)
+        with pytest.raises(CbctlError, match="leads out of its folder") as caught:
+            read_folder(folder)
+        assert caught.value.exit == Exit.USAGE and str(folder / name) in caught.value.where
+
+
+def test_links_within_the_folder_are_read(tmp_path: Path) -> None:
+    """Files of a ConfigMap lie in its volume so; the folder itself may be a link."""
+    folder, link = tmp_path / "folder", tmp_path / "link"
+    (folder / "..2026").mkdir(parents=True)
+    (folder / "..2026" / "1_a.up.sql").write_text("select 1")
+    (folder / "..data").symlink_to("..2026")
+    (folder / "1_a.up.sql").symlink_to("..data/1_a.up.sql")
+    link.symlink_to(folder)
+    assert [migration.script for migration in read_folder(link)] == ["select 1"]
+    (folder / "..2026" / "1_a.up.sql").unlink()
+    with pytest.raises(CbctlError, match="cannot be read"):
+        read_folder(link)
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(CbctlError, match="cannot be read"):
         read_folder(tmp_path / "absent")

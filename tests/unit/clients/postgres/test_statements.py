@@ -36,6 +36,28 @@ from cbctl.clients.postgres.statements import split
         ("select 'not closed; x", ["select 'not closed; x"]),
         ("select $$ not closed; x", ["select $$ not closed; x"]),
         ("select 1 /* not closed; x", ["select 1"]),
+        # what the server takes otherwise than it looks
+        ("-- harmless\rcommit;\rbegin", ["commit", "begin"]),
+        ("select $\u2003$ ; $\u2003$; x", None),
+        ("select 'a'\u00a0; x", ["select 'a'\u00a0", "x"]),
+        ("select x\u2003e'\\'; commit; --'", ["select x\u2003e'\\'", "commit"]),
+        ("select e'a'\n'\\''; commit; --'", ["select e'a'\n'\\''", "commit"]),
+        ("select e'a' -- b\n\n-- 'c\n'\\''; x", ["select e'a' -- b\n\n-- 'c\n'\\''", "x"]),
+        ("select 1e5$a$ ; $a$; x", ["select 1e5$a$ ; $a$", "x"]),
+        ("select /* /*/ ; */ */ 1; x", ["select 1", "x"]),
+        (
+            "create function f() returns int set a = begin, atomic as $$$$; commit; x end",
+            ["create function f() returns int set a = begin, atomic as $$$$", "commit", "x end"],
+        ),
+        (
+            "create function f() returns int begin atomic select 1 as case; end; commit; end",
+            [
+                "create function f() returns int begin atomic select 1 as case; end",
+                "commit",
+                "end",
+            ],
+        ),
+        ("or replace or replace begin atomic; x", ["or replace or replace begin atomic", "x"]),
     ],
 )
 def test_split(script: str, words: list[str] | None) -> None:
