@@ -59,7 +59,9 @@ def make(
     try:
         # Open to the end: other sessions see its snapshot only as long as it lasts.
         with snapshot_session(address) as session:
-            (snapshot,) = _one(session.execute(b"select pg_export_snapshot()").fetchone())
+            (snapshot,) = _one(
+                session.execute(b"select pg_catalog.pg_export_snapshot()").fetchone()
+            )
             about = _one(session.execute(query("backup_about")).fetchone())
             with snapshot_session(address, str(snapshot), as_is=True) as other:
                 version_reached = reached(survey(other, address).applied)

@@ -168,7 +168,7 @@ def schema_of(address: Address) -> dict[str, Thing]:
 
     with connect(address) as connection, snapshot_session(address) as session:
         try:
-            (own,) = _one(connection, b"select quote_ident(current_schema())")
+            (own,) = _one(connection, b"select pg_catalog.quote_ident(pg_catalog.current_schema())")
             found = read_schema(session)
         except psycopg.Error as error:
             raise failed(error, address, "cannot read the schema") from None

@@ -280,7 +280,9 @@ def ping(target: Address | Secret | str, *, seconds: float = CONNECT_SECONDS) ->
 
     with connect(address, seconds=seconds) as connection:
         try:
-            row = connection.execute("select current_setting('server_version')").fetchone()
+            row = connection.execute(
+                "select pg_catalog.current_setting('server_version')"
+            ).fetchone()
         except psycopg.Error as error:
             raise failed(error, address, "cannot ask for the version") from None
     return str(row[0]).split()[0] if row else ""

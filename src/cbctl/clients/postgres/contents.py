@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cbctl.clients.postgres.connect import Connection
 
 LARGE_OBJECTS: Final = "large objects"
-_HASH: Final = "coalesce(sum(hashtextextended({}, 0)), 0)::text"
+_HASH: Final = "coalesce(pg_catalog.sum(pg_catalog.hashtextextended({}, 0)), 0)::text"
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def read_contents(
         with ExitStack() as stack:
             first = stack.enter_context(snapshot_session(address, snapshot))
             if not snapshot:
-                (snapshot,) = _one(first, b"select pg_export_snapshot()")
+                (snapshot,) = _one(first, b"select pg_catalog.pg_export_snapshot()")
             working = [first]
             for _ in range(1, sessions):
                 working.append(stack.enter_context(snapshot_session(address, snapshot)))
@@ -162,15 +162,15 @@ def _counted(sessions: Sequence[Connection], names: list[str], checksums: bool) 
 def _rows_of(session: Connection, table: str, checksums: bool) -> Rows:
     # table: quoted by the server; the row by its qualified name, which no column can have
     hashed = _HASH.format("(cbctl_row.*)::text") if checksums else "''"
-    words = f"select count(*), {hashed} from only {table} as cbctl_row"  # noqa: S608 - as said
+    words = f"select pg_catalog.count(*), {hashed} from only {table} as cbctl_row"  # noqa: S608 - as said
     found = _one(session, words.encode())
     return Rows(int(found[0]), str(found[1]))
 
 
 def _large_objects(session: Connection, checksums: bool) -> Rows:
-    one = "l.oid::text || sha256(lo_get(l.oid))::text"
+    one = "l.oid::text || pg_catalog.sha256(pg_catalog.lo_get(l.oid))::text"
     hashed = _HASH.format(one) if checksums else "''"
-    words = f"select count(*), {hashed} from pg_largeobject_metadata l"  # noqa: S608 - all ours
+    words = f"select pg_catalog.count(*), {hashed} from pg_largeobject_metadata l"  # noqa: S608 - all ours
     found = _one(session, words.encode())
     return Rows(int(found[0]), str(found[1]))
 

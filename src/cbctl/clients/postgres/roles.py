@@ -206,6 +206,7 @@ def connected_as_anybody(connection: Connection, names: Sequence[str]) -> tuple[
 def owns_database(connection: Connection) -> bool:
     """Raises psycopg.Error."""
     row = connection.execute(
-        "select pg_has_role(datdba, 'USAGE') from pg_database where datname = current_database()"
+        "select pg_catalog.pg_has_role(datdba, 'USAGE') from pg_catalog.pg_database "
+        "where datname = pg_catalog.current_database()"
     ).fetchone()
     return bool(row and row[0])

@@ -1,1 +1,1 @@
-select pg_backend_pid()
+select pg_catalog.pg_backend_pid()

@@ -1,5 +1,5 @@
 -- Tables whose rows a dump holds, the largest first: ordinary ones and partitions, of no extension.
-select format('%I.%I', n.nspname, c.relname)
+select pg_catalog.format('%I.%I', n.nspname, c.relname)
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r'

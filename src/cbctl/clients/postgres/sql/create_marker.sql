@@ -3,7 +3,7 @@
 create table if not exists {schema}.cbctl_marker (
     platform text not null,
     environment text not null,
-    created_at timestamptz not null default now(),
+    created_at timestamptz not null default pg_catalog.now(),
     building boolean not null default false,
     primary key (platform, environment)
 );

@@ -3,7 +3,7 @@ create table if not exists {schema}.schema_migrations (
     description text not null,
     phase text not null,
     checksum text not null,
-    applied_at timestamptz not null default now(),
+    applied_at timestamptz not null default pg_catalog.now(),
     applied_by text not null,
     execution_ms integer not null,
     reversible boolean not null

@@ -1,5 +1,5 @@
 -- Tables whose rows change when those do that they refer to.
-select distinct format('%I.%I', n.nspname, c.relname)
+select distinct pg_catalog.format('%I.%I', n.nspname, c.relname)
 from pg_catalog.pg_constraint k
 join pg_catalog.pg_class c on c.oid = k.conrelid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace

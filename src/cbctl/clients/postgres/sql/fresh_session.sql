@@ -6,7 +6,7 @@ set session authorization default;
 reset all;
 deallocate all;
 unlisten *;
-select pg_advisory_unlock_all();
+select pg_catalog.pg_advisory_unlock_all();
 discard plans;
 discard temp;
 discard sequences;

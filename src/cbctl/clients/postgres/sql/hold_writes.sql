@@ -3,7 +3,7 @@ do $$
 declare one text;
 begin
     for one in
-        select format('%I.%I', n.nspname, c.relname)
+        select pg_catalog.format('%I.%I', n.nspname, c.relname)
         from pg_class c
         join pg_namespace n on n.oid = c.relnamespace
         where c.relkind = 'r' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'

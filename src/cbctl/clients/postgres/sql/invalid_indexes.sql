@@ -1,6 +1,6 @@
 -- Left by an interrupted CONCURRENTLY: queries do not use them, writes pay for them. One that is
 -- being built right now is invalid too.
-select quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+select pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)
 from pg_index i
 join pg_class c on c.oid = i.indexrelid
 join pg_namespace n on n.oid = c.relnamespace

@@ -4,7 +4,7 @@ select
     rolsuper or rolcreaterole,
     exists (
         select from pg_roles g
-        where pg_has_role(g.oid, 'MEMBER')
+        where pg_catalog.pg_has_role(g.oid, 'MEMBER')
             and (
                 g.rolsuper
                 or g.rolname in (

@@ -1,1 +1,1 @@
-select to_regclass(%(name)s) is not null
+select pg_catalog.to_regclass(%(name)s) is not null

@@ -1,9 +1,9 @@
 -- The roles `names`, as far as they are there: what they may beyond logging in, and what they own here.
 with here as (
-    select oid from pg_database where datname = current_database()
+    select oid from pg_database where datname = pg_catalog.current_database()
 )
 select r.rolname::text,
-    array_remove(
+    pg_catalog.array_remove(
         array[
             case when rolsuper then 'superuser' end,
             case when rolcreaterole then 'createrole' end,
@@ -22,7 +22,7 @@ select r.rolname::text,
         order by 1
     ),
     (
-        select count(*)
+        select pg_catalog.count(*)
         from pg_shdepend d, here
         where d.refclassid = 'pg_authid'::regclass
             and d.refobjid = r.oid

@@ -1,1 +1,1 @@
-select set_config('lock_timeout', %(lock_timeout)s, %(local)s)
+select pg_catalog.set_config('lock_timeout', %(lock_timeout)s, %(local)s)

@@ -1,13 +1,13 @@
 -- One row about the database: everything that must be known before a migration is planned.
 select
-    current_schema() as schema,
-    pg_is_in_recovery() as replica,
+    pg_catalog.current_schema() as schema,
+    pg_catalog.pg_is_in_recovery() as replica,
     array(
         select a.attname::text
         from pg_attribute a
         join pg_class c on c.oid = a.attrelid
         where c.relname = 'schema_migrations'
-            and c.relnamespace = to_regnamespace(quote_ident(current_schema()))
+            and c.relnamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident(pg_catalog.current_schema()))
             and a.attnum > 0
             and not a.attisdropped
         order by a.attnum
@@ -15,7 +15,7 @@ select
     exists (
         select from pg_class c
         where c.relname = 'cbctl_marker'
-            and c.relnamespace = to_regnamespace(quote_ident(current_schema()))
+            and c.relnamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident(pg_catalog.current_schema()))
     ) as has_marker,
     not exists (
         select from pg_class c
@@ -24,7 +24,7 @@ select
             and n.nspname not like 'pg\_toast%'
             and n.nspname not like 'pg\_temp%'
             and not (
-                n.nspname = current_schema()
+                n.nspname = pg_catalog.current_schema()
                 and c.relname in (
                     'schema_migrations', 'schema_migrations_pkey', 'cbctl_fence',
                     'cbctl_fence_pkey', 'cbctl_marker', 'cbctl_marker_pkey',

@@ -1,1 +1,1 @@
-select pg_try_advisory_lock(%(key)s)
+select pg_catalog.pg_try_advisory_lock(%(key)s)

@@ -1,13 +1,13 @@
 -- What holds data and is in no classification: foreign tables, and tables of extensions, of which a dump
 -- holds the rows that fulfil the condition.
-select 'foreign', format('%I.%I', n.nspname, c.relname), ''
+select 'foreign', pg_catalog.format('%I.%I', n.nspname, c.relname), ''
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'f'
 union all
-select 'extension', format('%I.%I', n.nspname, c.relname), u.condition
+select 'extension', pg_catalog.format('%I.%I', n.nspname, c.relname), u.condition
 from pg_catalog.pg_extension e
-cross join lateral unnest(e.extconfig, e.extcondition) as u (relation, condition)
+cross join lateral pg_catalog.unnest(e.extconfig, e.extcondition) as u (relation, condition)
 join pg_catalog.pg_class c on c.oid = u.relation
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r'

@@ -1,7 +1,7 @@
 -- Triggers of tables, but those that constraints work with; whether it is a partition's, from its parent.
 select
-    format('%I.%I', n.nspname, c.relname),
-    quote_ident(t.tgname),
+    pg_catalog.format('%I.%I', n.nspname, c.relname),
+    pg_catalog.quote_ident(t.tgname),
     t.tgenabled::text,
     t.tgparentid <> 0
 from pg_catalog.pg_trigger t
