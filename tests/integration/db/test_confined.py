@@ -142,7 +142,7 @@ def test_an_extension_is_made_beforehand(each_house: BackupHouse) -> None:
     house.db("migrate", "--yes")
     assert f"extension {name}" not in house.db("verify", exit=10).out
     house.write(m3_again__up=f"create extension {name}")
-    assert "create extension if not exists" in house.db("trace", exit=1).err
+    assert "create it if not exists" in house.db("trace", exit=1).err
     (house.folder / "migrations" / "0003_again.up.sql").unlink()
     house.database.do("comment on extension " + name + " is 'ours'")
     house.database.do("drop publication everything; create publication everything for all tables")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,9 @@ from cbctl.clients.postgres.address import Address
 from cbctl.clients.postgres.compare import SchemaRange
 from cbctl.clients.postgres.confined import (
     BEYOND,
+    IF_NOT_EXISTS,
     NOT_ITS_RIGHT,
+    THERE_ALREADY,
     Extension,
     Locale,
     scratch_database,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from cbctl.clients.postgres.connect import Connection
 
 _MARKER: Final = Marker("cbctl", "scratch")
-_MADE_BEFOREHAND: Final = re.compile(r'extension ".*" already exists')
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,8 @@ def build(place: Address, migrations: Sequence[Migration], patience: Patience) -
         migrate(job_for(place, migrations, patience))
     except CbctlError as error:
         fix = BEYOND if NOT_ITS_RIGHT in error.what else ""
-        if _MADE_BEFOREHAND.search(error.what):
-            fix = "what only a superuser may make is there already: create extension if not exists"
+        if THERE_ALREADY.search(error.what):
+            fix = IF_NOT_EXISTS
         if not fix:
             raise
         raise CbctlError(error.what, where=error.where, fix=fix, exit=error.exit) from None

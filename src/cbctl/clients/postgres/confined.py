@@ -8,6 +8,7 @@ else may; later it never connects to it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 NOT_ITS_RIGHT: Final = "42501"
 """SQLSTATE insufficient_privilege"""
+THERE_ALREADY: Final = re.compile(r'extension ".*" already exists')
+IF_NOT_EXISTS: Final = "what only a superuser may make is there already: create it if not exists"
 BEYOND: Final = (
     "a scratch database belongs to an ordinary role: what only a superuser may do is not done there"
 )

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from cbctl.clients.postgres.address import Address
-from cbctl.clients.postgres.confined import BEYOND, NOT_ITS_RIGHT
+from cbctl.clients.postgres.confined import BEYOND, IF_NOT_EXISTS, NOT_ITS_RIGHT, THERE_ALREADY
 from cbctl.clients.postgres.connect import connect, explain
 from cbctl.clients.postgres.migrations import Migration
 from cbctl.clients.postgres.queries import query
@@ -165,9 +165,12 @@ class _Tracer:
             raise self._failed(error, statement) from None
 
     def _failed(self, error: psycopg.Error, statement: Statement) -> CbctlError:
+        said = explain(error, self.place)
         fix = "correct the file; the environment's own database was not changed"
+        if THERE_ALREADY.search(said):
+            fix = IF_NOT_EXISTS
         return CbctlError(
-            f"fails in the scratch database: {explain(error, self.place)}",
+            f"fails in the scratch database: {said}",
             where=f"{self.script.path}:{statement.line}",
             exit=Exit.FAILED,
             fix=BEYOND if error.sqlstate == NOT_ITS_RIGHT else fix,

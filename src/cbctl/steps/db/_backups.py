@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cbctl.clients.backups.place import Place, open_place
 from cbctl.clients.postgres.tools import Tools, Work, jobs_here
@@ -36,7 +36,7 @@ class Recorded(Where):
     environment says were proved: it is not reached from where the step may be carried out
     """
 
-    proved: Mapping[str, str]
+    proved: Mapping[str, str] = field(default_factory=dict)
 
 
 def all_tools() -> list[Tools]:

@@ -55,7 +55,7 @@ class Outcome:
 
 class RestoreUndo(Step[Inputs, Facts, Outcome]):
     inputs = Inputs
-    summary = "Puts a database back that a restore replaced"
+    summary = "Puts the database back that a restore replaced"
 
     def observe(self, ctx: Context, inputs: Inputs) -> Observation[Facts]:
         facts = Facts(look(ctx, inputs), tuple(put_aside(ctx, inputs)))
