@@ -7,11 +7,14 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import psycopg
 import pytest
 from tests.integration.db.backup_house import BackupHouse, back_up, house_on
 from tests.integration.db.conftest import Database
 from tests.testbed.forked import Forked
+
+from cbctl.clients.backups import manifest as manifests
 
 CLASSIFIED = r"""
 [people]
@@ -54,6 +57,19 @@ def house_with_a_test(tmp_path: Path, forked: Forked, database: Database) -> Bac
 
 
 CLONE = ("clone", "--from", "last", "--from-env", "dev", "--env", "test", "--yes")
+
+
+def test_whose_data_it_is_says_the_data(house: BackupHouse) -> None:
+    """A manifest may be edited: the copy is looked at before it takes the live one's place."""
+    made = back_up(house)
+    file = made / "manifest.json"
+    manifest = manifests.read(file.read_bytes(), "")
+    file.write_bytes(manifests.to_bytes(msgspec.structs.replace(manifest, environment="test")))
+    words = ("restore", "last", "--in", str(made.parent), "--env", "test", "--yes")
+    refused = house.db(*words, exit=5)
+    assert "belongs to test-house/dev" in refused.err
+    with pytest.raises(psycopg.OperationalError, match="does not exist"):
+        psycopg.connect(house.more["DATABASE_URL_TEST"])
 
 
 def test_a_clone_holds_no_value_that_was_to_go(house: BackupHouse) -> None:

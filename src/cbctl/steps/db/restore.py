@@ -13,6 +13,7 @@ from cbctl.clients.backups.prove import compare, create_for, reason, restore
 from cbctl.clients.postgres.address import Address
 from cbctl.clients.postgres.anonymize import anonymize, give_to
 from cbctl.clients.postgres.anonymize import read as read_rules
+from cbctl.clients.postgres.connect import connect
 from cbctl.clients.postgres.databases import (
     copy_settings,
     drop_database,
@@ -23,6 +24,7 @@ from cbctl.clients.postgres.databases import (
     open_database,
     swap,
 )
+from cbctl.clients.postgres.ledger import foreign, survey
 from cbctl.clients.postgres.tools import ToolFailed, Tools, Work, major_of, restoring
 from cbctl.engine.step import (
     CannotUndo,
@@ -211,6 +213,7 @@ class Restore(Step[Inputs, Facts, Outcome]):
             restore(found.archive, address, tools, work, grants=self.grants)
             if problems := compare(address, manifest, work):
                 raise _unreliable(manifest, problems)
+            _require_own(address, inputs)
             if inputs.anonymize is not None:
                 ctx.progress("anonymizing")
                 anonymize(address, read_rules(inputs.anonymize))
@@ -242,6 +245,17 @@ class Restore(Step[Inputs, Facts, Outcome]):
 
     def undo(self, ctx: Context, inputs: Inputs, before: Json, intent: Json) -> CannotUndo | None:
         return CannotUndo("cbctl db restore --undo exchanges the databases again")
+
+
+def _require_own(address: Address, inputs: Inputs) -> None:
+    """What the manifest says of it anybody could have written who may write there.
+
+    Raises CbctlError (7) for the data of another environment, which is only to be anonymized."""
+    with connect(address) as connection:
+        found = survey(connection, address).marker
+    if inputs.anonymize is None and found not in (None, inputs.marker):
+        assert found is not None
+        raise foreign(found, inputs.marker)
 
 
 def _what_to_do(error: ToolFailed, manifest: Manifest) -> str:
