@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cbctl.clients.backups.manifest import Manifest, Proof
+from cbctl.clients.backups.manifest import Manifest
 from cbctl.clients.backups.place import Kept
 from cbctl.clients.postgres.compare import SchemaRange
 from cbctl.clients.postgres.ledger import Applied
@@ -44,8 +44,7 @@ def backup(id: str, schema: int, *, proved: bool = True) -> Kept:
         who="", host="", run="", cbctl="", recipient="", files=(), tables={}, sequences={},
         objects={},
     )  # fmt: skip
-    proof = Proof(at="", who="", host="", server="", manifest="")
-    return Kept(id, made, proof if proved else None)
+    return Kept(id, made, None, recorded=proved)
 
 
 def test_code_that_works_with_the_schema_needs_none(folder: Path) -> None:
