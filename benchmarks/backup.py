@@ -85,7 +85,9 @@ def measure(folder: Path, server: PostgresServer, megabytes: int, rounds: int) -
     fill(server, megabytes)
     (folder / "migrations").mkdir()
     (folder / "schema.json").write_text('{"min": 0, "max": 99}')
-    (folder / "cbctl.yaml").write_text(_CONFIG.format(protected="false", access="direct").lstrip())
+    (folder / "cbctl.yaml").write_text(
+        _CONFIG.format(protected="false", access="direct", cluster="other").lstrip()
+    )
     ours = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
